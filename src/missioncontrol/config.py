@@ -1,0 +1,206 @@
+"""Settings: flags, environment, the TOML file and defaults, in this order.
+
+Every setting has one name: `server.port` in the file is `--port` on the command line and
+`MISSION_CONTROL_PORT` in the environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from missioncontrol.errors import ConfigError
+
+Scope = Literal["read", "publish", "admin"]
+
+
+class TokenConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A token that is let in: `sha256` is the hex digest of it, never the token itself."""
+
+    name: str
+    sha256: str
+    scopes: list[Scope] = msgspec.field(default_factory=lambda: ["read"])
+
+
+class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The ports and what may pass through them; times in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 3001
+    ws_port: int | Literal["none"] = 3002
+    max_clients: int = 10_000
+    heartbeat_interval: float = 30.0
+    max_history: int = 100
+    flush_window: float = 0.02
+    allowed_origins: list[str] = []
+    tokens: list[TokenConfig] = []
+
+
+class LogConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Where the log is and how much of it is kept."""
+
+    url: str = "sqlite"
+    retention_days: float = 7.0
+    retention_bytes: int = 1_073_741_824
+    synchronous: Literal["normal", "full"] = "normal"
+
+
+class BudgetConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Daily budgets in US dollars; `warn_at` in percent."""
+
+    daily: float = 10.0
+    warn_at: float = 80.0
+    agents: dict[str, float] = {}
+
+
+class SourcesConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Which feeds are read beside the workspace: `auto`, `off`, or a path."""
+
+    openclaw: str = "auto"
+    claude: str = "auto"
+    codex: str = "auto"
+    ignore: list[str] = []
+
+
+class NotifyConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Who is told outside the dashboard."""
+
+    urls: list[str] = []
+    events: list[str] = msgspec.field(default_factory=lambda: ["system:alert", "token:threshold"])
+
+
+class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """All settings, as the TOML file writes them."""
+
+    workspace: str | None = None
+    data: str | None = None
+    server: ServerConfig = msgspec.field(default_factory=ServerConfig)
+    log: LogConfig = msgspec.field(default_factory=LogConfig)
+    budgets: BudgetConfig = msgspec.field(default_factory=BudgetConfig)
+    sources: SourcesConfig = msgspec.field(default_factory=SourcesConfig)
+    notify: NotifyConfig = msgspec.field(default_factory=NotifyConfig)
+
+    @property
+    def workspace_path(self) -> Path:
+        """The workspace folder: as set, else `~/.openclaw/workspace` where it exists, else the current one."""
+        if self.workspace is not None:
+            return Path(self.workspace).expanduser().resolve()
+        usual = Path("~/.openclaw/workspace").expanduser()
+        return (usual if usual.is_dir() else Path.cwd()).resolve()
+
+    @property
+    def data_path(self) -> Path:
+        """The data folder: as set, else one sub-folder per workspace below the user's data folder."""
+        if self.data is not None:
+            return Path(self.data).expanduser().resolve()
+        base = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser()
+        workspace = self.workspace_path
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", workspace.name) or "root"
+        digest = hashlib.sha256(str(workspace).encode()).hexdigest()[:8]
+        return (base / "mission-control" / f"{name}-{digest}").resolve()
+
+
+ENVIRONMENT: dict[str, str] = {
+    "MISSION_CONTROL_WORKSPACE": "workspace",
+    "MISSION_CONTROL_DATA": "data",
+    "MISSION_CONTROL_HOST": "server.host",
+    "MISSION_CONTROL_PORT": "server.port",
+    "MISSION_CONTROL_WS_PORT": "server.ws_port",
+    "MISSION_CONTROL_MAX_CLIENTS": "server.max_clients",
+    "MISSION_CONTROL_HEARTBEAT_INTERVAL": "server.heartbeat_interval",
+    "MISSION_CONTROL_MAX_HISTORY": "server.max_history",
+    "MISSION_CONTROL_FLUSH_WINDOW": "server.flush_window",
+    "MISSION_CONTROL_LOG": "log.url",
+    "MISSION_CONTROL_RETENTION_DAYS": "log.retention_days",
+    "MISSION_CONTROL_RETENTION_BYTES": "log.retention_bytes",
+    "MISSION_CONTROL_SYNCHRONOUS": "log.synchronous",
+    "MC_API_PORT": "server.port",
+    "WS_PORT": "server.ws_port",
+}
+"""Environment variables and the settings they set; the last two are the aliases of older installs."""
+
+_ALIASES = ("MC_API_PORT", "WS_PORT")
+_HEX64 = re.compile(r"[0-9a-f]{64}")
+_MINIMA: dict[str, float] = {
+    "max_clients": 1,
+    "heartbeat_interval": 0.05,
+    "max_history": 1,
+    "flush_window": 0.0,
+}
+
+
+def load_config(
+    file: Path | None = None,
+    flags: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Config:
+    """Put the settings together.
+
+    Args:
+        file: the TOML file, if any.
+        flags: settings by dotted name (`server.port`); None values are passed over.
+        environment: the process's environment.
+
+    Raises:
+        ConfigError: the file cannot be read, a key is unknown, or a value is out of range; the message names it.
+    """
+    tree: dict[str, Any] = {}
+    if file is not None:
+        try:
+            tree = tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"The config file {file} cannot be read: {error.strerror or error}.") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"The config file {file} is not TOML: {error}.") from None
+    environment = {} if environment is None else environment
+    for name in (*_ALIASES, *(n for n in ENVIRONMENT if n not in _ALIASES)):
+        if name in environment:
+            _set(tree, ENVIRONMENT[name], environment[name])
+    for dotted, value in (flags or {}).items():
+        if value is not None:
+            _set(tree, dotted, value)
+    try:
+        config = msgspec.convert(tree, Config, strict=False)
+    except msgspec.ValidationError as error:
+        where = f" ({file})" if file else ""
+        raise ConfigError(f"A setting is wrong{where}: {error}.") from None
+    _check(config)
+    return config
+
+
+def _set(tree: dict[str, Any], dotted: str, value: Any) -> None:
+    *sections, key = dotted.split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"The setting {section!r} is a section: write [{section}] above its keys.")
+    tree[key] = value
+
+
+def _check(config: Config) -> None:
+    server = config.server
+    for name, port in (("server.port", server.port), ("server.ws_port", server.ws_port)):
+        if port != "none" and not 0 <= port <= 65_535:
+            raise ConfigError(f"{name} is {port}; a port is 0 (any free one) to 65535.")
+    for name, minimum in _MINIMA.items():
+        if getattr(server, name) < minimum:
+            raise ConfigError(f"server.{name} is {getattr(server, name)}; the least is {minimum:g}.")
+    if server.flush_window > 1:
+        raise ConfigError(f"server.flush_window is {server.flush_window} seconds; the most is 1.")
+    if config.log.retention_days <= 0 or config.log.retention_bytes < 65_536:
+        raise ConfigError("log.retention_days must be above 0 and log.retention_bytes at least 65536.")
+    if config.log.url != "sqlite":
+        raise ConfigError(f"log.url is {config.log.url!r}; this release knows 'sqlite'.")
+    for token in server.tokens:
+        if not _HEX64.fullmatch(token.sha256):
+            raise ConfigError(
+                f"The token {token.name!r} needs the SHA-256 of itself in 64 hex digits; "
+                f"`mission-control token new` prints both."
+            )

@@ -1,0 +1,145 @@
+"""Everything that Mission Control raises on purpose, as one tree.
+
+Each error carries the fields that a caller needs to act on it, and a sentence that says what to change.
+`code` is the word that travels in `error` messages and problem details; `status` is the HTTP status that the
+server answers with.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MissionControlError(Exception):
+    """The root of the tree."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+
+
+class ConfigError(MissionControlError):
+    """A setting, option or start-up condition is wrong; the process ends with exit status 2."""
+
+    code = "config"
+
+
+class InputError(MissionControlError):
+    """What a client sent cannot be accepted; nothing of it was kept."""
+
+    code = "bad_request"
+    status = 400
+
+
+class BadMessage(InputError):
+    """A message is not JSON, or not of the shape that its type asks for."""
+
+    code = "bad_message"
+
+
+class BadEvent(InputError):
+    """An event to be published has a wrong type, shape or key."""
+
+    code = "bad_event"
+
+
+class BadCursor(InputError):
+    """A cursor is not of the form EPOCH:ID."""
+
+    code = "bad_cursor"
+
+
+class BadPattern(InputError):
+    """A subscription pattern is neither a type, nor a category, nor `*`."""
+
+    code = "bad_pattern"
+
+
+class TooLarge(InputError):
+    """A message, a request or an event's data is over its limit."""
+
+    code = "too_large"
+    status = 413
+
+
+class NotFound(InputError):
+    """There is no such thing under this name."""
+
+    code = "not_found"
+    status = 404
+
+
+class Unauthorized(InputError):
+    """No token was given, or it is not known."""
+
+    code = "unauthorized"
+    status = 401
+
+
+class Forbidden(InputError):
+    """The token lacks the scope, or the page's origin is not allowed."""
+
+    code = "forbidden"
+    status = 403
+
+
+class Misdirected(InputError):
+    """The request names a host that this server does not answer for."""
+
+    code = "misdirected"
+    status = 421
+
+
+class Unavailable(MissionControlError):
+    """Not now: the reason is said, and trying again later is right.
+
+    `retry_after` is in seconds.
+    """
+
+    code = "unavailable"
+    status = 503
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Overloaded(Unavailable):
+    """More is waiting to be written than the limit allows."""
+
+    code = "overloaded"
+
+
+class Draining(Unavailable):
+    """The server is about to stop and takes nothing more."""
+
+    code = "draining"
+
+
+class StoreError(Unavailable):
+    """The log cannot be written or read at the moment; nothing was accepted."""
+
+    code = "store"
+
+
+class DiskFull(StoreError):
+    """There is no room for the log; it goes on by itself when there is."""
+
+    code = "disk_full"
+
+
+class ReadOnly(StoreError):
+    """The data folder or its files cannot be written."""
+
+    code = "read_only"
+
+
+class Damaged(StoreError):
+    """The database file is damaged."""
+
+    code = "damaged"
+
+
+class OpenError(ConfigError):
+    """The log cannot be opened: locked by another process, foreign, damaged, of a newer version, unwritable."""
+
+    code = "open"

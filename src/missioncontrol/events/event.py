@@ -1,0 +1,181 @@
+"""An event before and after it has a place in the log.
+
+A `Draft` is what somebody wants to tell; a `Record` is what the log has accepted: it has an id, and its
+`body` is the one JSON text that every reader gets, byte for byte, over whatever transport.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from time import time_ns
+from typing import Any
+
+import msgspec
+
+from missioncontrol.errors import BadEvent, BadMessage, TooLarge
+from missioncontrol.events.catalogue import CATALOGUE
+from missioncontrol.events.patterns import check_type
+
+MAX_DATA_BYTES = 256 * 1024
+MAX_KEY_LENGTH = 256
+MAX_SOURCE_LENGTH = 64
+
+Data = dict[str, Any]
+
+_encode_json = msgspec.json.Encoder().encode
+
+
+class Draft(msgspec.Struct, gc=False):
+    """An event to be appended.
+
+    `key` makes a repeated attempt harmless: a key that the log still holds appends nothing and answers with
+    the id it has. `source` says who tells it (`agents`, `files`, `api`, …).
+    """
+
+    type: str
+    data: Data = msgspec.field(default_factory=dict)
+    key: str | None = None
+    source: str = "api"
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An event as it stands on the wire."""
+
+    type: str
+    id: int
+    time: str
+    source: str
+    data: Data
+
+
+class Record:
+    """An event that the log holds; `time` is in milliseconds since 1970, and never goes back within a log.
+
+    `data` must not be changed by anybody. The slots that end in `_form` belong to the encodings of
+    `missioncontrol.protocol.encoding`, which keep there what they have made of the body.
+    """
+
+    __slots__ = ("_data", "body", "deflate_form", "frame_form", "id", "sse_form", "time", "type")
+
+    def __init__(self, id_: int, type_: str, time: int, body: bytes, data: Data | None = None) -> None:
+        self.id = id_
+        self.type = type_
+        self.time = time
+        self.body = body
+        self._data = data
+        self.frame_form: bytes | None = None
+        self.deflate_form: bytes | None = None
+        self.sse_form: bytes | None = None
+
+    @property
+    def data(self) -> Data:
+        """What the event tells; decoded from the body when it came from the log."""
+        if self._data is None:
+            self._data = decode_event(self.body).data
+        return self._data
+
+    def __repr__(self) -> str:
+        return f"Record({self.id}, {self.type!r})"
+
+
+_event_decoder = msgspec.json.Decoder(Event)
+
+
+def decode_event(body: bytes | str) -> Event:
+    """Read one event from its JSON."""
+    return _event_decoder.decode(body)
+
+
+def encode_data(draft: Draft) -> bytes:
+    """Return the draft's `data` as JSON, if the whole draft may be appended.
+
+    Data of a type in the catalogue gets the `timestamp` that its shape asks for, where it has none.
+
+    Raises:
+        BadEvent: its type, key or source is not allowed, or its data cannot be written as JSON.
+        TooLarge: its data is over 256 KiB.
+    """
+    check_type(draft.type)
+    key = draft.key
+    if key is not None and not (0 < len(key) <= MAX_KEY_LENGTH):
+        raise BadEvent(f"A key has 1 to {MAX_KEY_LENGTH} characters; leave it out if you need none.")
+    if not (0 < len(draft.source) <= MAX_SOURCE_LENGTH):
+        raise BadEvent(f"A source has 1 to {MAX_SOURCE_LENGTH} characters.")
+    if draft.type in CATALOGUE and "timestamp" not in draft.data:
+        draft.data = {**draft.data, "timestamp": rfc3339(now()).decode()}
+    try:
+        data = _encode_json(draft.data)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise BadEvent(f"The data of {draft.type!r} cannot be written as JSON: {error}.") from None
+    if len(data) > MAX_DATA_BYTES:
+        raise TooLarge(
+            f"The data of {draft.type!r} has {len(data):,} bytes; the limit is {MAX_DATA_BYTES:,}. "
+            f"Put the content elsewhere and send a reference."
+        )
+    return data
+
+
+def encode_body(draft: Draft, id_: int, time: int, data: bytes) -> bytes:
+    """Write the event's one JSON text; `data` is the draft's, already encoded, `time` in milliseconds."""
+    return b'{"type":"%b","id":%d,"time":"%b","source":%b,"data":%b}' % (
+        draft.type.encode(),
+        id_,
+        rfc3339(time),
+        _encode_json(draft.source),
+        data,
+    )
+
+
+def now() -> int:
+    """The time of day in milliseconds since 1970."""
+    return time_ns() // 1_000_000
+
+
+_second: tuple[int, bytes] = (-1, b"")
+
+
+def rfc3339(time: int) -> bytes:
+    """Write milliseconds since 1970 as `2026-11-23T10:15:00.123Z` (RFC 3339, section 5.6)."""
+    global _second
+    second, milli = divmod(time, 1000)
+    known, text = _second
+    if second != known:
+        text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()
+        _second = (second, text)
+    return b"%b.%03dZ" % (text, milli)
+
+
+_one_decoder = msgspec.json.Decoder(Draft)
+_many_decoder = msgspec.json.Decoder(list[Draft])
+
+
+def decode_drafts(body: bytes) -> list[Draft]:
+    """Read drafts from one JSON object, an array of them, or NDJSON; which one shows in the text itself.
+
+    A whole event is taken too: `id` and `time` are the log's to give, and are passed over.
+
+    Raises:
+        BadEvent: a draft has a wrong shape; the message names it by its position.
+        BadMessage: the text is not JSON.
+    """
+    text = body.strip()
+    if not text:
+        raise BadEvent('There is no event; send {"type": "category:name", "data": {…}}, an array, or NDJSON.')
+    try:
+        return _many_decoder.decode(text) if text.startswith(b"[") else _one_decoder.decode_lines(text)
+    except msgspec.ValidationError as error:
+        raise BadEvent(f"An event is not of the expected shape: {error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadMessage(f"The events are not JSON: {error}.") from None
+
+
+def convert_drafts(items: object) -> list[Draft]:
+    """Read drafts from values that are decoded already.
+
+    Raises:
+        BadEvent: a draft has a wrong shape; the message names it by its position.
+    """
+    try:
+        return msgspec.convert(items, list[Draft])
+    except msgspec.ValidationError as error:
+        raise BadEvent(f"An event is not of the expected shape: {error}.") from None
