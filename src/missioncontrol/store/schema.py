@@ -1,0 +1,263 @@
+"""Opening the database: whose file it is, what version, and whether its tail is still there.
+
+The file carries an application id, so that a foreign database is never touched. Each migration is recorded in
+the table `migrations`. A new epoch begins when the log is created, and when it may have lost its tail:
+
+- the tail guard, a small file beside the database, knows a newer id than the database does (an older copy was
+  put back, or a write-ahead log was deleted);
+- the machine went down (another boot id, no clean close) while commits were not synced to the disk.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import NamedTuple
+
+from missioncontrol.errors import OpenError
+from missioncontrol.events import new_epoch, now, rfc3339
+
+DATABASE_NAME = "events.sqlite"
+GUARD_NAME = "head"
+LOCK_NAME = "lock"
+APPLICATION_ID = 0x4D434C47
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    (
+        "events, keys, what sources remember, folded states",
+        """
+        CREATE TABLE events (
+            id INTEGER PRIMARY KEY,
+            time INTEGER NOT NULL,           -- milliseconds since 1970, never going back
+            end INTEGER NOT NULL,            -- bytes of all bodies ever appended, up to and with this one
+            type TEXT NOT NULL,
+            key TEXT,
+            body BLOB NOT NULL               -- the event's JSON, as every reader gets it
+        );
+        CREATE UNIQUE INDEX events_key ON events (key) WHERE key IS NOT NULL;
+        CREATE TABLE source_memory (
+            source TEXT NOT NULL,
+            key TEXT NOT NULL,
+            value BLOB NOT NULL,
+            PRIMARY KEY (source, key)
+        ) WITHOUT ROWID;
+        CREATE TABLE states (
+            id INTEGER PRIMARY KEY,
+            state BLOB NOT NULL
+        );
+        """,
+    ),
+)
+
+
+class Opened(NamedTuple):
+    """What opening found: the writer's connection, and where the log stands."""
+
+    connection: sqlite3.Connection
+    epoch: str
+    first: int
+    head: int
+    time: int
+    end: int
+    new_epoch_reason: str | None
+
+
+class FolderLock:
+    """Keeps a second process out of a data folder; let go of by the system even after `kill -9`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            OpenError: the folder cannot be written, or another process holds it.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise OpenError(
+                f"The data folder {folder} cannot be written ({error.strerror}); choose another one with --data."
+            ) from None
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._fd)
+            raise OpenError(
+                f"The data folder {folder} is in use by another mission-control (process {holder}); "
+                f"stop that one, or choose another folder with --data."
+            ) from None
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+        except OSError:
+            # The number only makes another process's message clearer; the lock holds without it.
+            pass
+
+    def release(self) -> None:
+        """Let another process have the folder."""
+        os.close(self._fd)
+
+
+class TailGuard:
+    """A few bytes beside the database that say how far it had come.
+
+    Written with each commit, before anybody hears of it. Not synced: it guards against lost files, and the boot
+    id guards against lost caches.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._fd = os.open(folder / GUARD_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def read(self) -> tuple[str, int] | None:
+        """Return the epoch and the id that were written last; None when there is nothing legible."""
+        epoch, _, id_ = os.pread(self._fd, 128, 0).decode("ascii", "replace").strip().partition(":")
+        return (epoch, int(id_)) if epoch and id_.isascii() and id_.isdigit() else None
+
+    def write(self, epoch: str, id_: int) -> None:
+        """Note how far the log has come."""
+        try:
+            os.pwrite(self._fd, b"%-63b\n" % f"{epoch}:{id_}".encode(), 0)
+        except OSError:
+            # The commit stands; only the warning of a later loss would be missing.
+            pass
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._fd)
+
+
+def connect(path: Path, *, synchronous: str = "normal", query_only: bool = False) -> sqlite3.Connection:
+    """Open one connection with the settings that all of them share; text comes back as bytes."""
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=5.0
+    )
+    connection.text_factory = bytes
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {'FULL' if synchronous == 'full' else 'NORMAL'}")
+    connection.execute(f"PRAGMA query_only = {int(query_only)}")
+    return connection
+
+
+def open_database(folder: Path, guard: TailGuard, synchronous: str) -> Opened:
+    """Open or create the database for its one writer.
+
+    Raises:
+        OpenError: the file is foreign, damaged, of a newer version, or cannot be written.
+    """
+    path = folder / DATABASE_NAME
+    try:
+        connection = _open_ours(path, synchronous)
+        try:
+            return _where_it_stands(connection, guard, synchronous)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise OpenError(f"{path} cannot be opened: {_explain(error)}") from None
+
+
+def _explain(error: sqlite3.Error) -> str:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        return (
+            "the file is damaged, or no database at all. Nothing was changed. Move it away (with its -wal and -shm) "
+            "to start a new log, or try `sqlite3 FILE .recover`."
+        )
+    if name.startswith("SQLITE_FULL") or name == "SQLITE_IOERR_SHMSIZE":
+        return "there is no room on the disk. Make room and start again."
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return "it cannot be written. Check the owner and the mode of the folder and its files."
+    return f"{error}. Nothing was changed."
+
+
+def _open_ours(path: Path, synchronous: str) -> sqlite3.Connection:
+    if path.exists() and path.stat().st_size:
+        probe = sqlite3.connect(path.as_uri() + "?mode=ro", uri=True, timeout=5.0)
+        try:
+            (application,) = probe.execute("PRAGMA application_id").fetchone()
+            tables = probe.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        finally:
+            probe.close()
+        if application != APPLICATION_ID and tables:
+            raise OpenError(
+                f"{path} is the database of another program. Nothing was changed; choose another folder with --data."
+            )
+    connection = connect(path, synchronous=synchronous)
+    try:
+        _migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS migrations "
+            "(version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied TEXT NOT NULL)"
+        )
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+        )
+        version = connection.execute("SELECT coalesce(max(version), 0) FROM migrations").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise OpenError(
+                f"{path} was written by a newer release (schema {version}, this one knows {len(MIGRATIONS)}). "
+                f"Nothing was changed; update mission-control."
+            )
+        for number, (name, script) in enumerate(MIGRATIONS[version:], version + 1):
+            for statement in filter(str.strip, _without_comments(script).split(";")):
+                connection.execute(statement)
+            connection.execute(
+                "INSERT INTO migrations VALUES (?, ?, ?)", (number, name, rfc3339(now()).decode())
+            )
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _without_comments(script: str) -> str:
+    return "\n".join(line.partition("--")[0] for line in script.splitlines())
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return "unknown"
+
+
+def _where_it_stands(connection: sqlite3.Connection, guard: TailGuard, synchronous: str) -> Opened:
+    meta = {key.decode(): value.decode() for key, value in connection.execute("SELECT key, value FROM meta")}
+    newest = connection.execute("SELECT id, time, end FROM events ORDER BY id DESC LIMIT 1").fetchone()
+    head, time, end = newest or (0, 0, 0)
+    first = connection.execute("SELECT min(id) FROM events").fetchone()[0]
+    epoch = meta.get("epoch")
+    reason = None
+    boot = _boot_id()
+    if epoch is None:
+        reason = "the log is new"
+    else:
+        noted = guard.read()
+        if noted is not None and noted[0] == epoch and noted[1] > head:
+            reason = f"events up to {noted[1]} are known to have existed, the database ends at {head}"
+        elif meta.get("clean") != "1" and meta.get("boot") != boot and meta.get("synced") != "full":
+            reason = "the machine went down before the newest events were surely on the disk"
+    if epoch is None or reason is not None:
+        epoch = new_epoch()
+    connection.execute("BEGIN IMMEDIATE")
+    connection.executemany(
+        "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+        [("epoch", epoch), ("boot", boot), ("clean", "0"), ("synced", synchronous)],
+    )
+    connection.execute("COMMIT")
+    guard.write(epoch, head)
+    return Opened(connection, epoch, head + 1 if first is None else first, head, time, end, reason)
