@@ -1,0 +1,300 @@
+"""The fan-out: who hears what the log has accepted, and when.
+
+Members with the same patterns and the same encoding form an audience. Per flush an audience's events are joined
+once, and the same bytes are handed to each member: no work per client and event, ever.
+
+Invariants:
+
+- `head` is the newest record that was published here, `flushed` the newest that was handed to the audiences;
+- a member of an audience has been handed everything of its patterns up to `flushed`, and nothing after it;
+- when the last flush is longer ago than the window, a record is flushed at once; else when the window is over;
+- one flush hands over at most `FLUSH_BYTES`; the rest follows in the loop's next turn, so that a member that
+  cannot take more has the chance to say so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import Any, Protocol
+
+import msgspec
+
+from missioncontrol.events import Patterns, Record
+from missioncontrol.protocol.encoding import Encoding, encode_record, frame, sse_named
+from missioncontrol.protocol.messages import ClientCount, encode_message
+
+FLUSH_BYTES = 512 * 1024
+RECENT_RECORDS = 4_096
+RECENT_BYTES = 2 * 1024 * 1024
+PRESENCE_SECONDS = 1.0
+
+Write = Callable[[bytes], None]
+
+logger = logging.getLogger(__name__)
+
+
+class HubFigures(msgspec.Struct):
+    """Counters since start, for metrics."""
+
+    flushes: int = 0
+    deliveries: int = 0
+    bytes: int = 0
+    connected: int = 0
+    catch_ups: int = 0
+    caught_up_events: int = 0
+    slow_clients: int = 0
+    gaps: int = 0
+    refused: int = 0
+    too_slow: int = 0
+    no_heartbeat: int = 0
+
+
+class Member(Protocol):
+    """Whoever is handed an audience's bytes."""
+
+    @property
+    def patterns(self) -> Patterns:
+        """Which events it wants."""
+
+    @property
+    def encoding(self) -> Encoding:
+        """The form it takes them in."""
+
+    def describe(self) -> dict[str, Any]:
+        """Say who and where it is, for whoever operates the server."""
+
+
+class Audience:
+    """Members who are handed the same bytes."""
+
+    __slots__ = ("encoding", "patterns", "writes")
+
+    def __init__(self, patterns: Patterns, encoding: Encoding) -> None:
+        self.patterns = patterns
+        self.encoding = encoding
+        self.writes: dict[Member, Write] = {}
+
+
+class Hub:
+    """All audiences of one server. Belongs to one event loop; every method is called on its thread."""
+
+    def __init__(self, *, epoch: str, head: int, flush_window: float) -> None:
+        """Begin at the log's head. `flush_window` is in seconds."""
+        self.epoch = epoch
+        self.head = head
+        self.flushed = head
+        self.figures = HubFigures()
+        self.roster: set[Member] = set()
+        self._window = flush_window
+        self._loop = asyncio.get_running_loop()
+        self._audiences: dict[tuple[Patterns, Encoding], Audience] = {}
+        self._homes: dict[Member, Audience] = {}
+        self._pending: deque[Record] = deque()
+        self._recent: deque[Record] = deque()
+        self._recent_bytes = 0
+        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._last_flush = 0.0
+        self._waiters: dict[Patterns, set[asyncio.Future[None]]] = {}
+        self._presence_timer: asyncio.TimerHandle | None = None
+        self._presence_at = 0.0
+        self._told_count = 0
+
+    @property
+    def clients(self) -> int:
+        """How many connections there are, live or catching up."""
+        return len(self.roster)
+
+    @property
+    def audiences(self) -> int:
+        """How many distinct audiences there are."""
+        return len(self._audiences)
+
+    @property
+    def live(self) -> int:
+        """How many connections are at the head."""
+        return len(self._homes)
+
+    def connections(self) -> list[dict[str, Any]]:
+        """Describe every connection."""
+        return [member.describe() for member in self.roster]
+
+    def publish(self, records: Sequence[Record]) -> None:
+        """Take what the log has just made durable, in order."""
+        self.head = records[-1].id
+        self._pending.extend(records)
+        recent = self._recent
+        recent.extend(records)
+        self._recent_bytes += sum(len(record.body) for record in records)
+        while len(recent) > RECENT_RECORDS or self._recent_bytes > RECENT_BYTES:
+            self._recent_bytes -= len(recent.popleft().body)
+        if self._waiters:
+            self._wake(records)
+        if self._timer is None:
+            wait = self._last_flush + self._window - self._loop.time()
+            if wait <= 0:
+                self._flush_some()
+            else:
+                self._timer = self._loop.call_later(wait, self._flush_due)
+
+    def flush(self) -> None:
+        """Hand over everything that is pending, now: `flushed` is then `head`."""
+        while self._pending:
+            self._flush_some()
+
+    def recent(self, after: int) -> list[Record] | None:
+        """Return the records after an id from memory; None where memory does not reach back that far."""
+        if after >= self.head:
+            return []
+        if not self._recent or after < self._recent[0].id - 1:
+            return None
+        return list(islice(self._recent, after - self._recent[0].id + 1, None))
+
+    def enter(self, member: Member) -> None:
+        """Count a connection in."""
+        self.roster.add(member)
+        self.figures.connected += 1
+        self._presence_changed()
+
+    def exit(self, member: Member) -> None:
+        """Count a connection out; it is handed nothing more."""
+        self.leave(member)
+        if member in self.roster:
+            self.roster.remove(member)
+            self._presence_changed()
+
+    def join(self, member: Member, write: Write) -> None:
+        """Make a member live: from `flushed`, which must be its position, on."""
+        patterns = member.patterns
+        if not patterns:
+            return
+        key = (patterns, member.encoding)
+        audience = self._audiences.get(key)
+        if audience is None:
+            audience = self._audiences[key] = Audience(*key)
+        audience.writes[member] = write
+        self._homes[member] = audience
+
+    def leave(self, member: Member) -> int:
+        """Hand a member nothing more; return the id up to which it has been handed everything."""
+        audience = self._homes.pop(member, None)
+        if audience is not None:
+            del audience.writes[member]
+            if not audience.writes:
+                del self._audiences[audience.patterns, audience.encoding]
+        return self.flushed
+
+    async def wait(self, patterns: Patterns, seconds: float) -> bool:
+        """Wait until an event of these patterns is published; False when the time is over."""
+        waiter = self._loop.create_future()
+        waiters = self._waiters.setdefault(patterns, set())
+        waiters.add(waiter)
+        try:
+            async with asyncio.timeout(seconds):
+                await waiter
+            return True
+        except TimeoutError:
+            return False
+        finally:
+            waiters.discard(waiter)
+            if not waiters:
+                self._waiters.pop(patterns, None)
+
+    def release_waiters(self) -> None:
+        """Let everybody who waits go on; they find nothing new and say so."""
+        for waiters in list(self._waiters.values()):
+            _release(waiters)
+
+    def _wake(self, records: Iterable[Record]) -> None:
+        types = {record.type for record in records}
+        for patterns, waiters in list(self._waiters.items()):
+            if any(patterns.matches(type_) for type_ in types):
+                _release(waiters)
+
+    def _flush_due(self) -> None:
+        self._timer = None
+        self._flush_some()
+
+    def _flush_some(self) -> None:
+        """Flush at most FLUSH_BYTES, and see to it that the rest follows."""
+        pending = self._pending
+        batch: list[Record] = []
+        size = 0
+        while pending and (not batch or size < FLUSH_BYTES):
+            record = pending.popleft()
+            size += len(record.body)
+            batch.append(record)
+        if pending:
+            if self._timer is None:
+                self._timer = self._loop.call_soon(self._flush_due)
+        elif self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if batch:
+            self._last_flush = self._loop.time()
+            self._hand_over(batch)
+
+    def _hand_over(self, batch: list[Record]) -> None:
+        self.flushed = batch[-1].id
+        figures = self.figures
+        for audience in list(self._audiences.values()):
+            matches = audience.patterns.matches
+            encoding = audience.encoding
+            parts = [encode_record(record, encoding, self.epoch) for record in batch if matches(record.type)]
+            if not parts:
+                continue
+            data = parts[0] if len(parts) == 1 else b"".join(parts)
+            # A member that cannot take more leaves while it is written to: hence a list of its own.
+            writes = list(audience.writes.values())
+            for write in writes:
+                try:
+                    write(data)
+                except Exception:
+                    # One broken transport must not keep the others waiting; its own loss is reported to it.
+                    logger.debug("a transport refused a write", exc_info=True)
+            figures.deliveries += len(writes) * len(parts)
+            figures.bytes += len(writes) * len(data)
+        figures.flushes += 1
+
+    def _presence_changed(self) -> None:
+        if self._presence_timer is None:
+            wait = max(0.05, self._presence_at + PRESENCE_SECONDS - self._loop.time())
+            self._presence_timer = self._loop.call_later(wait, self._tell_presence)
+
+    def _tell_presence(self) -> None:
+        self._presence_timer = None
+        self._presence_at = self._loop.time()
+        count = self.clients
+        if count == self._told_count:
+            return
+        name = "client:connected" if count > self._told_count else "client:disconnected"
+        self._told_count = count
+        body = encode_message(name, ClientCount(count))
+        forms = {
+            Encoding.FRAME: frame(body),
+            Encoding.SSE: sse_named(name, msgspec.json.encode(ClientCount(count))),
+        }
+        forms[Encoding.DEFLATE] = forms[Encoding.FRAME]
+        for audience in list(self._audiences.values()):
+            if audience.patterns.matches(name):
+                for write in list(audience.writes.values()):
+                    with suppress(Exception):
+                        write(forms[audience.encoding])
+
+    def close(self) -> None:
+        """Stop all timers; whatever is pending is flushed first."""
+        self.flush()
+        for timer in (self._timer, self._presence_timer):
+            if timer is not None:
+                timer.cancel()
+        self.release_waiters()
+
+
+def _release(waiters: Iterable[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)

@@ -1,0 +1,1 @@
+"""What is said over a connection, without sockets and without a clock."""
