@@ -306,8 +306,10 @@ class Writer:
         low, high = self.first - 1, min(self.first + TRIM_STEP, self._head)
         while low < high:
             middle = (low + high + 1) // 2
-            row = self._connection.execute("SELECT time, end FROM events WHERE id = ?", (middle,)).fetchone()
-            if row is None or row[0] < oldest_time or row[1] <= oldest_end:
+            row = self._connection.execute(
+                "SELECT time, end - length(body) FROM events WHERE id = ?", (middle,)
+            ).fetchone()
+            if row is None or row[0] < oldest_time or row[1] < oldest_end:
                 low = middle
             else:
                 high = middle - 1
