@@ -1,0 +1,170 @@
+"""The agents, and what their statuses mean.
+
+An agent's `status` is the word that its owner uses; `kind` is what the picture needs: one of `KINDS`. An agent is
+added by its first status or by a baseline; everything else is only laid over one that is known.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from missioncontrol.events import Data, Record
+from missioncontrol.state.tables import Table, id_in, number_in, text_in, time_of
+
+KINDS = ("busy", "idle", "online", "offline", "waiting", "error", "unknown")
+"""What a status can mean."""
+
+_WORDS = {
+    word: kind
+    for kind, words in {
+        "busy": "busy working work running executing processing progress building thinking coding engaged "
+        "occupied started",
+        "idle": "idle standby standing sleeping asleep resting ready available free done complete completed "
+        "finished success",
+        "online": "online operational active up alive live connected healthy ok okay initialized deployed "
+        "enabled",
+        "offline": "offline down stopped inactive disconnected disabled dead shutdown terminated retired "
+        "killed exited gone",
+        "waiting": "waiting wait pending blocked paused suspended hold queued awaiting approval permission "
+        "starting initializing booting loading",
+        "error": "error errored failed failing failure crashed critical broken timeout degraded unhealthy fault",
+        "unknown": "unknown none null undefined nothing missing",
+    }.items()
+    for word in words.split()
+}
+_SIGNS = {
+    sign: kind
+    for kind, signs in {
+        "busy": "🔵⚡🔥🔨🏃⚙🚀🛠",
+        "idle": "🟡💤😴🌙",
+        "online": "🟢✅✔💚",
+        "offline": "⚫⚪🔌",
+        "waiting": "⏳⌛⏸🟠✋",
+        "error": "🔴❌💥🚨🛑",
+    }.items()
+    for sign in signs
+}
+_LETTERS = re.compile(r"[a-z]+")
+_ALONE = {"on": "online", "off": "offline"}
+_NOT = frozenset({"not", "no", "never", "non"})
+
+
+@lru_cache(maxsize=1024)
+def kind_of(status: str) -> str:
+    """Fold a status in anybody's words into one of `KINDS`.
+
+    The first known word counts (`idle (waiting for work)` is idle), a denied one means its absence (`not running`
+    and `no longer active` are offline); then any word in -ing is work; then a sign, such as a coloured dot.
+    """
+    words: list[str] = _LETTERS.findall(status.lower())
+    if len(words) == 1 and words[0] in _ALONE:
+        return _ALONE[words[0]]
+    for position, word in enumerate(words):
+        kind = _WORDS.get(word)
+        if kind is not None:
+            if not _NOT.isdisjoint(words[max(0, position - 2) : position]):
+                return "offline" if kind in ("online", "busy") else "unknown"
+            return kind
+    if any(len(word) > 5 and word.endswith("ing") for word in words):
+        return "busy"
+    return next((_SIGNS[sign] for sign in status if sign in _SIGNS), "unknown")
+
+
+_BLANK: Data = {
+    "id": "",
+    "name": "",
+    "role": None,
+    "codename": None,
+    "division": None,
+    "specialties": [],
+    "status": "unknown",
+    "kind": "unknown",
+    "previousStatus": None,
+    "statusSource": None,
+    "confirmed": None,
+    "lastActive": None,
+    "stats": {},
+    "activeProjects": [],
+    "currentTask": None,
+}
+
+
+class Agents(Table):
+    """The agents by id."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folds = {
+            "agent:statusChange": self._status_change,
+            "agent:updated": self._updated,
+            "agent:activity": self._activity,
+            "agent:removed": self._removed,
+            "state:baseline": self._baseline,
+        }
+
+    def _status_change(self, data: Data, record: Record) -> None:
+        id_ = id_in(data, "agentId")
+        told = data.get("agent")
+        whole: Data = told if isinstance(told, dict) else {}
+        status = text_in(data, "status") or text_in(whole, "status")
+        if id_ is None or status is None:
+            return
+        old = self.records.get(id_) or _BLANK
+        agent = {**old, **whole, "id": id_, "status": status}
+        agent["name"] = text_in(agent, "name") or id_
+        if "previousStatus" in data:
+            agent["previousStatus"] = text_in(data, "previousStatus")
+        elif old["id"] and status != old["status"]:
+            agent["previousStatus"] = old["status"]
+        kind = data.get("kind")
+        agent["kind"] = kind if kind in KINDS else kind_of(status)
+        agent["statusSource"] = text_in(data, "statusSource") or text_in(whole, "statusSource") or "event"
+        agent["confirmed"] = (
+            text_in(data, "confirmed") or text_in(whole, "confirmed") or time_of(data, record)
+        )
+        if active := text_in(data, "lastActive"):
+            agent["lastActive"] = active
+        if isinstance(stats := data.get("stats"), dict):
+            agent["stats"] = stats
+        self.put(id_, agent)
+
+    def _updated(self, data: Data, record: Record) -> None:
+        id_ = id_in(data, "agentId")
+        updates = data.get("updates")
+        old = self.records.get(id_) if id_ is not None else None
+        if old is None or not isinstance(updates, dict):
+            return
+        agent = {**old, **updates, "id": old["id"]}
+        agent["name"] = text_in(agent, "name") or old["name"]
+        agent["status"] = text_in(agent, "status") or old["status"]
+        if agent["status"] != old["status"]:
+            agent["previousStatus"] = old["status"]
+        if agent["kind"] not in KINDS or (agent["status"] != old["status"] and "kind" not in updates):
+            agent["kind"] = kind_of(agent["status"])
+        self.put(old["id"], agent)
+
+    def _activity(self, data: Data, record: Record) -> None:
+        updates: Data = {}
+        if last := text_in(data, "lastActivity"):
+            updates["lastActivity"] = last
+        if (count := number_in(data, "fileCount")) is not None:
+            updates["fileCount"] = count
+        if updates:
+            self.merge(id_in(data, "agentId"), updates)
+
+    def _removed(self, data: Data, record: Record) -> None:
+        self.remove(id_in(data, "agentId"))
+
+    def _baseline(self, data: Data, record: Record) -> None:
+        agents: Any = data.get("agents")
+        for told in agents if isinstance(agents, list) else ():
+            if not isinstance(told, dict) or (id_ := id_in(told, "id")) is None:
+                continue
+            agent = {**_BLANK, **told, "id": id_}
+            agent["name"] = text_in(agent, "name") or id_
+            agent["status"] = text_in(agent, "status") or "unknown"
+            if agent["kind"] not in KINDS or "kind" not in told:
+                agent["kind"] = kind_of(agent["status"])
+            self.put(id_, agent)
