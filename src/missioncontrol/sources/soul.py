@@ -1,0 +1,118 @@
+"""Reads `SOUL.md`, in which an agent says who it is.
+
+People and agents write it as they like, so everything about its form is taken as it comes: labels bold or not, in a
+list or a table, as headings with the value below; any kind of bullet, quote and line ending. The first value of a
+label counts. What is inside a code block or a comment says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+MAX_LINE = 2000
+MAX_TEXT = 300
+MAX_SPECIALTIES = 50
+MAX_SPECIALTY = 120
+
+_LABELS = {
+    "name": "name",
+    "agent name": "name",
+    "role": "role",
+    "codename": "codename",
+    "code name": "codename",
+    "division": "division",
+    "specialties": "specialties",
+    "specialities": "specialties",
+    "specialty": "specialties",
+    "speciality": "specialties",
+}
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_FENCE = re.compile(r"\s*(?:```|~~~)")
+_HEADING = re.compile(r"\s*+#{1,6}+\s++(.*)")
+_BULLET = re.compile(r"\s*+(?:[-*+•–]|\d{1,3}[.)])\s++(.*)")
+_LABELLED = re.compile(
+    r"[\s>|]*+(?:[-*+•]\s++)?+[*_`|\s]*+([A-Za-z][A-Za-z ]{1,20}?)[*_`\s]*+[:：|][*_`\s]*+(.*)"
+)
+_DECORATION = " \t*_`|"
+_QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "„": "“", "「": "」"}
+_SEPARATORS = re.compile(r"\s*[,;·|/]\s+|\s*[,;·|]\s*")
+
+
+def parse_soul(data: bytes) -> dict[str, Any]:
+    """Read who the agent is.
+
+    Args:
+        data: the file as it is.
+
+    Returns:
+        what it tells of `name`, `role`, `codename`, `division` (texts) and `specialties` (a list of texts).
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    text = _COMMENT.sub("", data.decode("utf-8-sig"))
+    told: dict[str, Any] = {}
+    specialties: list[str] = []
+    waiting: str | None = None
+    for line in _lines(text):
+        heading = _HEADING.fullmatch(line)
+        label, value = _label(heading[1].rstrip("# \t") if heading else line)
+        if label is None:
+            if heading:
+                waiting = None
+            elif waiting == "specialties":
+                bullet = _BULLET.fullmatch(line)
+                if bullet:
+                    specialties.append(_clean(bullet[1]))
+                elif line.strip() and (specialties or not _take_list(specialties, line)):
+                    waiting = None
+            elif waiting is not None and line.strip():
+                bullet = _BULLET.fullmatch(line)
+                told[waiting] = _clean(bullet[1] if bullet else line)
+                waiting = None
+        elif label == "specialties":
+            waiting = label if not specialties and not _take_list(specialties, value) else None
+        elif label not in told and _clean(value):
+            told[label] = _clean(value)
+            waiting = None
+        else:
+            waiting = label if label not in told else None
+    kept = [specialty[:MAX_SPECIALTY] for specialty in specialties if specialty][:MAX_SPECIALTIES]
+    result: dict[str, Any] = {label: value[:MAX_TEXT] for label, value in told.items() if value}
+    if kept:
+        result["specialties"] = kept
+    return result
+
+
+def _lines(text: str) -> Iterator[str]:
+    fenced = False
+    for line in text.splitlines():
+        if _FENCE.match(line):
+            fenced = not fenced
+        elif not fenced:
+            yield line[:MAX_LINE]
+
+
+def _label(line: str) -> tuple[str | None, str]:
+    """Take a line apart into the label that it begins with, if it is one of ours, and what follows."""
+    whole = _LABELS.get(line.strip(f"{_DECORATION}:：").lower())
+    if whole is not None:
+        return whole, ""
+    found = _LABELLED.fullmatch(line)
+    if found is None:
+        return None, ""
+    return _LABELS.get(found[1].strip().lower()), found[2]
+
+
+def _take_list(specialties: list[str], line: str) -> bool:
+    specialties += (cleaned for part in _SEPARATORS.split(_clean(line)) if (cleaned := _clean(part)))
+    return bool(specialties)
+
+
+def _clean(value: str) -> str:
+    value = value.strip(_DECORATION)
+    if len(value) > 1 and _QUOTES.get(value[0]) == value[-1]:
+        value = value[1:-1].strip(_DECORATION)
+    return value.replace("**", "").replace("__", "").strip()

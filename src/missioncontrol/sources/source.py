@@ -1,0 +1,253 @@
+"""What a source is, and what it is given to work with.
+
+A source watches one kind of thing and tells what changes. It is a class with a `name` and one coroutine `run`,
+which goes on until it is cancelled; whatever it raises ends this run only, and it is run again. So every run
+begins by recalling what the one before it remembered, and compares that with what is there now.
+
+Invariants:
+
+- what a source remembers is kept in the same transaction as the events that it tells, so that a restart neither
+  misses nor repeats;
+- while the log cannot take them, events wait here, in their order; nothing is dropped, and what changes meanwhile
+  is kept as a bounded set of places to look at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from time import monotonic
+from typing import Any, Literal, NamedTuple, Protocol
+
+import msgspec
+
+from missioncontrol.config import Config
+from missioncontrol.errors import InputError, Unavailable
+from missioncontrol.events import Draft, encode_data, now, rfc3339
+from missioncontrol.sources.ignore import Ignore
+from missioncontrol.store.log import Checkpoint, Log
+
+MARK = ""
+"""The key under which a source remembers that it has taken its baseline."""
+
+CHUNK = 500
+CHUNK_BYTES = 2 * 1024 * 1024
+"""How many steps go into one append, and how much they may have to remember."""
+
+MAX_WAITING_PATHS = 20_000
+MAX_RETRY_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where the sources look: the folder, with all links resolved, and what in it is passed over."""
+
+    root: Path
+    ignore: Ignore
+    config: Config
+
+
+class SourceHealth(msgspec.Struct, rename="camel"):
+    """How a source is doing.
+
+    `lag` is how long the last change took from the file system's notification until it was durable, in seconds;
+    `last_event` is when that was. `error` stays after a failure until the source tells or looks again with success;
+    `note` says what is worth knowing though it works. The rest are counters since start.
+    """
+
+    name: str
+    status: Literal["starting", "running", "failed"] = "starting"
+    error: str | None = None
+    note: str | None = None
+    restarts: int = 0
+    last_event: str | None = None
+    lag: float | None = None
+    events: int = 0
+    alerts: int = 0
+    retries: int = 0
+    refused: int = 0
+
+
+class Batch(NamedTuple):
+    """Where to look: paths that may have changed, whole trees (`""` is the workspace), and when it was noticed.
+
+    `noticed` is monotonic; None where nothing was noticed, and somebody looks to be sure.
+    """
+
+    paths: set[str]
+    trees: set[str]
+    noticed: float | None
+
+
+class Inbox:
+    """Places that a source has yet to look at. Each is kept once; too many become the whole workspace."""
+
+    def __init__(self) -> None:
+        self._paths: set[str] = set()
+        self._trees: set[str] = set()
+        self._noticed: float | None = None
+        self._something = asyncio.Event()
+
+    def put(self, paths: Iterable[str] = (), trees: Iterable[str] = (), noticed: float | None = None) -> None:
+        """Add places."""
+        self._paths.update(paths)
+        self._trees.update(trees)
+        if len(self._paths) > MAX_WAITING_PATHS or len(self._trees) > MAX_WAITING_PATHS:
+            self._paths.clear()
+            self._trees = {""}
+        if noticed is not None and self._noticed is None:
+            self._noticed = noticed
+        self._something.set()
+
+    async def take(self, seconds: float | None = None) -> Batch:
+        """Wait for places, at most so many seconds, and take all; an empty batch after the time is up."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._something.wait()
+        except TimeoutError:
+            pass
+        batch = Batch(self._paths, self._trees, self._noticed)
+        self._paths, self._trees, self._noticed = set(), set(), None
+        self._something.clear()
+        return batch
+
+
+class Step(NamedTuple):
+    """Events that belong together, and what is to be remembered once they are told (None: forgotten)."""
+
+    drafts: Sequence[Draft]
+    changes: Mapping[str, bytes | None]
+
+
+class Feed:
+    """A source's way to the log, and the places it has to look at. `looked` is set after its first look or failure."""
+
+    def __init__(self, name: str, log: Log, health: SourceHealth, watched: asyncio.Event) -> None:
+        self.inbox = Inbox()
+        self.looked = asyncio.Event()
+        self._name = name
+        self._log = log
+        self._health = health
+        self._watched = watched
+        self._keys = (f"{name}:{secrets.token_hex(6)}:{number}" for number in count(1))
+
+    async def watched(self) -> None:
+        """Wait until the workspace is watched: what is looked at from then on cannot change unnoticed."""
+        await self._watched.wait()
+
+    def running(self) -> None:
+        """Say that the first look is done and all is well."""
+        self._health.status = "running"
+        self._health.error = None
+        self.looked.set()
+
+    def note(self, note: str | None) -> None:
+        """Say something about this source that is worth knowing though it works."""
+        self._health.note = note
+
+    async def recall(self) -> dict[str, bytes]:
+        """Return what this source has remembered; waits while the log cannot be read."""
+        delay = 0.1
+        while True:
+            try:
+                return await self._log.recall(self._name)
+            except Unavailable as error:
+                delay = await self._wait(error, delay)
+
+    def draft(self, type_: str, data: dict[str, Any]) -> Draft:
+        """Make an event of this source that happens now."""
+        data.setdefault("timestamp", rfc3339(now()).decode())
+        return Draft(type_, data, next(self._keys), self._name)
+
+    def alert(self, level: Literal["critical", "warning", "info"], message: str, **details: Any) -> Draft:
+        """Make a `system:alert` of this source."""
+        return self.draft(
+            "system:alert", {"level": level, "message": message, "details": {"source": self._name, **details}}
+        )
+
+    async def tell(self, steps: Sequence[Step], *, noticed: float | None = None) -> None:
+        """Make steps durable, in their order; returns when they are.
+
+        While the log is in trouble this waits and tries again. An event that the log refuses for what it is (too
+        large) is replaced by an alert that says so.
+
+        Args:
+            steps: each is told whole or not at all.
+            noticed: when the change was noticed, monotonic, for the lag.
+        """
+        for part in _portions(steps):
+            drafts = [draft for step in part for draft in step.drafts]
+            changes = {key: value for step in part for key, value in step.changes.items()}
+            await self._append(drafts, changes)
+            self._count(drafts, noticed)
+
+    async def _append(self, drafts: list[Draft], changes: dict[str, bytes | None]) -> None:
+        delay = 0.1
+        checked = False
+        while True:
+            try:
+                await self._log.append(drafts, Checkpoint(self._name, changes) if changes else None)
+            except InputError:
+                if checked:
+                    raise
+                checked = True
+                drafts[:] = [self._acceptable(draft) for draft in drafts]
+            except Unavailable as error:
+                delay = await self._wait(error, delay)
+            else:
+                return
+
+    async def _wait(self, error: Unavailable, delay: float) -> float:
+        self._health.error = str(error)
+        self._health.retries += 1
+        await asyncio.sleep(max(delay, min(error.retry_after, delay * 2)))
+        return min(delay * 2, MAX_RETRY_SECONDS)
+
+    def _acceptable(self, draft: Draft) -> Draft:
+        try:
+            encode_data(draft)
+        except InputError as error:
+            self._health.refused += 1
+            return self.alert(
+                "warning", f"An event of type {draft.type} could not be told: {str(error)[:500]}"
+            )
+        return draft
+
+    def _count(self, drafts: Sequence[Draft], noticed: float | None) -> None:
+        health = self._health
+        if health.status == "running":
+            health.error = None
+        if drafts:
+            health.events += len(drafts)
+            health.alerts += sum(draft.type == "system:alert" for draft in drafts)
+            health.last_event = rfc3339(now()).decode()
+            if noticed is not None:
+                health.lag = monotonic() - noticed
+
+
+class Source(Protocol):
+    """One kind of thing that is watched."""
+
+    name: str
+
+    async def run(self, feed: Feed) -> None:
+        """Watch and tell until cancelled; begin with what the last run remembered."""
+
+
+def _portions(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    """Cut steps into what goes into one append each."""
+    part: list[Step] = []
+    size = 0
+    for step in steps:
+        length = sum(len(value) for value in step.changes.values() if value is not None)
+        if len(part) >= CHUNK or (part and size + length > CHUNK_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(step)
+        size += length
+    if part:
+        yield part

@@ -1,0 +1,150 @@
+"""Runs the sources, and runs them again.
+
+Invariants:
+
+- a source that fails takes nothing else down: it is run again after a pause that doubles from 0.5 to 30 seconds,
+  with jitter, and begins again small once it has run well for a minute;
+- a series of failures is told once, as a `system:alert`;
+- nothing here is needed to read the log or to publish: with every source failed, the server still serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import monotonic
+
+from missioncontrol.config import Config
+from missioncontrol.sources.agents import Agents
+from missioncontrol.sources.files import Files
+from missioncontrol.sources.ignore import Ignore
+from missioncontrol.sources.source import Feed, Source, SourceHealth, Step, Workspace
+from missioncontrol.sources.watcher import Watcher
+from missioncontrol.store.log import Log
+
+SOURCES: tuple[Callable[[Workspace], Source], ...] = (Agents, Files)
+"""Every kind of source; a new one is added here."""
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+WELL_AGAIN_SECONDS = 60.0
+FIRST_LOOK_SECONDS = 1.0
+_LOG_FILES = ("events.sqlite", "head", "lock")
+
+logger = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """All sources of one workspace."""
+
+    def __init__(
+        self,
+        workspace: Path,
+        log: Log,
+        config: Config,
+        sources: Sequence[Callable[[Workspace], Source]] = SOURCES,
+    ) -> None:
+        """Prepare the sources; nothing is read before `start`.
+
+        Args:
+            workspace: the folder that is watched.
+            log: where events go.
+            config: `sources` and the data folder are read from it.
+            sources: the kinds to run.
+
+        Raises:
+            ConfigError: a pattern of `sources.ignore` cannot be read.
+        """
+        root = workspace.resolve()
+        ignore = Ignore(config.sources.ignore, _own_files(root, config.data_path))
+        place = Workspace(root, ignore, config)
+        watched = self._watched = asyncio.Event()
+        self._health: dict[str, SourceHealth] = {}
+        self._feeds: dict[str, Feed] = {}
+        self._sources: list[Source] = [make(place) for make in sources]
+        self._log = log
+        for source in self._sources:
+            self._prepare(source.name, watched)
+        watcher = Watcher(place, [feed.inbox for feed in self._feeds.values()], watched)
+        self._sources.insert(0, watcher)
+        self._prepare(watcher.name, watched)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start the sources. Returns when each has looked once or failed, or after a second: the rest goes on."""
+        for source in self._sources:
+            self._tasks.append(asyncio.create_task(self._keep_running(source), name=f"source {source.name}"))
+        try:
+            async with asyncio.timeout(FIRST_LOOK_SECONDS):
+                for feed in self._feeds.values():
+                    await feed.looked.wait()
+        except TimeoutError:
+            pass
+
+    async def stop(self) -> None:
+        """Stop the sources. What they have not told they find at the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        self._watched.clear()
+        for feed in self._feeds.values():
+            # Nobody is to wait for a first look that will not come.
+            feed.looked.set()
+
+    def health(self) -> dict[str, SourceHealth]:
+        """Return how each source is doing, by name; `workspace` is the watch that they share."""
+        return dict(self._health)
+
+    def _prepare(self, name: str, watched: asyncio.Event) -> None:
+        self._health[name] = SourceHealth(name)
+        self._feeds[name] = Feed(name, self._log, self._health[name], watched)
+
+    async def _keep_running(self, source: Source) -> None:
+        health, feed = self._health[source.name], self._feeds[source.name]
+        pause = FIRST_PAUSE
+        telling: asyncio.Task[None] | None = None
+        try:
+            while True:
+                started = monotonic()
+                health.status = "starting"
+                try:
+                    await source.run(feed)
+                    reason = "it ended by itself"
+                except Exception as error:
+                    reason = _reason(error)
+                    logger.warning(
+                        "source.failed", extra={"source": source.name, "reason": reason}, exc_info=True
+                    )
+                health.status, health.error = "failed", reason
+                health.restarts += 1
+                feed.looked.set()
+                if monotonic() - started > WELL_AGAIN_SECONDS:
+                    pause, telling = FIRST_PAUSE, None
+                if telling is None:
+                    message = f"The source {source.name} failed and is started again: {reason}."
+                    telling = asyncio.create_task(feed.tell([Step([feed.alert("warning", message)], {})]))
+                # Jitter keeps sources that failed for one reason from all coming back at one moment.
+                await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311
+                pause = min(pause * 2, LONGEST_PAUSE)
+        finally:
+            if telling is not None:
+                telling.cancel()
+
+
+def _reason(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return f"{type(error).__name__}: {error}"[:500]
+
+
+def _own_files(root: Path, data: Path) -> list[str]:
+    """Return what of our own lies in the workspace: telling it would never end, since telling writes it."""
+    if data == root:
+        return [f"{name}{tail}" for name in _LOG_FILES for tail in ("", "-wal", "-shm", "-journal")]
+    return [data.relative_to(root).as_posix()] if data.is_relative_to(root) else []
