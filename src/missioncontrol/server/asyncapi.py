@@ -1,0 +1,229 @@
+"""The AsyncAPI 3.0 document of the WebSocket, made from the Structs that the server itself reads and writes.
+
+It is written from the server's side: what a client sends is received, what the server sends is sent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from missioncontrol.events import CATALOGUE
+from missioncontrol.protocol.codes import CloseCode, GapReason
+from missioncontrol.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES
+from missioncontrol.server.access import BEARER_SUBPROTOCOL, SUBPROTOCOL
+
+REF = "#/components/schemas/{name}"
+
+Object = dict[str, Any]
+
+_AT = "2026-11-23T10:15:00.123Z"
+
+EXAMPLES: dict[str, Object] = {
+    "agent:statusChange": {
+        "agentId": "scout",
+        "status": "busy",
+        "previousStatus": "idle",
+        "lastActive": _AT,
+        "stats": {"tasksCompleted": 12},
+    },
+    "agent:activity": {"agentId": "scout", "fileCount": 3, "lastActivity": _AT},
+    "agent:updated": {"agentId": "scout", "updates": {"currentTask": "TASK-0042"}},
+    "agent:removed": {"agentId": "scout"},
+    "task:created": {"task": {"id": "TASK-0042", "description": "Read the report", "status": "pending"}},
+    "task:updated": {"taskId": "TASK-0042", "updates": {"priority": "P1"}},
+    "task:completed": {"taskId": "TASK-0042", "result": "Done."},
+    "task:assigned": {"taskId": "TASK-0042", "agentId": "scout", "assignedBy": "nexus"},
+    "task:deleted": {"taskId": "TASK-0042"},
+    "lead:added": {"lead": {"id": "L-7", "name": "Acme", "score": 60}},
+    "lead:updated": {"leadId": "L-7", "updates": {"stage": "contacted"}},
+    "lead:scored": {"leadId": "L-7", "score": 85, "factors": {"funding": 30}, "previousScore": 60},
+    "token:usage": {
+        "agent": "scout",
+        "tokens": 15000,
+        "cost": 0.45,
+        "session": {"sessions": 3},
+        "delta": {"tokens": 500, "cost": 0.015},
+    },
+    "token:threshold": {
+        "agent": "scout",
+        "currentCost": 9.5,
+        "threshold": 10.0,
+        "percentUsed": 95.0,
+        "alert": "warning",
+    },
+    "system:alert": {"level": "warning", "message": "Memory is short.", "details": {"memory": "85%"}},
+    "system:status": {"status": "running", "details": {"gatewayVersion": "1.2.3"}},
+    "file:change": {
+        "action": "created",
+        "path": "agents/scout/report.md",
+        "agentId": "scout",
+        "size": 2048,
+        "extension": ".md",
+    },
+    "state:baseline": {"source": "agents", "agents": [{"id": "scout", "name": "Scout", "status": "idle"}]},
+}
+"""The `data` of one event of each type, but for its `timestamp`."""
+
+
+def example_event(type_: str, id_: int = 4711) -> Object:
+    """Return an event of a type of the catalogue, as it stands on the wire."""
+    return {
+        "type": type_,
+        "id": id_,
+        "time": _AT,
+        "source": type_.partition(":")[0] + "s",
+        "data": {**EXAMPLES[type_], "timestamp": _AT},
+    }
+
+
+def build_asyncapi(version: str) -> Object:
+    """Make the document.
+
+    Args:
+        version: of Mission Control.
+    """
+    data_types = [type_ for type_ in SERVER_MESSAGES.values() if isinstance(type_, type)]
+    wanted = [*CLIENT_MESSAGES, *data_types, *CATALOGUE.values()]
+    _, schemas = msgspec.json.schema_components(wanted, ref_template=REF)
+    received = {f"client.{_tag(message)}": _client_message(message) for message in CLIENT_MESSAGES}
+    sent = {f"server.{_key(type_)}": _server_message(type_, data) for type_, data in SERVER_MESSAGES.items()}
+    events = {f"event.{_key(type_)}": _event_message(type_, shape) for type_, shape in CATALOGUE.items()}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Mission Control",
+            "version": version,
+            "description": (
+                "One durable event log, live. A client that keeps its cursor sees every event of its subscription "
+                "exactly once and in order; where that is impossible it is told by `gap`. Events of types that are "
+                "not listed here are carried like any other."
+            ),
+            "license": {"name": "MIT"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {"local": {"host": "localhost:3002", "protocol": "ws"}},
+        "channels": {
+            "live": {
+                "address": "/api/ws",
+                "title": "The WebSocket",
+                "description": _channel_description(),
+                "messages": {
+                    key: {"$ref": f"#/components/messages/{key}"} for key in [*received, *sent, *events]
+                },
+                "bindings": {"ws": _handshake_binding()},
+            }
+        },
+        "operations": {
+            "fromClient": _operation("receive", "What a client may send.", received),
+            "toClient": _operation("send", "What the server says.", sent),
+            "events": _operation("send", "The events of the log.", events),
+        },
+        "components": {"messages": {**received, **sent, **events}, "schemas": schemas},
+    }
+
+
+def _tag(message: type[msgspec.Struct]) -> str:
+    return str(message.__struct_config__.tag)
+
+
+def _key(type_: str) -> str:
+    """Turn a type into a key: those of AsyncAPI have no colon."""
+    return type_.replace(":", ".")
+
+
+def _client_message(message: type[msgspec.Struct]) -> Object:
+    return {
+        "name": _tag(message),
+        "title": _tag(message),
+        "summary": _first_line(message),
+        "payload": {"$ref": REF.format(name=message.__name__)},
+    }
+
+
+def _server_message(type_: str, data: Any) -> Object:
+    return {
+        "name": type_,
+        "title": type_,
+        "summary": _first_line(data) if isinstance(data, type) else "The newest events, newest first.",
+        "payload": {
+            "type": "object",
+            "required": ["type", "data"],
+            "properties": {
+                "type": {"const": type_},
+                "data": {"$ref": REF.format(name=data.__name__)}
+                if isinstance(data, type)
+                else {"type": "array", "items": {"type": "object"}},
+                "ref": {"description": "The `ref` of the request that this answers."},
+            },
+        },
+    }
+
+
+def _event_message(type_: str, shape: type[msgspec.Struct]) -> Object:
+    return {
+        "name": type_,
+        "title": type_,
+        "summary": _first_line(shape),
+        "payload": {
+            "type": "object",
+            "required": ["type", "id", "time", "source", "data"],
+            "properties": {
+                "type": {"const": type_},
+                "id": {"type": "integer", "minimum": 1, "description": "The position in the log."},
+                "time": {"type": "string", "format": "date-time"},
+                "source": {"type": "string"},
+                "data": {"$ref": REF.format(name=shape.__name__)},
+            },
+        },
+        "examples": [{"name": type_, "payload": example_event(type_)}],
+    }
+
+
+def _first_line(of: type) -> str:
+    return (of.__doc__ or "").partition("\n")[0]
+
+
+def _operation(action: str, summary: str, messages: Object) -> Object:
+    return {
+        "action": action,
+        "summary": summary,
+        "channel": {"$ref": "#/channels/live"},
+        "messages": [{"$ref": f"#/channels/live/messages/{key}"} for key in messages],
+    }
+
+
+def _handshake_binding() -> Object:
+    return {
+        "method": "GET",
+        "bindingVersion": "0.1.0",
+        "query": {
+            "type": "object",
+            "properties": {
+                "events": {
+                    "type": "string",
+                    "description": "Patterns, separated by commas; without it, all.",
+                },
+                "since": {"type": "string", "description": "The cursor up to which everything was seen."},
+                "snapshot": {"type": "string", "enum": ["0", "1", "true", "false"]},
+            },
+        },
+        "headers": {
+            "type": "object",
+            "properties": {
+                "Authorization": {"type": "string", "description": "`Bearer TOKEN`, where one is needed."},
+                "Sec-WebSocket-Protocol": {
+                    "type": "string",
+                    "description": f"`{SUBPROTOCOL}`, and from a browser that needs a token beside it "
+                    f"`{BEARER_SUBPROTOCOL}` with the base64url form of it.",
+                },
+            },
+        },
+    }
+
+
+def _channel_description() -> str:
+    codes = ", ".join(f"{code.value} {code.name.lower().replace('_', ' ')}" for code in CloseCode)
+    reasons = ", ".join(reason.value for reason in GapReason)
+    return f"JSON text frames. Close codes: {codes}. Reasons of a gap: {reasons}."

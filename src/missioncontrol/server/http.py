@@ -1,0 +1,291 @@
+"""The HTTP application: what is in front of every route, and all routes put together.
+
+Order of things for a request: host, query, origin (all before anything else is looked at, on every path), then
+routing, then the scope of the route, then its parameters, then its body.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+from urllib.parse import unquote_plus
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, License, SecurityScheme
+from litestar.types import (
+    ASGIApp,
+    HTTPResponseBodyEvent,
+    HTTPResponseStartEvent,
+    HTTPScope,
+    Message,
+    Receive,
+    Scope,
+    Send,
+)
+
+from missioncontrol.errors import Misdirected, MissionControlError
+from missioncontrol.server.access import COOKIE, Access, Page, check_query_names
+from missioncontrol.server.answers import SERVICE, require_scope
+from missioncontrol.server.event_stream import PATH
+from missioncontrol.server.problems import answer_exception, send_problem
+from missioncontrol.server.routes import dashboard, events, files, fleet, reference, session, snapshot, system
+from missioncontrol.server.service import Service
+
+COMPRESS_FROM_BYTES = 1400
+"""About what one packet carries: below that, compressing saves nothing."""
+
+COMPRESS_LEVEL = 4
+
+PREFLIGHT_SECONDS = 600
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+SECURITY_HEADERS = (
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"vary", b"origin"),
+)
+API_HEADERS = (*SECURITY_HEADERS, (b"cross-origin-resource-policy", b"same-origin"))
+
+ROUTES: Sequence[Any] = (
+    events.publish_events,
+    events.poll_events,
+    events.stream_events,
+    events.newest_events,
+    snapshot.snapshot,
+    fleet.list_agents,
+    fleet.get_agent,
+    files.agent_files,
+    fleet.list_tasks,
+    fleet.get_task,
+    fleet.list_leads,
+    fleet.get_tokens,
+    files.file_activity,
+    files.file_watch,
+    system.system_status,
+    system.list_connections,
+    system.health,
+    system.metrics,
+    system.describe_websocket,
+    session.get_session,
+    session.open_session,
+    session.close_session,
+    reference.openapi_document,
+    reference.asyncapi_document,
+    reference.docs_page,
+    reference.docs_style,
+    dashboard.dashboard,
+)
+
+
+class Shell:
+    """Plain ASGI around the router: host, origin, CORS, security headers, gzip, and HEAD as a GET without its body."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass, or answer it here."""
+        http = cast("HTTPScope", scope)
+        headers = http["headers"]
+        outgoing = _Outgoing(send, http)
+        try:
+            self._access.check_host(_host_of(headers))
+            if http["query_string"]:
+                check_query_names(_query_names(http["query_string"]))
+            page = outgoing.page = self._access.check_origin(headers, secure=http["scheme"] == "https")
+        except MissionControlError as error:
+            await send_problem(scope, outgoing, error)
+            return
+        if http["method"] == "OPTIONS" and page.foreign and _asks_first(headers):
+            await _answer_preflight(outgoing)
+            return
+        if outgoing.head_only and http["path"] != PATH:
+            # A copy, because the server itself goes by the method in its own.
+            scope = cast("Scope", {**http, "method": "GET"})
+        await self._app(scope, receive, outgoing)
+
+
+class _Outgoing:
+    """What every answer passes on its way out.
+
+    Only an answer that says how long it is can be compressed: it comes in one piece, and a stream never does.
+    """
+
+    __slots__ = ("_headers", "_held", "_packs", "_send", "head_only", "page")
+
+    def __init__(self, send: Send, scope: HTTPScope) -> None:
+        self.page: Page | None = None
+        self.head_only = cast("str", scope["method"]) == "HEAD"
+        self._send = send
+        self._held: HTTPResponseStartEvent | None = None
+        self._packs = _accepts_gzip(scope["headers"])
+        self._headers = API_HEADERS if scope["path"].startswith("/api/") else SECURITY_HEADERS
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [*message["headers"], *self._headers]
+            if self.page is not None and self.page.foreign:
+                headers += _cors_headers(self.page)
+            message["headers"] = headers
+            if self._packs and _worth_packing(headers):
+                self._held = message
+                return
+        elif message["type"] == "http.response.body":
+            start, self._held = self._held, None
+            if start is not None:
+                if not message["more_body"]:
+                    _pack(start, message)
+                await self._send(start)
+            if self.head_only:
+                message["body"] = b""
+        await self._send(message)
+
+
+def create_app(service: Service) -> Litestar:
+    """Put the HTTP application together.
+
+    Args:
+        service: the running parts; the application holds no others.
+    """
+    app = Litestar(
+        route_handlers=list(ROUTES),
+        # Not a guard: for those Litestar copies the handler with every request.
+        before_request=require_scope,
+        exception_handlers={
+            Exception: answer_exception,
+            HTTPException: answer_exception,
+            MissionControlError: answer_exception,
+        },
+        openapi_config=_openapi_config(service),
+        logging_config=None,
+        debug=False,
+        pdb_on_exception=False,
+        state=State(
+            {
+                SERVICE: service,
+                events.POLLS: events.Polls(service.config.server.max_clients),
+                snapshot.REWINDS: snapshot.make_rewinds(),
+                dashboard.ASSETS: dashboard.load_assets(),
+            },
+            deep_copy=False,
+        ),
+    )
+    # Around the router, and not a middleware of routes: a path that has no route is checked like any other.
+    app.asgi_handler = Shell(app.asgi_handler, service.access)
+    return app
+
+
+class _NoRoutes(Router):
+    """Takes the pages that Litestar would add for its document, and drops them: ours is served by `reference`."""
+
+    def register(self, value: Any) -> list[Any]:
+        return []
+
+
+def _openapi_config(service: Service) -> OpenAPIConfig:
+    components = Components()
+    if service.access.token_required:
+        components.security_schemes = {
+            "bearer": SecurityScheme(type="http", scheme="bearer", description="A token of the settings."),
+            "cookie": SecurityScheme(type="apiKey", security_scheme_in="cookie", name=COOKIE),
+        }
+    return OpenAPIConfig(
+        title="Mission Control",
+        version=system.VERSION,
+        description=(
+            "One durable event log of a fleet of AI agents, live to every client. "
+            "The WebSocket is described at /api/asyncapi.json."
+        ),
+        license=License(name="MIT", identifier="MIT"),
+        use_handler_docstrings=True,
+        components=components,
+        security=[{"bearer": []}, {"cookie": []}] if service.access.token_required else None,
+        openapi_router=_NoRoutes("/api/openapi", route_handlers=[], include_in_schema=False),
+    )
+
+
+def _host_of(headers: Sequence[tuple[bytes, bytes]] | Any) -> str | None:
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) > 1:
+        raise Misdirected("The request names more than one host.")
+    return hosts[0].decode("latin-1") if hosts else None
+
+
+def _query_names(query: bytes) -> list[str]:
+    """Read the names of a query (not its values), as `parse_qsl` does."""
+    return [unquote_plus(part.partition(b"=")[0].decode("latin-1")) for part in query.split(b"&")]
+
+
+def _asks_first(headers: Any) -> bool:
+    return any(name == b"access-control-request-method" for name, _ in headers)
+
+
+def _accepts_gzip(headers: Any) -> bool:
+    return any(name == b"accept-encoding" and b"gzip" in value for name, value in headers)
+
+
+def _worth_packing(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    given = dict(headers)
+    media_type = given.get(b"content-type", b"")
+    return (
+        int(given.get(b"content-length", 0)) >= COMPRESS_FROM_BYTES
+        and b"content-encoding" not in given
+        and (media_type.startswith(b"text/") or b"json" in media_type)
+    )
+
+
+def _pack(start: HTTPResponseStartEvent, message: HTTPResponseBodyEvent) -> None:
+    body = message["body"] = gzip.compress(message["body"], COMPRESS_LEVEL, mtime=0)
+    kept = [(name, value) for name, value in start["headers"] if name != b"content-length"]
+    start["headers"] = [
+        *kept,
+        (b"content-length", str(len(body)).encode()),
+        (b"content-encoding", b"gzip"),
+        (b"vary", b"accept-encoding"),
+    ]
+
+
+def _cors_headers(page: Page) -> list[tuple[bytes, bytes]]:
+    """Say that this page, and no other one, may read the answer (Fetch standard, section 3.3)."""
+    headers = [
+        (b"access-control-allow-origin", (page.origin or "").encode("latin-1")),
+        (b"access-control-expose-headers", b"retry-after, etag"),
+    ]
+    if page.trusted:
+        headers.append((b"access-control-allow-credentials", b"true"))
+    return headers
+
+
+async def _answer_preflight(send: Send) -> None:
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 204,
+            "headers": [
+                (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
+                (
+                    b"access-control-allow-headers",
+                    b"authorization, content-type, idempotency-key, last-event-id",
+                ),
+                (b"access-control-max-age", str(PREFLIGHT_SECONDS).encode()),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,114 @@
+"""`/api/ws`: the endpoint that puts a client's conversation on top of the WebSocket."""
+
+from __future__ import annotations
+
+import http
+import secrets
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, urlsplit
+
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from missioncontrol.errors import BadMessage, Forbidden, InputError, Misdirected, Unauthorized
+from missioncontrol.events import NOTHING, Cursor, Patterns
+from missioncontrol.hub import Connection
+from missioncontrol.protocol.codes import CloseCode
+from missioncontrol.protocol.session import Handshake, Session, refusal
+from missioncontrol.server.access import SUBPROTOCOL
+from missioncontrol.server.service import Service
+from missioncontrol.server.websocket import WebSocketProtocol
+
+PATH = "/api/ws"
+MAX_MESSAGE_BYTES = 1024 * 1024
+
+
+def read_handshake(query: Sequence[tuple[str, str]], last_event_id: str | None = None) -> Handshake:
+    """Read what a client asks for from its query; a `Last-Event-ID` is newer than the query's `since`.
+
+    Raises:
+        BadPattern: `events` holds something that is no pattern.
+        BadCursor: `since` is not of the form EPOCH:ID.
+        BadMessage: `snapshot` is neither 0 nor 1.
+    """
+    patterns: Patterns | None = None
+    since: str | None = None
+    snapshot = False
+    for name, value in query:
+        if name == "events":
+            more = Patterns.parse(value)
+            patterns = more if patterns is None else patterns | more
+        elif name == "since":
+            since = value
+        elif name == "snapshot":
+            if value not in {"0", "1", "true", "false"}:
+                raise BadMessage(f"snapshot is {value[:20]!r}; it is 1 or 0.")
+            snapshot = value in {"1", "true"}
+    since = last_event_id or since
+    return Handshake(patterns, None if since is None else Cursor.parse(since), snapshot)
+
+
+class LiveEndpoint:
+    """Admits clients and gives each one a connection of the hub."""
+
+    max_size = MAX_MESSAGE_BYTES
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    @staticmethod
+    def select_subprotocol(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        """Agree on ours where it is offered, as it is beside a token; a client that offers none is as welcome."""
+        return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None
+
+    def admit(self, request: Request) -> tuple[http.HTTPStatus, str] | None:
+        """Refuse another path, and a host that is not ours."""
+        if urlsplit(request.path).path != PATH:
+            return http.HTTPStatus.NOT_FOUND, f"The WebSocket is at {PATH}."
+        try:
+            self._service.access.check_host(request.headers.get("Host"))
+        except Misdirected as error:
+            return http.HTTPStatus(error.status), str(error)
+        return None
+
+    def open(self, wire: WebSocketProtocol, request: Request) -> Connection | None:
+        """Begin the conversation, or close the wire with the code that says why not."""
+        service = self._service
+        if service.draining:
+            wire.close(CloseCode.DRAINING, "the server restarts")
+            return None
+        query = parse_qsl(urlsplit(request.path).query, keep_blank_values=True)
+        try:
+            scopes = service.access.authorize(
+                list(request.headers.raw_items()), query_names=[name for name, _ in query]
+            )
+        except (Unauthorized, Forbidden, InputError) as error:
+            service.hub.figures.refused += 1
+            wire.close(CloseCode.POLICY, str(error)[:120])
+            return None
+        if service.hub.clients >= service.config.server.max_clients:
+            service.hub.figures.refused += 1
+            wire.close(CloseCode.FULL, "as many clients as are allowed; try again later")
+            return None
+        session = Session(
+            f"ws_{secrets.token_hex(5)}", may_read="read" in scopes, may_publish="publish" in scopes
+        )
+        connection = Connection(
+            service.hub,
+            service.log,
+            service.state.encoded,
+            wire,
+            session,
+            max_history=service.config.server.max_history,
+        )
+        heartbeat = service.config.server.heartbeat_interval
+        try:
+            handshake = read_handshake(query)
+        except InputError as error:
+            # Said where a browser can read it; nothing is subscribed until the client asks properly.
+            connection.open(Handshake(patterns=NOTHING), heartbeat)
+            wire.send("error", refusal(error).data)
+        else:
+            connection.open(handshake, heartbeat)
+        return connection

@@ -1,0 +1,252 @@
+"""What the server counts, for Prometheus and as JSON: one table, from which the reference is checked too.
+
+Counters live where the counting is done, as plain numbers; they are only read here, when somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from time import monotonic
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+import psutil
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from missioncontrol.server.service import Service
+
+Value = float | dict[str, float]
+
+
+class Figure(NamedTuple):
+    """One metric: `read` gives its value, or with a `label` a value for each value of the label."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    help: str
+    read: Callable[[Service], Value]
+    label: str | None = None
+
+
+def _lags(service: Service) -> Value:
+    return {name: float(lag) for name, health in _sources(service) if (lag := health.get("lag")) is not None}
+
+
+def _ups(service: Service) -> Value:
+    return {name: float(health.get("status") == "running") for name, health in _sources(service)}
+
+
+def _restarts(service: Service) -> Value:
+    return {name: float(health.get("restarts", 0)) for name, health in _sources(service)}
+
+
+def _sources(service: Service) -> list[tuple[str, dict[str, Any]]]:
+    return list(msgspec.to_builtins(service.sources()).items())
+
+
+METRICS: tuple[Figure, ...] = (
+    Figure(
+        "mission_control_events_total",
+        "counter",
+        "Events appended to the log.",
+        lambda s: s.log.figures.events,
+    ),
+    Figure(
+        "mission_control_event_bytes_total",
+        "counter",
+        "Bytes of the events appended to the log.",
+        lambda s: s.log.figures.bytes,
+    ),
+    Figure(
+        "mission_control_duplicate_events_total",
+        "counter",
+        "Events whose key the log held already; nothing was appended.",
+        lambda s: s.log.figures.duplicates,
+    ),
+    Figure(
+        "mission_control_trimmed_events_total",
+        "counter",
+        "Events that were trimmed away by age or size.",
+        lambda s: s.log.figures.trimmed,
+    ),
+    Figure(
+        "mission_control_queued_events",
+        "gauge",
+        "Events that wait to be written.",
+        lambda s: s.log.figures.queued,
+    ),
+    Figure(
+        "mission_control_commits_total",
+        "counter",
+        "Transactions of the log; one may carry many events.",
+        lambda s: s.log.figures.commits,
+    ),
+    Figure(
+        "mission_control_commit_seconds_total",
+        "counter",
+        "Seconds spent in transactions of the log.",
+        lambda s: s.log.figures.commit_seconds,
+    ),
+    Figure(
+        "mission_control_last_commit_seconds",
+        "gauge",
+        "Seconds that the last transaction of the log took.",
+        lambda s: s.log.figures.last_commit_seconds,
+    ),
+    Figure(
+        "mission_control_append_failures_total",
+        "counter",
+        "Appends that failed; nothing of them was kept.",
+        lambda s: s.log.figures.failures,
+    ),
+    Figure(
+        "mission_control_log_up",
+        "gauge",
+        "1 while events can be appended, else 0.",
+        lambda s: float(s.log.trouble is None),
+    ),
+    Figure(
+        "mission_control_log_events",
+        "gauge",
+        "Events that the log holds.",
+        lambda s: s.log.head - s.log.first + 1,
+    ),
+    Figure("mission_control_log_head", "gauge", "The id of the newest event.", lambda s: s.log.head),
+    Figure("mission_control_clients", "gauge", "Connections, live or catching up.", lambda s: s.hub.clients),
+    Figure(
+        "mission_control_live_clients", "gauge", "Connections at the head of the log.", lambda s: s.hub.live
+    ),
+    Figure(
+        "mission_control_audiences",
+        "gauge",
+        "Distinct sets of patterns and encodings among the live connections.",
+        lambda s: s.hub.audiences,
+    ),
+    Figure(
+        "mission_control_connections_total",
+        "counter",
+        "Connections that were opened.",
+        lambda s: s.hub.figures.connected,
+    ),
+    Figure(
+        "mission_control_refused_connections_total",
+        "counter",
+        "Connections that were refused: origin, token, or too many.",
+        lambda s: s.hub.figures.refused,
+    ),
+    Figure(
+        "mission_control_flushes_total",
+        "counter",
+        "Times that events were handed to the audiences.",
+        lambda s: s.hub.figures.flushes,
+    ),
+    Figure(
+        "mission_control_deliveries_total",
+        "counter",
+        "Events handed to live connections, counted once for each.",
+        lambda s: s.hub.figures.deliveries,
+    ),
+    Figure(
+        "mission_control_sent_bytes_total",
+        "counter",
+        "Bytes of events handed to connections.",
+        lambda s: s.hub.figures.bytes,
+    ),
+    Figure(
+        "mission_control_catch_ups_total",
+        "counter",
+        "Times that a connection had to read from the log.",
+        lambda s: s.hub.figures.catch_ups,
+    ),
+    Figure(
+        "mission_control_caught_up_events_total",
+        "counter",
+        "Events handed to connections from the log.",
+        lambda s: s.hub.figures.caught_up_events,
+    ),
+    Figure(
+        "mission_control_gaps_total",
+        "counter",
+        "Gaps that connections were told of.",
+        lambda s: s.hub.figures.gaps,
+    ),
+    Figure(
+        "mission_control_slow_clients_total",
+        "counter",
+        "Times that a live connection could not take more and went back to reading from the log.",
+        lambda s: s.hub.figures.slow_clients,
+    ),
+    Figure(
+        "mission_control_too_slow_closes_total",
+        "counter",
+        "Connections closed because they took nothing for 60 seconds.",
+        lambda s: s.hub.figures.too_slow,
+    ),
+    Figure(
+        "mission_control_no_heartbeat_closes_total",
+        "counter",
+        "Connections closed because nothing was heard for two heartbeats.",
+        lambda s: s.hub.figures.no_heartbeat,
+    ),
+    Figure("mission_control_source_up", "gauge", "1 while the source runs, else 0.", _ups, label="source"),
+    Figure(
+        "mission_control_source_lag_seconds",
+        "gauge",
+        "Seconds from the notice of the source's last change until it was durable.",
+        _lags,
+        label="source",
+    ),
+    Figure(
+        "mission_control_source_restarts_total",
+        "counter",
+        "Times that the source was run again after a failure.",
+        _restarts,
+        label="source",
+    ),
+    Figure(
+        "mission_control_uptime_seconds",
+        "gauge",
+        "Seconds since the server started.",
+        lambda s: monotonic() - s.started,
+    ),
+)
+"""Everything that `/metrics` tells, beside what prometheus_client says about the process."""
+
+
+class _ServiceCollector(Collector):
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def collect(self) -> Iterator[Metric]:
+        for figure in METRICS:
+            family = CounterMetricFamily if figure.kind == "counter" else GaugeMetricFamily
+            metric = family(figure.name, figure.help, labels=[figure.label] if figure.label else None)
+            value = figure.read(self._service)
+            if isinstance(value, dict):
+                for label, one in sorted(value.items()):
+                    metric.add_metric([label], one)
+            else:
+                metric.add_metric([], value)
+            yield metric
+
+
+def make_registry(service: Service) -> CollectorRegistry:
+    """Put together what Prometheus is told: the table, and the process's memory, CPU time and open files."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_ServiceCollector(service))
+    ProcessCollector(registry=registry)
+    return registry
+
+
+def collect_json(service: Service) -> dict[str, Any]:
+    """Return the figures by name, after a summary of clients, messages, uptime (seconds) and memory (bytes)."""
+    log, hub = service.log, service.hub
+    return {
+        "clients": {"total": hub.clients, "max": service.config.server.max_clients},
+        "messages": {"historySize": log.head - log.first + 1},
+        "uptime": round(monotonic() - service.started, 3),
+        "memory": {"rss": psutil.Process().memory_info().rss},
+        "figures": {figure.name: figure.read(service) for figure in METRICS},
+    }

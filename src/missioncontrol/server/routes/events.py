@@ -1,0 +1,333 @@
+"""Events over HTTP: publish, long-poll, the newest ones, and the stream.
+
+The body of a publication goes from the wire to the log's own decoder, and bodies of events from the log to the
+wire, without anything in between that would cost something per event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import Annotated
+
+import msgspec
+from litestar import Response, get, post
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIType
+from litestar.params import HeaderParameter, QueryParameter
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive, Scope, Send
+
+from missioncontrol.errors import BadEvent, Draining, Overloaded
+from missioncontrol.events import Cursor, Draft, Event, Patterns, decode_drafts
+from missioncontrol.events.event import MAX_KEY_LENGTH
+from missioncontrol.hub import history_json
+from missioncontrol.protocol.encoding import body_id
+from missioncontrol.protocol.messages import Gap, Published
+from missioncontrol.server.answers import (
+    JSON,
+    AnyRequest,
+    Before,
+    Events,
+    Limit,
+    Since,
+    answer,
+    documented,
+    read_cursor,
+    read_patterns,
+    service_of,
+)
+from missioncontrol.server.event_stream import serve_event_stream
+from missioncontrol.server.problems import ENDLESS
+from missioncontrol.server.service import Service
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+MAX_WAIT_SECONDS = 55
+POLLS = "polls"
+SCAN_EVENTS = 5_000
+SCAN_SECONDS = 0.5
+"""How long one poll looks for events that its filter lets through before it answers with the cursor moved on."""
+
+
+class EventPage(msgspec.Struct, omit_defaults=True):
+    """Events after a cursor, oldest first, and the cursor to go on with.
+
+    `gap` names ids that can no longer be had; the events after them are here.
+    """
+
+    events: list[Event]
+    cursor: str
+    gap: Gap | None = None
+
+
+class NewestEvent(Event, frozen=True, kw_only=True):
+    """An event, with `_timestamp`: the milliseconds since 1970 at which the log took it."""
+
+    timestamp: int = msgspec.field(name="_timestamp")
+
+
+class PublishOperation(Operation):
+    """The documentation of a body that the handler reads as it is."""
+
+    def __post_init__(self) -> None:
+        """Say what the body may be."""
+        event = Schema(
+            type=OpenAPIType.OBJECT,
+            required=["type"],
+            properties={
+                "type": Schema(
+                    type=OpenAPIType.STRING,
+                    max_length=128,
+                    # `server` and `client` are categories that the server keeps for itself.
+                    pattern=r"^(?!(server|client):)[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z0-9_][A-Za-z0-9_.:-]*$",
+                ),
+                "data": Schema(type=OpenAPIType.OBJECT),
+                "key": Schema(
+                    type=[OpenAPIType.STRING, OpenAPIType.NULL], min_length=1, max_length=MAX_KEY_LENGTH
+                ),
+                "source": Schema(type=OpenAPIType.STRING, min_length=1, max_length=64),
+            },
+        )
+        one_or_many = Schema(one_of=[event, Schema(type=OpenAPIType.ARRAY, items=event, min_items=1)])
+        self.request_body = RequestBody(
+            required=True,
+            description="One event, an array of events, or one event a line (NDJSON); all are kept, or none.",
+            content={JSON: OpenAPIMediaType(schema=one_or_many)},
+        )
+
+
+@post(
+    "/api/events",
+    opt={"scope": "publish"},
+    request_max_body_size=MAX_BODY_BYTES,
+    responses=documented(
+        Published, 413, 503, status=201, description="The events are durable; `ids` are in the order given."
+    ),
+    operation_class=PublishOperation,
+    tags=["events"],
+    summary="Publish events",
+)
+async def publish_events(
+    request: AnyRequest,
+    idempotency_key: Annotated[
+        str | None,
+        HeaderParameter(
+            name="Idempotency-Key",
+            description="The `key` of a single event: sent again with the same key, it is not told again.",
+            schema_extra={"minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": "^[!#-~]+$"},
+        ),
+    ] = None,
+) -> Response[bytes]:
+    """Append one event, an array, or NDJSON: all of it or nothing, and durably before the answer."""
+    service = service_of(request)
+    if service.draining:
+        raise Draining("The server is about to stop and takes nothing more; send it again in a moment.")
+    drafts = decode_drafts(await request.body())
+    if not drafts:
+        raise BadEvent("There is no event in the array; send at least one.")
+    if idempotency_key is not None:
+        _apply_key(drafts, idempotency_key)
+    ids = await service.log.append(drafts)
+    cursor = str(Cursor(service.log.epoch, max(ids)))
+    return answer(msgspec.json.encode(Published(ids, cursor)), status=201)
+
+
+def _apply_key(drafts: list[Draft], header: str) -> None:
+    """Take the header for the event's key; both the bare and the quoted form of it are in use."""
+    key = header[1:-1] if len(header) > 2 and header[0] == header[-1] == '"' else header
+    if len(drafts) != 1:
+        raise BadEvent(
+            "Idempotency-Key is for a single event; give each of several events a 'key' of its own."
+        )
+    if drafts[0].key not in (None, key):
+        raise BadEvent("Idempotency-Key and the event's 'key' differ; leave one of them out.")
+    drafts[0].key = key
+
+
+@get(
+    "/api/events",
+    responses=documented(EventPage, 503),
+    tags=["events"],
+    summary="Read or wait for events after a cursor",
+)
+async def poll_events(
+    request: AnyRequest,
+    since: Since = None,
+    events: Events = None,
+    limit: Limit = 100,
+    wait: Annotated[
+        float,
+        QueryParameter(
+            ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait for an event where there is none yet."
+        ),
+    ] = 0,
+) -> Response[bytes]:
+    """Return the events after `since`; with `wait`, wait for the first of them as long as that.
+
+    The cursor moves on even where the filter let nothing through, so that the next poll begins behind what this one
+    has looked at.
+    """
+    service = service_of(request)
+    patterns = read_patterns(events)
+    cursor = read_cursor(since)
+    head = service.hub.head
+    after, gap = (head, None) if cursor is None else _place(service, cursor)
+    deadline = monotonic() + wait
+    while True:
+        bodies, after, gap = await _scan(service, after, patterns, limit, gap)
+        left = deadline - monotonic()
+        if bodies or gap is not None or after < service.hub.head or left <= 0 or service.draining:
+            break
+        polls: Polls = request.app.state[POLLS]
+        if not await polls.wait(service, patterns, left, request.receive):
+            # Once more, to move the cursor over what the filter did not want.
+            deadline = 0.0
+    return answer(
+        b'{"events":[%b],"cursor":"%b"%b}'
+        % (
+            b",".join(bodies),
+            str(Cursor(service.log.epoch, after)).encode(),
+            b"" if gap is None else b',"gap":%b' % msgspec.json.encode(gap),
+        )
+    )
+
+
+def _place(service: Service, cursor: Cursor) -> tuple[int, Gap | None]:
+    """Find the id that a cursor stands at, or where to go on when that cannot be, with the gap."""
+    epoch, head, first = service.log.epoch, service.hub.head, service.log.first
+    at_head = str(Cursor(epoch, head))
+    if cursor.epoch != epoch:
+        end = max(head, cursor.id + 1)
+        return head, Gap(from_=cursor.id + 1, to=end, reason="epoch", cursor=at_head)
+    if cursor.id > head:
+        return head, Gap(from_=head + 1, to=cursor.id, reason="ahead", cursor=at_head)
+    if cursor.id + 1 < first:
+        return first - 1, _trimmed(epoch, cursor.id, first)
+    return cursor.id, None
+
+
+def _trimmed(epoch: str, after: int, first: int) -> Gap:
+    return Gap(from_=after + 1, to=first - 1, reason="trimmed", cursor=str(Cursor(epoch, first - 1)))
+
+
+async def _scan(
+    service: Service, after: int, patterns: Patterns, limit: int, gap: Gap | None
+) -> tuple[list[bytes], int, Gap | None]:
+    """Read on until there is something to tell, the head is reached, or enough time has gone by."""
+    until = monotonic() + SCAN_SECONDS
+    look = limit if patterns.everything else max(limit, SCAN_EVENTS)
+    while after < service.hub.head:
+        page = await service.log.read(after, patterns, limit=look, max_bytes=1024 * 1024)
+        if page.first > after + 1:
+            # Trimmed away between two pages: one gap with what was gone before.
+            start = gap.from_ - 1 if gap is not None and gap.reason == "trimmed" else after
+            gap = _trimmed(service.log.epoch, start, page.first)
+        after = max(page.last, page.first - 1)
+        if page.bodies:
+            bodies = page.bodies[:limit]
+            return bodies, after if len(bodies) == len(page.bodies) else body_id(bodies[-1]), gap
+        if monotonic() >= until:
+            break
+    return [], after, gap
+
+
+class Polls:
+    """The polls that wait at the moment; each holds a connection and a place in the hub."""
+
+    def __init__(self, limit: int) -> None:
+        """Let at most `limit` wait at a time."""
+        self._limit = limit
+        self._waiting = 0
+
+    async def wait(self, service: Service, patterns: Patterns, seconds: float, receive: Receive) -> bool:
+        """Wait for an event of these patterns; False when the time is over or the client is gone.
+
+        Raises:
+            Overloaded: as many wait already as may.
+        """
+        if self._waiting >= self._limit:
+            raise Overloaded("As many polls are waiting as are allowed; poll without `wait`.", retry_after=5)
+        self._waiting += 1
+        event = asyncio.ensure_future(service.hub.wait(patterns, seconds))
+        gone = asyncio.ensure_future(_disconnected(receive))
+        try:
+            await asyncio.wait({event, gone}, return_when=asyncio.FIRST_COMPLETED)
+            return event.done() and event.result()
+        finally:
+            self._waiting -= 1
+            event.cancel()
+            gone.cancel()
+            await asyncio.gather(event, gone, return_exceptions=True)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+@get(
+    "/api/system/events",
+    responses=documented(list[NewestEvent], 503),
+    tags=["events"],
+    summary="The newest events, newest first",
+)
+async def newest_events(
+    request: AnyRequest,
+    limit: Limit = 100,
+    events: Events = None,
+    before: Before = None,
+) -> Response[bytes]:
+    """Return the newest events as an array, newest first; each also has `_timestamp`, in milliseconds since 1970."""
+    cursor = read_cursor(before)
+    records = await service_of(request).log.newest(
+        read_patterns(events), limit=limit, before=None if cursor is None else cursor.id
+    )
+    return answer(history_json(records))
+
+
+class StreamResponse(ASGIResponse):
+    """Hands a request over to the stream, which answers by itself."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(media_type="text/event-stream")
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer until one of both sides ends it."""
+        await serve_event_stream(self._service, scope, receive, send)
+
+
+@get(
+    "/api/events/stream",
+    opt={ENDLESS: True},
+    responses=documented(
+        str,
+        503,
+        media_type="text/event-stream",
+        description="One message per event, until either side ends it.",
+    ),
+    tags=["events"],
+    summary="The events as Server-Sent Events",
+)
+async def stream_events(
+    request: AnyRequest,
+    since: Since = None,
+    events: Events = None,
+    snapshot: Annotated[
+        str | None,
+        QueryParameter(
+            description="`1`: begin with the whole state where there is no `since`.",
+            schema_extra={"enum": ["0", "1", "true", "false"]},
+        ),
+    ] = None,
+    last_event_id: Annotated[
+        str | None,
+        HeaderParameter(
+            name="Last-Event-ID",
+            description="As `since`, and stronger: browsers send it when they come back.",
+            schema_extra={"pattern": r"^[A-Za-z0-9]{1,32}:(0|[1-9][0-9]{0,17})$"},
+        ),
+    ] = None,
+) -> StreamResponse:
+    """Stream the events after `since`, then live; the parameters are read by the stream itself."""
+    return StreamResponse(service_of(request))

@@ -1,0 +1,119 @@
+"""What the fold knows, by noun: agents, tasks, leads and token use."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Response, get
+from litestar.params import PathParameter
+
+from missioncontrol.errors import NotFound
+from missioncontrol.server.answers import (
+    After,
+    AnyRequest,
+    Limit,
+    answer,
+    documented,
+    find_record,
+    list_records,
+    service_of,
+    state_cursor,
+)
+
+Id = Annotated[str, PathParameter(description="The id, as the list shows it.")]
+
+
+class AgentList(msgspec.Struct, omit_defaults=True):
+    """Agents in the order of their ids; `count` is of all, and `next` the `after` of the page that follows."""
+
+    agents: list[dict[str, Any]]
+    count: int
+    cursor: str
+    next: str = ""
+
+
+class TaskList(msgspec.Struct, omit_defaults=True):
+    """Tasks in the order of their ids; `count` is of all, and `next` the `after` of the page that follows."""
+
+    tasks: list[dict[str, Any]]
+    count: int
+    cursor: str
+    next: str = ""
+
+
+class LeadList(msgspec.Struct, omit_defaults=True):
+    """Leads in the order of their ids; `count` is of all, and `next` the `after` of the page that follows."""
+
+    leads: list[dict[str, Any]]
+    count: int
+    cursor: str
+    next: str = ""
+
+
+class TokenTotals(msgspec.Struct):
+    """Token use by agent, the last budget threshold that each has crossed, and the sum; costs in US dollars."""
+
+    agents: dict[str, Any]
+    thresholds: dict[str, Any]
+    total: dict[str, float]
+    cursor: str
+
+
+@get("/api/agents", responses=documented(AgentList), tags=["state"], summary="The agents")
+async def list_agents(request: AnyRequest, limit: Limit = 1000, after: After = None) -> Response[bytes]:
+    """Return the agents as the state knows them."""
+    return _list(request, "agents", limit, after)
+
+
+@get(
+    "/api/agents/{agent_id:str}",
+    responses=documented(dict[str, Any], 404),
+    tags=["state"],
+    summary="An agent",
+)
+async def get_agent(request: AnyRequest, agent_id: Id) -> Response[bytes]:
+    """Return one agent."""
+    return _one(request, "agents", agent_id)
+
+
+@get("/api/tasks", responses=documented(TaskList), tags=["state"], summary="The tasks")
+async def list_tasks(request: AnyRequest, limit: Limit = 1000, after: After = None) -> Response[bytes]:
+    """Return the tasks as the state knows them."""
+    return _list(request, "tasks", limit, after)
+
+
+@get("/api/tasks/{task_id:str}", responses=documented(dict[str, Any], 404), tags=["state"], summary="A task")
+async def get_task(request: AnyRequest, task_id: Id) -> Response[bytes]:
+    """Return one task."""
+    return _one(request, "tasks", task_id)
+
+
+@get("/api/leads", responses=documented(LeadList), tags=["state"], summary="The leads")
+async def list_leads(request: AnyRequest, limit: Limit = 1000, after: After = None) -> Response[bytes]:
+    """Return the leads as the state knows them."""
+    return _list(request, "leads", limit, after)
+
+
+@get("/api/tokens", responses=documented(TokenTotals), tags=["state"], summary="Token use and its cost")
+async def get_tokens(request: AnyRequest) -> Response[bytes]:
+    """Return token use so far, by agent and in all."""
+    service = service_of(request)
+    cursor = str(state_cursor(service)).encode()
+    return answer(b'%b,"cursor":"%b"}' % (service.state.part("tokens")[:-1], cursor))
+
+
+def _list(
+    request: AnyRequest, noun: Literal["agents", "tasks", "leads"], limit: int, after: str | None
+) -> Response[bytes]:
+    service = service_of(request)
+    return list_records(noun, service.state.part(noun), state_cursor(service), limit, after)
+
+
+def _one(request: AnyRequest, noun: Literal["agents", "tasks"], id_: str) -> Response[bytes]:
+    record = find_record(service_of(request).state.part(noun), id_)
+    if record is None:
+        raise NotFound(
+            f"There is no {noun.removesuffix('s')} {id_[:100]!r}; /api/{noun} lists those there are."
+        )
+    return answer(record)

@@ -1,0 +1,214 @@
+"""The server itself: is it well, who is connected, what does it count."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from time import monotonic
+from typing import Any
+
+import msgspec
+from litestar import MediaType, Response, get
+from litestar.openapi import ResponseSpec
+from prometheus_client.exposition import choose_encoder
+
+from missioncontrol.errors import Forbidden, Unauthorized
+from missioncontrol.events import CATALOGUE, now, rfc3339
+from missioncontrol.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES
+from missioncontrol.server.access import SUBPROTOCOL
+from missioncontrol.server.answers import (
+    OPTIONAL_TOKEN,
+    PUBLIC,
+    AnyRequest,
+    Limit,
+    answer,
+    documented,
+    identify,
+    service_of,
+)
+from missioncontrol.server.metrics import collect_json, make_registry
+from missioncontrol.server.service import Service
+
+VERSION = version("mission-control")
+
+
+class Health(msgspec.Struct, omit_defaults=True, rename="camel"):
+    """Whether the server is well; `uptime` in seconds. A request without the token it needs sees the first two only.
+
+    `status` is `ok`, `failing` (with the `reason`), or `draining`.
+    """
+
+    status: str
+    timestamp: str
+    reason: str | None = None
+    ws_clients: int | None = None
+    uptime: float | None = None
+    simulation: bool | None = None
+    services: dict[str, Any] | None = None
+
+
+class SystemStatusPage(msgspec.Struct):
+    """The gateway and the newest alerts, and the server with its log; `uptime` in seconds."""
+
+    gateway: dict[str, Any] | None
+    alerts: list[dict[str, Any]]
+    server: dict[str, Any]
+    log: dict[str, Any]
+    sources: dict[str, Any]
+    simulation: bool
+    cursor: str
+
+
+class ConnectionList(msgspec.Struct):
+    """Who is connected, the oldest connection first; `count` is of all."""
+
+    connections: list[dict[str, Any]]
+    count: int
+
+
+class WebSocketPage(msgspec.Struct, rename="camel"):
+    """What the WebSocket is, for whoever comes by plain HTTP."""
+
+    message: str
+    url: str
+    subprotocol: str
+    events: list[str]
+    client_messages: list[str]
+    server_messages: list[str]
+    documentation: str
+
+
+def find_trouble(service: Service) -> str | None:
+    """Say in a sentence why the server is not well; None when it is."""
+    if service.log.trouble is not None:
+        return service.log.trouble
+    for name, health in msgspec.to_builtins(service.sources()).items():
+        if health.get("status") == "failed":
+            return f"The source {name!r} has failed: {health.get('error') or 'no reason was given'}."
+    return None
+
+
+@get(
+    ["/health", "/api/health"],
+    opt={"scope": PUBLIC},
+    security=OPTIONAL_TOKEN,
+    responses={
+        **documented(Health),
+        503: ResponseSpec(Health, generate_examples=False, description="It is not well; `reason` says why."),
+    },
+    tags=["system"],
+    summary="Whether the server is well",
+)
+async def health(request: AnyRequest) -> Response[bytes]:
+    """Say whether the server is well: 200 when it is, 503 with the reason when it is not."""
+    service = service_of(request)
+    trouble = find_trouble(service)
+    status = "draining" if service.draining else "failing" if trouble is not None else "ok"
+    page = Health(status=status, timestamp=rfc3339(now()).decode())
+    if _may_read(request):
+        page.reason = "The server is about to stop." if service.draining else trouble
+        page.ws_clients = service.hub.clients
+        page.uptime = round(monotonic() - service.started, 3)
+        page.simulation = service.simulation
+        page.services = {
+            "log": {
+                "status": "ok" if service.log.trouble is None else "failed",
+                "error": service.log.trouble,
+            },
+            **msgspec.to_builtins(service.sources()),
+        }
+    return answer(msgspec.json.encode(page), status=200 if status == "ok" else 503)
+
+
+def _may_read(request: AnyRequest) -> bool:
+    try:
+        identify(request).require("read")
+    except (Unauthorized, Forbidden):
+        return False
+    return True
+
+
+@get(
+    "/api/system/status",
+    responses=documented(SystemStatusPage),
+    tags=["system"],
+    summary="The gateway, the server and its log",
+)
+async def system_status(request: AnyRequest) -> Response[bytes]:
+    """Return the gateway's status and the newest alerts as the state knows them, and how the server is doing."""
+    service = service_of(request)
+    log = service.log
+    system = msgspec.json.decode(service.state.part("system"))
+    page = SystemStatusPage(
+        gateway=system["gateway"],
+        alerts=system["alerts"],
+        server={
+            "version": VERSION,
+            "uptime": round(monotonic() - service.started, 3),
+            "clients": service.hub.clients,
+            "maxClients": service.config.server.max_clients,
+            "draining": service.draining,
+            "workspace": str(service.workspace),
+        },
+        log={"epoch": log.epoch, "first": log.first, "head": log.head, "trouble": log.trouble},
+        sources=msgspec.to_builtins(service.sources()),
+        simulation=service.simulation,
+        cursor=f"{log.epoch}:{service.state.id}",
+    )
+    return answer(msgspec.json.encode(page))
+
+
+@get(
+    "/api/system/connections",
+    opt={"scope": "admin"},
+    responses=documented(ConnectionList),
+    tags=["system"],
+    summary="Who is connected",
+)
+async def list_connections(request: AnyRequest, limit: Limit = 100) -> Response[bytes]:
+    """Return who is connected over WebSocket and stream, and where each one stands."""
+    connections = service_of(request).hub.connections()
+    connections.sort(key=lambda connection: -connection.get("connectedSeconds", 0.0))
+    return answer(msgspec.json.encode(ConnectionList(connections[:limit], len(connections))))
+
+
+@get(
+    "/metrics",
+    responses=documented(
+        str, media_type=MediaType.TEXT, description="Prometheus text, or JSON where that is asked for."
+    ),
+    tags=["system"],
+    summary="What the server counts",
+)
+async def metrics(request: AnyRequest) -> Response[bytes]:
+    """Return the figures for Prometheus, or as JSON for `Accept: application/json`."""
+    service = service_of(request)
+    accept = request.headers.get("accept", "")
+    if "application/json" in accept:
+        return answer(msgspec.json.encode(collect_json(service)))
+    encode, content_type = choose_encoder(accept)
+    return Response(
+        encode(make_registry(service)), headers={"content-type": content_type, "cache-control": "no-store"}
+    )
+
+
+@get(
+    "/api/ws",
+    responses=documented(WebSocketPage),
+    tags=["events"],
+    summary="What the WebSocket is",
+)
+async def describe_websocket(request: AnyRequest) -> Response[bytes]:
+    """Say what is here, to a request that does not ask for an upgrade."""
+    return answer(
+        msgspec.json.encode(
+            WebSocketPage(
+                message="This is a WebSocket: connect with a WebSocket client.",
+                url="/api/ws?events=agent:*,task:completed&since=EPOCH:ID&snapshot=1",
+                subprotocol=SUBPROTOCOL,
+                events=sorted(CATALOGUE),
+                client_messages=[str(message.__struct_config__.tag) for message in CLIENT_MESSAGES],
+                server_messages=list(SERVER_MESSAGES),
+                documentation="/api/docs",
+            )
+        )
+    )

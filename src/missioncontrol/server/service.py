@@ -1,0 +1,31 @@
+"""What every shell of the server stands on: the running parts, as the app has put them together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from missioncontrol.config import Config
+from missioncontrol.hub import Hub
+from missioncontrol.server.access import Access
+from missioncontrol.state import FleetState
+from missioncontrol.store import Log
+
+
+@dataclass
+class Service:
+    """The running parts. `sources` tells the health of each source by name, for `/health` and `/metrics`."""
+
+    config: Config
+    workspace: Path
+    log: Log
+    hub: Hub
+    state: FleetState
+    access: Access
+    sources: Callable[[], dict[str, Any]]
+    simulation: bool = False
+    draining: bool = False
+    started: float = field(default_factory=monotonic)

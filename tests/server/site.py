@@ -1,0 +1,92 @@
+"""A server without sockets: the real log in memory, the real state and hub, and the HTTP application on them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+from litestar import Litestar
+
+from missioncontrol.config import Config, ServerConfig, TokenConfig
+from missioncontrol.events import Draft, Record
+from missioncontrol.hub import Hub
+from missioncontrol.server.access import Access
+from missioncontrol.server.http import create_app
+from missioncontrol.server.service import Service
+from missioncontrol.state import FleetState
+from missioncontrol.store import MemoryLog
+
+READER = "reader-token-0123456789"
+PUBLISHER = "publisher-token-0123456789"
+ADMIN = "admin-token-0123456789"
+
+TOKENS = [
+    TokenConfig(name="reader", sha256=hashlib.sha256(READER.encode()).hexdigest(), scopes=["read"]),
+    TokenConfig(name="publisher", sha256=hashlib.sha256(PUBLISHER.encode()).hexdigest(), scopes=["publish"]),
+    TokenConfig(name="admin", sha256=hashlib.sha256(ADMIN.encode()).hexdigest(), scopes=["admin"]),
+]
+
+
+class Site:
+    """Everything that a test wants to reach."""
+
+    def __init__(self, **server: Any) -> None:
+        self.config = Config(server=ServerConfig(**server))
+        self.log = MemoryLog()
+        self.state = FleetState()
+        self.hub = Hub(epoch=self.log.epoch, head=self.log.head, flush_window=0.0)
+        self.sources: dict[str, Any] = {}
+        self.service = Service(
+            config=self.config,
+            workspace=Path("/fleet/workspace"),
+            log=self.log,
+            hub=self.hub,
+            state=self.state,
+            access=Access(self.config),
+            sources=lambda: self.sources,
+        )
+        self.log.listen(self._committed)
+        self.app: Litestar = create_app(self.service)
+
+    def _committed(self, records: Sequence[Record]) -> None:
+        self.state.apply(records)
+        self.hub.publish(records)
+
+    async def tell(self, type_: str, **data: Any) -> int:
+        """Append one event."""
+        return (await self.log.append([Draft(type_, data)]))[0]
+
+    def cursor(self, id_: int) -> str:
+        return f"{self.log.epoch}:{id_}"
+
+    @property
+    def transport(self) -> httpx.ASGITransport:
+        return httpx.ASGITransport(app=cast("Any", self.app))
+
+    def client(self, token: str | None = None, base_url: str = "http://localhost:3001") -> httpx.AsyncClient:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        return httpx.AsyncClient(transport=self.transport, base_url=base_url, headers=headers)
+
+
+def check_problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """Hold a refusal against the one form that all of them have, and return it."""
+    problem: dict[str, Any] = response.json()
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert problem["status"] == status
+    assert problem["code"] == code
+    assert problem["type"] == f"/api/docs#problem-{code}"
+    assert problem["error"] == problem["detail"] != ""
+    assert problem["title"]
+    return problem
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds; each turn of the loop may make it so."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - any condition, of code that knows of no test
+            await asyncio.sleep(0)
