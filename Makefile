@@ -1,0 +1,116 @@
+# Everything from a clean clone with Python 3.11, Node 20 and make: `make run`, `make test`.
+# What was done is remembered by stamps below .venv and web/node_modules, so that a second time costs nothing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+UV_VERSION := 0.13.9
+UV := .tools/uv/bin/uv
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+BUILT := src/missioncontrol/server/web
+# What uv links is copied instead where the cache lies on another file system.
+export UV_LINK_MODE ?= copy
+export UV_PYTHON_DOWNLOADS := never
+
+PYTHON_STAMP := .venv/.synced
+NODE_STAMP := web/node_modules/.installed
+WEB_STAMP := $(BUILT)/.built
+WEB_SOURCES = $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/coverage/*' 2>/dev/null)
+
+.PHONY: help setup run test check format lint types contracts unit process browser autobahn stress bench \
+        web web-check web-unit chromium clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(PYTHON_STAMP) $(WEB_STAMP)  ## everything needed: .venv/bin/mission-control with the web build in it
+
+run: setup  ## the server over a simulated fleet, in the foreground
+	exec $(BIN)/mission-control demo
+
+test: setup chromium  ## everything that CI runs
+	$(MAKE) --no-print-directory format-check lint types contracts web-check web-unit
+	$(PYTEST) -m "not stress"
+
+check: $(PYTHON_STAMP) $(NODE_STAMP)  ## the quick part: form, lint, types, contracts, unit tests
+	$(MAKE) --no-print-directory format-check lint types contracts web-check web-unit unit
+
+# Tools and packages
+
+$(UV):
+	$(PYTHON) -m venv .tools/uv
+	.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(PYTHON_STAMP): pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen --python $(PYTHON)
+	@touch $@
+
+$(NODE_STAMP): web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+$(WEB_STAMP): $(NODE_STAMP) $(WEB_SOURCES)
+	cd web && npm run build
+	@touch $@
+
+web: $(WEB_STAMP)  ## build the browser client and the dashboard into the package
+
+chromium:  ## Debian's Chromium for the browser tests, where there is none
+	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { \
+	  run=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$run apt-get update -qq && $$run apt-get install -y -qq --no-install-recommends chromium; \
+	}
+
+# Form and types
+
+.PHONY: format-check
+format: $(PYTHON_STAMP) $(NODE_STAMP)  ## put the sources into form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	cd web && npm run format
+
+format-check: $(PYTHON_STAMP)
+	$(BIN)/ruff format --check .
+
+lint: $(PYTHON_STAMP)  ## ruff's rules
+	$(BIN)/ruff check .
+
+types: $(PYTHON_STAMP)  ## mypy, strictly
+	$(BIN)/mypy
+
+contracts: $(PYTHON_STAMP)  ## imports go downward only
+	$(BIN)/lint-imports
+
+web-check: $(NODE_STAMP)  ## form, lint and types of the TypeScript sources
+	cd web && npm run check
+
+# Tests
+
+unit: $(PYTHON_STAMP)  ## tests without processes of their own
+	$(PYTEST) -m "not process and not browser and not autobahn and not stress"
+
+web-unit: $(NODE_STAMP)  ## tests of the TypeScript sources
+	cd web && npm test
+
+process: setup  ## the promise, with real server processes
+	$(PYTEST) -m "process and not stress"
+
+browser: setup chromium  ## the client and the dashboard in real Chromium
+	$(PYTEST) -m "browser and not stress"
+
+autobahn: setup  ## the Autobahn fuzzing client against the WebSocket
+	$(PYTEST) -m "autobahn and not stress"
+
+stress: setup  ## long runs
+	$(PYTEST) -m stress --timeout 3600
+
+bench: setup  ## the benchmarks, against their peers in the same run
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove everything that was made
+	rm -rf .venv .tools build dist $(BUILT) web/node_modules web/coverage \
+	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,347 @@
+"""`MissionControl`: the whole server as one object, for the command line and for embedding.
+
+The only place that names concrete parts. The order of things at start: the log, the state folded from it, the
+hub, the ports, then the sources; and at the end the same backwards, so that nothing is accepted that is not kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import random
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import uvicorn
+
+from missioncontrol.app.broadcasts import Broadcasts
+from missioncontrol.app.simulation import Simulation
+from missioncontrol.config import Config, load_config
+from missioncontrol.errors import ConfigError, Draining, MissionControlError
+from missioncontrol.events import EVERYTHING, Data, Record, convert_drafts, decode_event
+from missioncontrol.hub import Connection, Hub
+from missioncontrol.server.access import Access, check_bind
+from missioncontrol.server.heartbeat import Heartbeats
+from missioncontrol.server.http import create_app
+from missioncontrol.server.live import LiveEndpoint
+from missioncontrol.server.metrics import collect_json
+from missioncontrol.server.service import Service
+from missioncontrol.server.websocket import WebSocketProtocol
+from missioncontrol.sources import Supervisor
+from missioncontrol.state import FleetState
+from missioncontrol.store import Log, Retention, SqliteLog, StateCheckpoint
+
+STATE_EVERY_EVENTS = 10_000
+STATE_EVERY_SECONDS = 1.0
+DRAIN_SECONDS = 5.0
+CLIENTS_PER_DRAIN_SECOND = 500
+
+logger = logging.getLogger(__name__)
+
+
+class MissionControl(Broadcasts):
+    """A running server. Use it as an async context manager, or call `start` and `stop`.
+
+    Args:
+        config: all settings; without it the defaults.
+        simulation: run a simulated fleet in the workspace, and say so everywhere.
+        settings: single settings by the name they have in the config file's `[server]` section (`port`,
+            `heartbeat_interval`, `max_clients`, `max_history`, …), or `workspace` and `data`.
+
+    Raises:
+        ConfigError: a setting is unknown or out of range.
+    """
+
+    def __init__(self, config: Config | None = None, *, simulation: bool = False, **settings: Any) -> None:
+        if settings:
+            tree: dict[str, Any] = {} if config is None else msgspec.to_builtins(config)
+            for name, value in settings.items():
+                if name in {"workspace", "data"}:
+                    tree[name] = None if value is None else str(value)
+                else:
+                    tree.setdefault("server", {})[name] = value
+            flags = {key: value for key, value in tree.items() if not isinstance(value, dict)}
+            for section, values in tree.items():
+                if isinstance(values, dict):
+                    flags |= {f"{section}.{key}": value for key, value in values.items()}
+            config = load_config(flags=flags)
+        self.config = config or Config()
+        self._simulation = simulation
+        self._service: Service | None = None
+        self._sockets: list[socket.socket] = []
+        self._stopping: asyncio.Task[None] | None = None
+        self._closed = asyncio.Event()
+        self._unsaved = 0
+        self._saved_at = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where the server answers, as `http://HOST:PORT`."""
+        return f"http://{_address(self._sockets[0])}"
+
+    @property
+    def ws_url(self) -> str:
+        """Where the WebSocket is, on its own port where there is one."""
+        return f"ws://{_address(self._sockets[-1])}/api/ws"
+
+    @property
+    def log(self) -> Log:
+        """The log itself."""
+        return self._running.log
+
+    @property
+    def state(self) -> FleetState:
+        """The state of the fleet at the head of the log."""
+        return self._running.state
+
+    @property
+    def _running(self) -> Service:
+        if self._service is None:
+            raise ConfigError("MissionControl is not running; use `async with`, or call start() first.")
+        return self._service
+
+    def metrics(self) -> dict[str, Any]:
+        """Return the figures that `/metrics` tells, as a dictionary."""
+        return collect_json(self._running)
+
+    async def start(self) -> None:
+        """Open the log, the ports and the sources; returns when connections are accepted.
+
+        Raises:
+            ConfigError: the workspace cannot be read, the data folder or a port is in use, a token is missing
+                beyond loopback; nothing is left behind.
+        """
+        config = self.config
+        check_bind(config)
+        workspace = config.workspace_path
+        if self._simulation:
+            workspace.mkdir(parents=True, exist_ok=True)
+        _check_workspace(workspace)
+        self._sockets = _bind(config)
+        try:
+            log = await SqliteLog.open(
+                config.data_path,
+                retention=Retention(config.log.retention_days * 86_400, config.log.retention_bytes),
+                synchronous=config.log.synchronous,
+            )
+        except BaseException:
+            self._close_sockets()
+            raise
+        try:
+            await self._serve(log, workspace)
+        except BaseException:
+            self._close_sockets()
+            await log.close()
+            raise
+
+    async def _serve(self, log: SqliteLog, workspace: Path) -> None:
+        config = self.config
+        if log.new_epoch_reason:
+            logger.info("log.new_epoch", extra={"epoch": log.epoch, "reason": log.new_epoch_reason})
+        state = await fold(log)
+        hub = Hub(epoch=log.epoch, head=log.head, flush_window=config.server.flush_window)
+        self._supervisor = Supervisor(workspace, log, config)
+        host = self._sockets[0].getsockname()[0]
+        service = self._service = Service(
+            config=config,
+            workspace=workspace,
+            log=log,
+            hub=hub,
+            state=state,
+            access=Access(config, bound_host=host),
+            sources=self._supervisor.health,
+            simulation=self._simulation,
+        )
+        log.listen(self._committed)
+        self._heartbeats = Heartbeats(config.server.heartbeat_interval, hub.figures)
+        self._heartbeats.start()
+        self._uvicorn = _Uvicorn(service, self._heartbeats, config)
+        await self._uvicorn.startup(sockets=self._sockets)
+        self._ticker = asyncio.create_task(self._uvicorn.main_loop())
+        if self._simulation:
+            simulation = Simulation(workspace)
+            await asyncio.to_thread(simulation.prepare)
+            self._keep(simulation.run())
+        await self._supervisor.start()
+
+    async def stop(self) -> None:
+        """Drain: clients are told when to come back, everything accepted is durable, then all is closed."""
+        if self._service is None:
+            self._closed.set()
+            return
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop(self._service))
+        await asyncio.shield(self._stopping)
+
+    async def wait_closed(self) -> None:
+        """Wait until `stop` has done its work."""
+        await self._closed.wait()
+
+    async def _stop(self, service: Service) -> None:
+        service.draining = True
+        for server in self._uvicorn.servers:
+            server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await self._supervisor.stop()
+        spread = min(DRAIN_SECONDS * 2, max(1.0, service.hub.clients / CLIENTS_PER_DRAIN_SECOND))
+        for member in list(service.hub.roster):
+            if isinstance(member, Connection):
+                member.drain(random.uniform(0.1, spread))  # noqa: S311 - spreads load, guards nothing
+        service.hub.release_waiters()
+        deadline = monotonic() + DRAIN_SECONDS
+        while self._uvicorn.server_state.connections and monotonic() < deadline:
+            for connection in list(self._uvicorn.server_state.connections):
+                connection.shutdown()
+            await asyncio.sleep(0.02)
+        self._uvicorn.should_exit = self._uvicorn.force_exit = True
+        await self._ticker
+        self._heartbeats.stop()
+        with suppress(MissionControlError):
+            await service.log.save_state(StateCheckpoint(service.state.id, service.state.dump()))
+        await service.log.close()
+        service.hub.close()
+        self._service = None
+        self._closed.set()
+
+    async def broadcast(self, event: Data) -> int:
+        """Append one event and tell everybody; returns its id once it is durable.
+
+        Args:
+            event: `{"type": "category:name", "data": {…}}`, with an optional `key` and `source`.
+
+        Raises:
+            BadEvent: the event has a wrong type or shape.
+            StoreError: the log cannot be written.
+        """
+        if self._running.draining:
+            raise Draining("MissionControl is stopping.")
+        return (await self._running.log.append(convert_drafts([event])))[0]
+
+    def _committed(self, records: Sequence[Record]) -> None:
+        """What happens with each commit, in this order: the state, then everybody."""
+        service = self._running
+        service.state.apply(records)
+        service.hub.publish(records)
+        self._unsaved += len(records)
+        if self._unsaved >= STATE_EVERY_EVENTS and monotonic() - self._saved_at >= STATE_EVERY_SECONDS:
+            self._unsaved = 0
+            self._saved_at = monotonic()
+            self._keep(self._save_state(StateCheckpoint(service.state.id, service.state.dump())))
+
+    async def _save_state(self, checkpoint: StateCheckpoint) -> None:
+        # Without it the next start only has more to fold.
+        with suppress(MissionControlError):
+            await self._running.log.save_state(checkpoint)
+
+    def _keep(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _close_sockets(self) -> None:
+        for sock in self._sockets:
+            sock.close()
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn's server, started and stopped by `MissionControl`, which alone decides about signals."""
+
+    def __init__(self, service: Service, heartbeats: Heartbeats, config: Config) -> None:
+        protocol = functools.partial(WebSocketProtocol, LiveEndpoint(service), heartbeats)
+        super().__init__(
+            uvicorn.Config(
+                create_app(service),
+                http="httptools",
+                ws=protocol,  # type: ignore[arg-type]
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                backlog=4096,
+                timeout_keep_alive=75,
+            )
+        )
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+
+
+async def fold(log: Log) -> FleetState:
+    """Fold the state of the fleet at the head of a log, from the newest kept state on."""
+    kept = await log.load_state(log.head)
+    state = FleetState() if kept is None else FleetState.load(kept.state)
+    after = 0 if kept is None else kept.id
+    while after < log.head:
+        page = await log.read(after, EVERYTHING, limit=5_000, max_bytes=4 * 1024 * 1024)
+        events = [decode_event(body) for body in page.bodies]
+        state.apply([Record(event.id, event.type, 0, b"", event.data) for event in events])
+        after = page.last
+    return state
+
+
+def _check_workspace(workspace: Path) -> None:
+    try:
+        next(workspace.iterdir(), None)
+    except OSError as error:
+        raise ConfigError(
+            f"The workspace {workspace} cannot be read ({error.strerror}); name a folder with --workspace."
+        ) from None
+
+
+def _bind(config: Config) -> list[socket.socket]:
+    """Open the listening sockets, all or none."""
+    sockets: list[socket.socket] = []
+    ports = [("--port", config.server.port)]
+    if config.server.ws_port != "none":
+        ports.append(("--ws-port", config.server.ws_port))
+    try:
+        for flag, port in ports:
+            sockets.append(_listen(config.server.host, port, flag))
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def _listen(host: str, port: int, flag: str) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        sock = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ConfigError(f"The host {host!r} cannot be listened on: {error.strerror or error}.") from None
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(4096)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise ConfigError(
+            f"The port {port} on {host} cannot be opened ({error.strerror}); "
+            f"stop what uses it, or choose another one with {flag} (0 takes any free one)."
+        ) from None
+    return sock
+
+
+def _address(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

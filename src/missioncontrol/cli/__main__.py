@@ -1,0 +1,7 @@
+"""`python -m missioncontrol.cli`."""
+
+import sys
+
+from missioncontrol.cli import main
+
+sys.exit(main())

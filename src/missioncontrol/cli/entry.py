@@ -1,0 +1,62 @@
+"""Where every command begins and ends.
+
+Exit status: 0 when all went well, 2 for a wrong use or setting, 1 for any other failure; a failure is one clear
+line on standard error. Standard output carries results and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+
+from missioncontrol.cli.demo import demo
+from missioncontrol.cli.doctor import doctor
+from missioncontrol.cli.publish import publish
+from missioncontrol.cli.serve import serve
+from missioncontrol.cli.status import status
+from missioncontrol.cli.token import token
+from missioncontrol.cli.watch import watch
+from missioncontrol.errors import ConfigError, InputError, MissionControlError
+
+app = App(
+    name="mission-control",
+    help="Watch a fleet of AI agents: one durable event log, live to every browser and program.",
+    version=lambda: version("mission-control"),
+    help_format="markdown",
+    suppress_keyboard_interrupt=False,
+)
+
+for command in (serve, demo, watch, publish, status, doctor):
+    app.command(command)
+app.command(token)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; without arguments those of the process."""
+    try:
+        result = app(
+            arguments, exit_on_error=False, print_error=False, result_action="return_value", backend="asyncio"
+        )
+    except CycloptsError as error:
+        return _complain(str(error), 2)
+    except (ConfigError, InputError) as error:
+        return _complain(str(error), 2)
+    except MissionControlError as error:
+        return _complain(str(error), 1)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has had enough; the interpreter's own last flush must not fail over it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _complain(message: str, status: int) -> int:
+    line = " ".join(message.split())
+    print(f"mission-control: {line}", file=sys.stderr)
+    return status

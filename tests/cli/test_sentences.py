@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from missioncontrol.cli.sentences import clean, clock, describe, describe_gap, size
+from missioncontrol.client import Gap
+from missioncontrol.events import CATALOGUE, Event
+
+SENTENCES: list[tuple[str, dict[str, Any], str]] = [
+    (
+        "agent:statusChange",
+        {"agentId": "scout", "status": "busy", "previousStatus": "idle"},
+        "scout is now busy (was idle)",
+    ),
+    ("agent:statusChange", {"agentId": "scout", "status": "busy"}, "scout is now busy"),
+    (
+        "agent:activity",
+        {"agentId": "scout", "fileCount": 3, "lastActivity": "…"},
+        "scout worked on 3 files",
+    ),
+    ("agent:updated", {"agentId": "scout", "updates": {"role": "Research"}}, "scout: role=Research"),
+    ("agent:removed", {"agentId": "scout"}, "scout is gone"),
+    (
+        "task:created",
+        {"task": {"id": "TASK-0001", "description": "Find leads"}},
+        "TASK-0001 was added: Find leads",
+    ),
+    ("task:updated", {"taskId": "TASK-0001", "updates": {"status": "review"}}, "TASK-0001: status=review"),
+    ("task:completed", {"taskId": "TASK-0001", "result": "12 found"}, "TASK-0001 is done: 12 found"),
+    (
+        "task:assigned",
+        {"taskId": "TASK-0001", "agentId": "scout", "assignedBy": "nexus"},
+        "TASK-0001 was given to scout by nexus",
+    ),
+    ("task:deleted", {"taskId": "TASK-0001"}, "TASK-0001 was deleted"),
+    ("lead:added", {"lead": {"id": "l1", "company": "Acme"}}, "Acme was found"),
+    ("lead:updated", {"leadId": "l1", "updates": {"stage": "won"}}, "l1: stage=won"),
+    ("lead:scored", {"leadId": "l1", "score": 85, "previousScore": 80.5}, "l1 now scores 85 (was 80.5)"),
+    (
+        "token:usage",
+        {"agent": "scout", "tokens": 15000, "cost": 0.45, "delta": {"tokens": 1200}},
+        "scout has used 15,000 tokens (1,200 more), $0.45",
+    ),
+    (
+        "token:threshold",
+        {"agent": "scout", "currentCost": 9.5, "threshold": 10, "percentUsed": 95, "alert": "warning"},
+        "warning: scout has used 95% of its budget ($9.50 of $10.00)",
+    ),
+    ("system:alert", {"level": "warning", "message": "High memory"}, "warning: High memory"),
+    ("system:status", {"status": "running"}, "the gateway is running"),
+    (
+        "file:change",
+        {"action": "created", "path": "agents/scout/report.md", "agentId": "scout", "size": 2048},
+        "scout wrote agents/scout/report.md (2.0 KiB)",
+    ),
+    (
+        "file:change",
+        {"action": "deleted", "path": "a.md", "size": 5, "foundAtStart": True},
+        "a.md was deleted, found at start",
+    ),
+    (
+        "state:baseline",
+        {"source": "agents", "agents": [{}, {}]},
+        "agents has taken what it found as its beginning: 2 agents",
+    ),
+    ("custom:event", {"a": 1}, '{"a":1}'),
+]
+
+
+def event(type_: str, data: Any) -> Event:
+    return Event(type_, 1, "2026-11-23T10:15:00.123Z", "agents", data)
+
+
+@pytest.mark.parametrize(("type_", "data", "sentence"), SENTENCES)
+def test_each_type_is_told_in_a_plain_sentence(type_: str, data: dict[str, Any], sentence: str) -> None:
+    assert describe(event(type_, data)) == sentence
+
+
+def test_every_type_of_the_catalogue_has_a_sentence() -> None:
+    assert {type_ for type_, _, _ in SENTENCES} >= set(CATALOGUE)
+
+
+def test_data_without_the_shape_is_shown_as_it_is() -> None:
+    assert describe(event("agent:statusChange", {"agentId": 7})) == '{"agentId":7}'
+
+
+@given(
+    st.sampled_from([*CATALOGUE, "custom:event"]),
+    st.dictionaries(
+        st.sampled_from(["agentId", "status", "updates", "task", "lead", "delta", "tokens", "message", "x"]),
+        st.one_of(
+            st.text(), st.integers(), st.none(), st.lists(st.text()), st.dictionaries(st.text(), st.text())
+        ),
+    ),
+)
+def test_whatever_is_published_ends_as_one_line_without_control_characters(
+    type_: str, data: dict[str, Any]
+) -> None:
+    line = describe(event(type_, data))
+    assert len(line) <= 240
+    assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in line)
+
+
+def test_a_terminal_is_not_to_be_steered_by_an_event() -> None:
+    assert clean("a\x1b]0;title\x07b\u202egnp") == "a�]0;title�b�gnp"
+
+
+@pytest.mark.parametrize(
+    ("gap", "part"),
+    [
+        (Gap(1, 4, "trimmed", "abc:4"), "4 events (1-4) can no longer be had: older"),
+        (Gap(5, 5, "epoch", "new:9"), "what came after 4 can no longer be had"),
+        (Gap(5, 5, "ahead", "abc:4"), "1 event (5-5) can no longer be had: the log has lost its tail"),
+        (Gap(5, 6, "new\nreason", "abc:4"), "new reason"),
+    ],
+)
+def test_a_gap_says_what_is_lost_why_and_where_it_goes_on(gap: Gap, part: str) -> None:
+    text = describe_gap(gap)
+    assert part in text
+    assert text.endswith(f"going on after {gap.cursor}")
+
+
+def test_times_are_those_of_the_wall_clock_with_the_date_where_it_is_another_day() -> None:
+    now = datetime(2026, 11, 23, 20, 0, tzinfo=timezone(timedelta(hours=2)))
+    assert clock("2026-11-23T10:15:00.123Z", now) == "12:15:00"
+    assert clock("2026-11-22T10:15:00.123Z", now) == "2026-11-22 12:15:00"
+    assert clock("not a time", now) == "not a time"
+    assert clock("2026-11-23T10:15:00Z", datetime(2026, 11, 23, tzinfo=UTC)) == "10:15:00"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 bytes"), (1023, "1023 bytes"), (2048, "2.0 KiB"), (5 << 20, "5.0 MiB"), (3 << 40, "3.0 TiB")],
+)
+def test_sizes_are_written_as_people_read_them(count: int, text: str) -> None:
+    assert size(count) == text
