@@ -131,7 +131,9 @@ class Promise(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, 40))
     def append(self, count: int) -> None:
-        drafts = [Draft(self.random.choice(TYPES), {"pad": "x" * self.random.randrange(300)}) for _ in range(count)]
+        drafts = [
+            Draft(self.random.choice(TYPES), {"pad": "x" * self.random.randrange(300)}) for _ in range(count)
+        ]
         ids = self.loop.run_until_complete(self.log.append(drafts))
         self.types |= {id_: draft.type for id_, draft in zip(ids, drafts, strict=True)}
 
@@ -224,7 +226,10 @@ class Promise(RuleBasedStateMachine):
             self.turn()
             for client in self.clients:
                 self.take(client)
-            if all(c.wire and c.wire.connection and c.wire.connection.cursor.id == self.log.head for c in self.clients):
+            if all(
+                c.wire and c.wire.connection and c.wire.connection.cursor.id == self.log.head
+                for c in self.clients
+            ):
                 break
         self.hub.flush()
         for client in self.clients:

@@ -10,7 +10,14 @@ from websockets.frames import Frame
 from websockets.streams import StreamReader
 
 from missioncontrol.events import Draft, Record, encode_body, encode_data
-from missioncontrol.protocol.encoding import Encoding, body_id, deflate_frame, encode_bodies, encode_record, frame
+from missioncontrol.protocol.encoding import (
+    Encoding,
+    body_id,
+    deflate_frame,
+    encode_bodies,
+    encode_record,
+    frame,
+)
 
 
 def record(id_: int, size: int = 10) -> Record:

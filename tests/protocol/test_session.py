@@ -115,8 +115,7 @@ def test_unsubscribing_takes_away_what_is_covered() -> None:
 def test_a_page_moves_the_cursor_and_names_what_was_trimmed_meanwhile() -> None:
     session, _ = opened(Handshake(None, Cursor("epoch", 20)))
     assert session.page_read(20, 40, 11, AT) == []
-    actions = session.page_read(40, 80, 61, AT)
-    assert actions is not None
+    actions: Any = session.page_read(40, 80, 61, AT)
     assert (actions[0].data.from_, actions[0].data.to) == (41, 60)
     assert session.cursor == 80
 
@@ -141,7 +140,9 @@ def test_publishing_history_and_ping_are_answered_with_their_ref() -> None:
     (append,) = receive(session, {"type": "publish", "events": [{"type": "a:b", "key": "k"}], "ref": [1]})
     assert isinstance(append, Append)
     assert (append.drafts[0].key, append.ref) == ("k", [1])
-    (history,) = receive(session, {"type": "getHistory", "limit": 5000, "events": ["agent"], "before": "epoch:9"})
+    (history,) = receive(
+        session, {"type": "getHistory", "limit": 5000, "events": ["agent"], "before": "epoch:9"}
+    )
     assert isinstance(history, ReadHistory)
     assert (history.limit, history.before) == (100, 9)
     (pong,) = receive(session, {"type": "ping", "time": 1, "ref": "x"})
@@ -172,7 +173,8 @@ def test_publishing_history_and_ping_are_answered_with_their_ref() -> None:
 )
 def test_what_is_not_understood_is_answered_and_changes_nothing(message: bytes) -> None:
     session = live()
-    (error,) = session.receive(message, AT, max_history=100)
+    answer: Any = session.receive(message, AT, max_history=100)
+    (error,) = answer
     assert error.type == "error"
     assert len(error.data.message) > 20
     assert (error.ref == 7) is (b'"ref":7' in message)
@@ -192,7 +194,7 @@ def test_scopes_are_kept() -> None:
 
 def test_a_drain_is_said_once() -> None:
     session = live()
-    actions = session.drain(2.5)
+    actions: Any = session.drain(2.5)
     assert said(actions) == ["LeaveLive", "server:draining"]
     assert actions[1].data.reconnect_after == 2.5
     assert session.drain(1.0) == []

@@ -130,7 +130,9 @@ async def test_patterns_choose_and_the_cursor_moves_on_all_the_same(log: Log) ->
     for n in range(30):
         await log.append([Draft(("agent:x", "agents:x", "task:y")[n % 3], {})])
     assert await everything(log, Patterns(["agent:*"])) == list(range(1, 31, 3))
-    assert await everything(log, Patterns(["task:y", "agents"]), limit=4) == [n for n in range(1, 31) if n % 3 != 1]
+    assert await everything(log, Patterns(["task:y", "agents"]), limit=4) == [
+        n for n in range(1, 31) if n % 3 != 1
+    ]
     page = await log.read(0, Patterns(["lead:*"]))
     assert (page.last, page.bodies) == (30, [])
     assert (await log.read(0, Patterns())).last == 30

@@ -42,7 +42,9 @@ async def on_writer(log: SqliteLog, sql: str) -> None:
 async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     log = await SqliteLog.open(tmp_path)
     assert log.new_epoch_reason == "the log is new"
-    await log.append([Draft("a:b", {"n": n}, key=f"k{n}") for n in range(700)], Checkpoint("files", {"x": b"y"}))
+    await log.append(
+        [Draft("a:b", {"n": n}, key=f"k{n}") for n in range(700)], Checkpoint("files", {"x": b"y"})
+    )
     await log.save_state(StateCheckpoint(700, b"state"))
     epoch = log.epoch
     await log.close()
@@ -208,7 +210,9 @@ async def test_too_much_is_trimmed_in_steps_and_the_newest_stays(tmp_path: Path)
     page = await log.read(0, EVERYTHING, limit=10_000)
     assert decode_event(page.bodies[0]).id == page.first == log.first
     assert page.last == 5_001
-    assert 80_000 < sum(map(len, (await log.read(0, EVERYTHING, limit=9999, max_bytes=10**9)).bodies)) <= 100_000
+    assert (
+        80_000 < sum(map(len, (await log.read(0, EVERYTHING, limit=9999, max_bytes=10**9)).bodies)) <= 100_000
+    )
     # A key is held as long as its event.
     assert await log.append([Draft("a:b", {}, key="k0"), Draft("a:b", {}, key="k4990")]) == [5_002, 4_991]
     await log.close()
@@ -247,7 +251,9 @@ async def test_a_caller_that_goes_away_takes_nothing_back(tmp_path: Path) -> Non
     await log.close()
 
 
-async def test_the_clock_going_back_does_not_take_time_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_clock_going_back_does_not_take_time_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log = await SqliteLog.open(tmp_path)
     await log.append([Draft("a:b")])
     monkeypatch.setattr("missioncontrol.store.writer.now", lambda: 1_000)

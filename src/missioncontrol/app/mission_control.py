@@ -24,7 +24,7 @@ import uvicorn
 from missioncontrol.app.broadcasts import Broadcasts
 from missioncontrol.app.simulation import Simulation
 from missioncontrol.config import Config, load_config
-from missioncontrol.errors import ConfigError, Draining, MissionControlError
+from missioncontrol.errors import BadEvent, ConfigError, Draining, MissionControlError
 from missioncontrol.events import EVERYTHING, Data, Record, convert_drafts, decode_event
 from missioncontrol.hub import Connection, Hub
 from missioncontrol.server.access import Access, check_bind
@@ -233,7 +233,12 @@ class MissionControl(Broadcasts):
         """
         if self._running.draining:
             raise Draining("MissionControl is stopping.")
-        return (await self._running.log.append(convert_drafts([event])))[0]
+        try:
+            # Plain values, as anybody else will read them from the log.
+            plain = msgspec.to_builtins(event)
+        except TypeError as error:
+            raise BadEvent(f"The event cannot be written as JSON: {error}.") from None
+        return (await self._running.log.append(convert_drafts([plain])))[0]
 
     def _committed(self, records: Sequence[Record]) -> None:
         """What happens with each commit, in this order: the state, then everybody."""

@@ -200,12 +200,11 @@ class Simulation:
         self._burst = 0
 
     async def run(self) -> None:
-        """Prepare the fleet, then keep it living until cancelled.
+        """Keep the fleet living until cancelled; `prepare` comes first.
 
         Raises:
             OSError: the folder cannot be written.
         """
-        await asyncio.to_thread(self.prepare)
         while True:
             pause = await asyncio.to_thread(self.step)
             await asyncio.sleep(pause)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import resource
 import signal
@@ -28,6 +29,7 @@ from missioncontrol.cli.settings import (
 from missioncontrol.config import Config
 
 SWITCH_INTERVAL = 0.001
+COLLECTOR_THRESHOLDS = (10_000, 20, 50)
 
 logger = structlog.get_logger("missioncontrol.cli")
 
@@ -112,6 +114,10 @@ async def _serve(config: Config, *, simulation: bool, open_browser: bool) -> int
                 data=str(config.data_path),
                 simulation=simulation,
             )
+            # What is there now stays: the collector need not look at it again, nor as often as it would.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*COLLECTOR_THRESHOLDS)
             print(f"ready {server.url} {server.ws_url}", flush=True)
             if open_browser:
                 # Not awaited: some browsers only return when they are closed.

@@ -70,11 +70,11 @@ class EventStream:
     def resume_reading(self) -> None:
         """A stream takes nothing from the client."""
 
-    async def next_chunk(self, timeout: float) -> bytes | None:
-        """Wait up to `timeout` seconds for bytes; None when there are none."""
+    async def next_chunk(self, seconds: float) -> bytes | None:
+        """Wait up to so many seconds for bytes; None when there are none."""
         if not self._chunks and self.ended is None:
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(seconds):
                     await self._more.wait()
             except TimeoutError:
                 return None

@@ -67,7 +67,8 @@ class LiveEndpoint:
         if urlsplit(request.path).path != PATH:
             return http.HTTPStatus.NOT_FOUND, f"The WebSocket is at {PATH}."
         try:
-            self._service.access.check_host(request.headers.get("Host"))
+            hosts = request.headers.get_all("Host")
+            self._service.access.check_host(hosts[0] if len(hosts) == 1 else None)
         except Misdirected as error:
             return http.HTTPStatus(error.status), str(error)
         return None

@@ -27,7 +27,7 @@ import msgspec
 from websockets.exceptions import InvalidState
 from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request, Response
+from websockets.http11 import Request
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
@@ -243,11 +243,14 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._ws.state is not OPEN:
             return
         if binary:
-            self._transport.write(frame(body, 0x82))
+            data = frame(body, 0x82)
         elif self.encoding is Encoding.DEFLATE:
-            self._transport.write(deflate_frame(body))
+            data = deflate_frame(body)
         else:
-            self._transport.write(frame(body))
+            data = frame(body)
+        if self._ws.writes:
+            data = b"".join([*self._ws.data_to_send(), data])
+        self._transport.write(data)
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Send a close frame; a peer that does not answer it is cut off after ten seconds."""
@@ -334,12 +337,8 @@ class WebSocketProtocol(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         refusal = self._endpoint.admit(request)
-        response: Response
-        if refusal is not None:
-            response = self._ws.reject(refusal[0], refusal[1] + "\n")
-        else:
-            response = self._ws.accept(request)
-        self._ws.send_response(response)
+        ws = self._ws
+        ws.send_response(ws.accept(request) if refusal is None else ws.reject(refusal[0], refusal[1] + "\n"))
         if self._ws.state is not OPEN:
             self._flush_ws()
             return
@@ -350,8 +349,9 @@ class WebSocketProtocol(asyncio.Protocol):
                 and extension.local_max_window_bits == FULL_WINDOW_BITS
             ):
                 self.encoding = Encoding.DEFLATE
-        self._flush_ws()
+        # Not flushed yet: the first message takes the response along, in one write.
         self._conversation = self._endpoint.open(self, request)
+        self._flush_ws()
         if self._conversation is not None:
             self._heartbeats.add(self)
             if self._blocked_at:
