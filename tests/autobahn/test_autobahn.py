@@ -100,8 +100,8 @@ def summary(report: dict[str, Any]) -> str:
     lines = [
         "# Autobahn",
         "",
-        f"The fuzzing client of the Autobahn test suite (0.8.2) against the WebSocket protocol class: {len(report)} cases, "
-        "none failed. `make autobahn` repeats it and writes this page.",
+        "The fuzzing client of the Autobahn test suite (0.8.2) against the WebSocket protocol class: "
+        f"{len(report)} cases, none failed. `make autobahn` repeats it and writes this page.",
         "",
         "| group | " + " | ".join(columns) + " |",
         "|---|" + "---|" * len(columns),

@@ -22,14 +22,15 @@ from missioncontrol.protocol.session import (
 )
 
 AT = Position("epoch", 11, 100)
+BARE = Handshake()
 
 
-def opened(handshake: Handshake = Handshake(), **scopes: bool) -> tuple[Session, list[Any]]:
+def opened(handshake: Handshake = BARE, **scopes: bool) -> tuple[Session, list[Any]]:
     session = Session("ws_1", **scopes)
     return session, session.open(AT, handshake, 30.0)
 
 
-def live(handshake: Handshake = Handshake()) -> Session:
+def live(handshake: Handshake = BARE) -> Session:
     session, _ = opened(handshake)
     session.caught_up(AT.head)
     return session
