@@ -24,7 +24,7 @@ import uvicorn
 from missioncontrol.app.broadcasts import Broadcasts
 from missioncontrol.app.simulation import Simulation
 from missioncontrol.config import Config, load_config
-from missioncontrol.errors import BadEvent, ConfigError, Draining, MissionControlError
+from missioncontrol.errors import BadEvent, ConfigError, Damaged, Draining, MissionControlError
 from missioncontrol.events import EVERYTHING, Data, Record, convert_drafts, decode_event
 from missioncontrol.hub import Connection, Hub
 from missioncontrol.server.access import Access, check_bind
@@ -290,9 +290,14 @@ class _Uvicorn(uvicorn.Server):
 
 async def fold(log: Log) -> FleetState:
     """Fold the state of the fleet at the head of a log, from the newest kept state on."""
+    state, after = FleetState(), 0
     kept = await log.load_state(log.head)
-    state = FleetState() if kept is None else FleetState.load(kept.state)
-    after = 0 if kept is None else kept.id
+    if kept is not None:
+        try:
+            state, after = FleetState.load(kept.state), kept.id
+        except Damaged as error:
+            # Of another release, or spoilt: the events themselves say what it was made of.
+            logger.warning("state.refolded", extra={"id": kept.id, "reason": str(error)})
     while after < log.head:
         page = await log.read(after, EVERYTHING, limit=5_000, max_bytes=4 * 1024 * 1024)
         events = [decode_event(body) for body in page.bodies]
