@@ -18,7 +18,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 PYTHON_STAMP := .venv/.synced
 NODE_STAMP := web/node_modules/.installed
-WEB_STAMP := $(BUILT)/.built
+WEB_STAMP := $(BUILT)/index.html
 WEB_SOURCES = $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/coverage/*' 2>/dev/null)
 
 .PHONY: help setup run test check format lint types contracts unit process browser autobahn stress bench \
@@ -49,8 +49,10 @@ $(PYTHON_STAMP): pyproject.toml uv.lock | $(UV)
 	$(UV) sync --frozen --python $(PYTHON)
 	@touch $@
 
+# The locked versions, and the lock left as it is. Not `npm ci`, which refuses a lock without the binaries of other
+# systems; a registry that does not carry those makes such locks.
 $(NODE_STAMP): web/package.json web/package-lock.json
-	cd web && npm ci --no-audit --no-fund
+	cd web && npm install --no-save --no-audit --no-fund
 	@touch $@
 
 $(WEB_STAMP): $(NODE_STAMP) $(WEB_SOURCES)
@@ -102,15 +104,15 @@ process: setup  ## the promise, with real server processes
 browser: setup chromium  ## the client and the dashboard in real Chromium
 	$(PYTEST) -m "browser and not stress"
 
-autobahn: setup  ## the Autobahn fuzzing client against the WebSocket
-	$(PYTEST) -m "autobahn and not stress"
+autobahn: setup  ## every case of the Autobahn fuzzing client against the WebSocket
+	MISSION_CONTROL_AUTOBAHN=all $(PYTEST) -m "autobahn and not stress"
 
 stress: setup  ## long runs
 	$(PYTEST) -m stress --timeout 3600
 
 bench: setup  ## the benchmarks, against their peers in the same run
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.fanout
 
 clean:  ## remove everything that was made
-	rm -rf .venv .tools build dist $(BUILT) web/node_modules web/coverage \
+	rm -rf .venv .tools build dist $(BUILT) web/node_modules web/coverage benchmarks/build benchmarks/node_modules \
 	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+import missioncontrol.client
 from missioncontrol.client import Client, ClientState, Gap, Refused, Snapshot
 from missioncontrol.client import client as client_module
 from missioncontrol.client import feed as feed_module
@@ -401,7 +402,8 @@ async def test_from_a_lower_rung_the_client_climbs_back_up(
         total = len(server.events)
         await server.tell(2)
         assert await ids(client, 2) == [total + 1, total + 2]
-        assert states == ["connected"]
+        # The first attempt failed, and from then on the consumer has noticed nothing.
+        assert states == ["connecting", "connected"]
 
 
 async def test_an_address_where_no_such_server_is_gets_a_clear_answer() -> None:
@@ -537,3 +539,21 @@ async def test_a_websocket_of_another_program_is_not_taken_for_ours(server: Fake
     async with Client(server.url) as client:
         await client.ready()
         assert str(client.transport) == "sse"
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(missioncontrol.client.__all__) == [
+        *(
+            "Client",
+            "ClientError",
+            "ClientState",
+            "DEFAULT_URL",
+            "Event",
+            "Gap",
+            "Item",
+            "Publisher",
+            "Refused",
+        ),
+        *("Snapshot", "StateListener", "Transport", "Unreachable", "call", "publish"),
+    ]
+    assert all(hasattr(missioncontrol.client, name) for name in missioncontrol.client.__all__)

@@ -12,7 +12,8 @@ from missioncontrol.testing import start_server
 
 pytestmark = [pytest.mark.process, pytest.mark.anyio, pytest.mark.timeout(120)]
 
-TRANSPORTS: list[Transport] = ["websocket", "sse", "poll"]
+STREAMS: list[Transport] = ["websocket", "sse"]
+TRANSPORTS: list[Transport] = [*STREAMS, "poll"]
 
 
 async def take(client: Client, count: int) -> list[int]:
@@ -137,11 +138,22 @@ async def test_a_cursor_of_another_log_is_answered_with_a_gap(tmp_path: Path) ->
 
 
 async def test_a_draining_server_sends_its_clients_away_and_they_come_back(tmp_path: Path) -> None:
-    with start_server(tmp_path / "workspace") as server:
-        async with Client(server.url, events=["custom"]) as client:
-            await client.ready()
-            assert await asyncio.to_thread(server.stop) == 0
-            await asyncio.to_thread(server.restart)
-            await client.publish("custom:step", {"n": 1})
-            assert await take(client, 1) == [1]
-            assert "stops or restarts" in str(client.last_error)
+    for transport in STREAMS:
+        told: list[tuple[ClientState, str]] = []
+
+        def note(state: ClientState, reason: str, told: list[tuple[ClientState, str]] = told) -> None:
+            told.append((state, reason))
+
+        with start_server(tmp_path / "workspace", tmp_path / transport) as server:
+            async with Client(server.url, events=["custom"], transport=transport, on_state=note) as client:
+                await client.ready()
+                assert await asyncio.to_thread(server.stop) == 0
+                await asyncio.to_thread(server.restart)
+                await client.publish("custom:step", {"n": 1})
+                assert await take(client, 1) == [1]
+        assert told == [
+            (ClientState.CONNECTED, ""),
+            (ClientState.RECONNECTING, "The server stops or restarts."),
+            (ClientState.CONNECTED, ""),
+            (ClientState.CLOSED, ""),
+        ]
