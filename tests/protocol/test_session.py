@@ -121,6 +121,12 @@ def test_a_page_moves_the_cursor_and_names_what_was_trimmed_meanwhile() -> None:
     assert session.cursor == 80
 
 
+def test_a_gap_that_is_found_while_reading_brings_the_snapshot_that_was_asked_for() -> None:
+    session, _ = opened(Handshake(None, Cursor("epoch", 20), snapshot=True))
+    actions: Any = session.page_read(20, 80, 61, AT)
+    assert said(actions) == ["gap", "SendSnapshot"]
+
+
 def test_a_page_for_a_cursor_that_has_moved_is_of_no_use() -> None:
     session, _ = opened(Handshake(None, Cursor("epoch", 20)))
     receive(session, {"type": "subscribe", "events": ["*"], "since": "epoch:15"})

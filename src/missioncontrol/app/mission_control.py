@@ -30,6 +30,7 @@ from missioncontrol.hub import Connection, Hub
 from missioncontrol.server.access import Access, check_bind
 from missioncontrol.server.heartbeat import Heartbeats
 from missioncontrol.server.http import create_app
+from missioncontrol.server.http_protocol import HttpProtocol
 from missioncontrol.server.live import LiveEndpoint
 from missioncontrol.server.metrics import collect_json
 from missioncontrol.server.service import Service
@@ -274,7 +275,7 @@ class _Uvicorn(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 create_app(service),
-                http="httptools",
+                http=HttpProtocol,
                 ws=protocol,  # type: ignore[arg-type]
                 lifespan="off",
                 log_config=None,

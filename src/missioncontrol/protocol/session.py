@@ -117,7 +117,16 @@ Action = Send | SendSnapshot | LeaveLive | Append | ReadHistory
 class Session:
     """The state of one connection. Every method returns what is to be done, in order."""
 
-    __slots__ = ("_implicit", "client_id", "cursor", "may_publish", "may_read", "patterns", "state")
+    __slots__ = (
+        "_implicit",
+        "_wants_snapshot",
+        "client_id",
+        "cursor",
+        "may_publish",
+        "may_read",
+        "patterns",
+        "state",
+    )
 
     def __init__(self, client_id: str, *, may_read: bool = True, may_publish: bool = True) -> None:
         self.client_id = client_id
@@ -128,6 +137,7 @@ class Session:
         self.cursor = 0
         # Everything, because nothing was asked for yet: the first subscription replaces it.
         self._implicit = True
+        self._wants_snapshot = False
 
     def open(self, at: Position, handshake: Handshake, heartbeat: float) -> list[Action]:
         """Greet the client and put its cursor in place. `heartbeat` is in seconds."""
@@ -189,7 +199,8 @@ class Session:
             return None
         self.cursor = last
         if first > after + 1:
-            return [self._gap(after + 1, min(first - 1, last), GapReason.TRIMMED, first - 1, at)]
+            gap = self._gap(after + 1, min(first - 1, last), GapReason.TRIMMED, first - 1, at)
+            return [gap, SendSnapshot()] if self._wants_snapshot else [gap]
         return []
 
     def caught_up(self, head: int) -> None:
@@ -289,6 +300,7 @@ class Session:
 
     def _after_move(self, gap: Send | None, snapshot: bool, since: Cursor | None) -> list[Action]:
         """A snapshot is for whoever starts without a past, or has lost a part of it; the rest gets the events."""
+        self._wants_snapshot = snapshot
         actions: list[Action] = [] if gap is None else [gap]
         if snapshot and (since is None or gap is not None):
             actions.append(SendSnapshot())

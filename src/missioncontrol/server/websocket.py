@@ -38,7 +38,6 @@ from missioncontrol.protocol.messages import Heartbeat, encode_message
 
 HIGH_WATER_BYTES = 1024 * 1024
 LOW_WATER_BYTES = 256 * 1024
-HANDSHAKE_SECONDS = 10.0
 CLOSE_SECONDS = 10.0
 STUCK_SECONDS = 60.0
 CONTROL_PING = b"\x89\x00"
@@ -169,7 +168,6 @@ class WebSocketProtocol(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(HIGH_WATER_BYTES, LOW_WATER_BYTES)
         self._server_state.connections.add(self)
-        self._timer = asyncio.get_running_loop().call_later(HANDSHAKE_SECONDS, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser and act on what comes out."""
@@ -333,9 +331,6 @@ class WebSocketProtocol(asyncio.Protocol):
         self._timer = asyncio.get_running_loop().call_later(seconds, self._transport.abort)
 
     def _handshake(self, request: Request) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         refusal = self._endpoint.admit(request)
         ws = self._ws
         ws.send_response(ws.accept(request) if refusal is None else ws.reject(refusal[0], refusal[1] + "\n"))

@@ -1,0 +1,82 @@
+"""HTTP/1.1 on the wire: uvicorn's protocol, with the bounds that it leaves to a proxy in front.
+
+A request's head must be whole within ten seconds and 64 KiB; else the connection is ended, so that nobody can hold
+connections, or fill memory, by never finishing a request (RFC 9110, section 15.5.9; RFC 6585, section 5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_SECONDS = 10.0
+MAX_HEAD_BYTES = 64 * 1024
+
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-type: text/plain; charset=utf-8\r\ncontent-length: 45\r\nconnection: close\r\n\r\n"
+    b"The request's head is over 64 KiB; send less."
+)
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection, until it is closed or becomes a WebSocket."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        """Take what uvicorn hands over."""
+        super().__init__(*arguments, **settings)
+        self._head_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first head."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        self._head_is_whole()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """A head begins: it has its time and its room."""
+        self._head_bytes = 0
+        if self._head_timer is None:
+            self._expect_head()
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Count a part of the request's target."""
+        if self._has_room(len(url)):
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header field."""
+        if self._has_room(len(name) + len(value)):
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._head_is_whole()
+        if self._head_bytes <= MAX_HEAD_BYTES:
+            super().on_headers_complete()
+
+    def _expect_head(self) -> None:
+        self._head_timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self.transport.abort)
+
+    def _head_is_whole(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _has_room(self, size: int) -> bool:
+        before = self._head_bytes
+        self._head_bytes = before + size
+        if self._head_bytes <= MAX_HEAD_BYTES:
+            return True
+        if before <= MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+        return False
