@@ -49,10 +49,8 @@ $(PYTHON_STAMP): pyproject.toml uv.lock | $(UV)
 	$(UV) sync --frozen --python $(PYTHON)
 	@touch $@
 
-# The locked versions, and the lock left as it is. Not `npm ci`, which refuses a lock without the binaries of other
-# systems; a registry that does not carry those makes such locks.
 $(NODE_STAMP): web/package.json web/package-lock.json
-	cd web && npm install --no-save --no-audit --no-fund
+	cd web && npm ci --no-audit --no-fund
 	@touch $@
 
 $(WEB_STAMP): $(NODE_STAMP) $(WEB_SOURCES)

@@ -1,0 +1,89 @@
+import { useMemo } from "preact/hooks";
+import { clock, moment } from "./age";
+import type { Entry } from "./event-log";
+import { describeEvent, describeGap, type NameOf } from "./event-words";
+import type { LiveFleet } from "./live";
+
+export function EventPanel({ live }: { live: LiveFleet }) {
+  const { shown, filter } = live.log;
+  const nameOf: NameOf = (id) => live.fleet.peek()?.agents.find((agent) => agent.id === id)?.name ?? id;
+  return (
+    <section class="panel events" aria-labelledby="events-title">
+      <h2 id="events-title" class="ribbon">
+        Events
+      </h2>
+      <Controls live={live} />
+      {shown.value.length === 0 && <p class="empty">{whyEmpty(live, filter.value)}</p>}
+      {/* Scrolls, so the keyboard has to reach it. */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must take the focus */}
+      <ol class="event-list" tabIndex={0} aria-labelledby="events-title">
+        {shown.value.map((entry) => (
+          <Row key={entry.key} entry={entry} nameOf={nameOf} />
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function whyEmpty(live: LiveFleet, filter: string): string {
+  if (live.fleet.value === null) {
+    return live.waitingWord.value;
+  }
+  return filter ? "No event here matches the filter." : "Nothing has happened yet.";
+}
+
+function Controls({ live: { log } }: { live: LiveFleet }) {
+  const paused = log.paused.value;
+  return (
+    <div class="controls">
+      <label>
+        <span class="unseen">Show only events of these types</span>
+        <input
+          type="search"
+          placeholder="Filter, as in agent:*"
+          list="event-patterns"
+          spellcheck={false}
+          autocomplete="off"
+          value={log.filter.value}
+          aria-invalid={!log.filterValid.value}
+          aria-describedby="filter-hint"
+          onInput={(event) => log.setFilter(event.currentTarget.value)}
+        />
+      </label>
+      <datalist id="event-patterns">
+        {["agent:*", "file:*", "task:*", "lead:*", "token:*", "system:*"].map((pattern) => (
+          <option key={pattern} value={pattern} />
+        ))}
+      </datalist>
+      <button type="button" aria-pressed={paused} onClick={() => log.pause(!paused)}>
+        {paused ? `▶ Resume${log.held.value ? ` (${log.held.value} new)` : ""}` : "❚❚ Pause"}
+      </button>
+      <p id="filter-hint" class="hint">
+        {log.filterValid.value ? "" : "A pattern is a type (file:change), a category (agent:*) or *."}
+      </p>
+    </div>
+  );
+}
+
+function Row({ entry, nameOf }: { entry: Entry; nameOf: NameOf }) {
+  // An entry never changes, and at a thousand a second describing each of them once is enough.
+  return useMemo(() => {
+    const gap = entry.kind === "gap";
+    const { sign, subject, text, tone } = gap ? describeGap(entry.gap) : describeEvent(entry.event, nameOf);
+    const time = gap ? null : moment(entry.event.time);
+    return (
+      <li class={`event ${tone}`}>
+        <time>{time === null ? "" : clock(time)}</time>
+        <span class="sign" aria-hidden="true">
+          {sign}
+        </span>
+        <span class="what">
+          <span class="line">
+            <b>{subject}</b> {text}
+          </span>
+          <span class="type">{gap ? "gap" : entry.event.type}</span>
+        </span>
+      </li>
+    );
+  }, [entry]);
+}

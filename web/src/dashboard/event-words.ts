@@ -1,0 +1,183 @@
+/** An event as a line for people. What it says of itself goes into the page as text, never as markup. */
+
+import { type Data, type Gap, isData, type LogEvent } from "../client/protocol";
+import { isKind, kindOf } from "../client/status";
+import { taskOf, textOf } from "./agent-words";
+
+export type Tone = "plain" | "info" | "warning" | "critical";
+
+export interface Line {
+  readonly sign: string;
+  /** Who or what it is about; set apart from the rest. */
+  readonly subject: string;
+  readonly text: string;
+  readonly tone: Tone;
+}
+
+/** Turns an agent's id into its name. */
+export type NameOf = (id: string) => string;
+
+type Describe = (data: Data, nameOf: NameOf) => Line | null;
+
+const MOST_LETTERS = 160;
+
+export function describeEvent(event: LogEvent, nameOf: NameOf): Line {
+  return (
+    DESCRIPTIONS.get(event.type)?.(event.data, nameOf) ??
+    // Of another type, or not of the shape that its type has.
+    line("·", event.type, shorten(JSON.stringify(event.data)))
+  );
+}
+
+export function describeGap({ from, to, reason }: Gap): Line {
+  const text = WHY_GONE.get(reason) ?? "they can no longer be had";
+  const which = to > from ? `Events ${from} to ${to} are missing:` : `Event ${from} is missing:`;
+  return line("…", which, text, "warning");
+}
+
+const WHY_GONE: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    trimmed: "they are older than what the log keeps",
+    epoch: "the log has begun anew",
+    ahead: "the log has lost its newest part",
+  }),
+);
+
+const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
+  Object.entries<Describe>({
+    "agent:statusChange": (data, nameOf) => {
+      const [name, status, before] = [
+        agentIn(data, nameOf),
+        textOf(data.status),
+        textOf(data.previousStatus),
+      ];
+      if (!name || !status) {
+        return null;
+      }
+      const kind = isKind(data.kind) ? data.kind : kindOf(status);
+      const text = `is ${status}${before ? `, was ${before}` : ""}`;
+      return line("◆", name, text, kind === "error" ? "warning" : "plain");
+    },
+    "agent:updated": (data, nameOf) => {
+      const name = agentIn(data, nameOf);
+      return name && isData(data.updates) ? line("◇", name, describeUpdates(data.updates)) : null;
+    },
+    "agent:activity": (data, nameOf) => {
+      const name = agentIn(data, nameOf);
+      return name ? line("✎", name, `worked on ${count(data.fileCount, "file")}`) : null;
+    },
+    "agent:removed": (data, nameOf) => {
+      const name = agentIn(data, nameOf);
+      return name ? line("○", name, "is gone") : null;
+    },
+    "file:change": describeFile,
+    "task:created": (data) => {
+      const task = isData(data.task) ? data.task : {};
+      return describeTask(task.id, `was created: ${taskOf(task) ?? "without a description"}`);
+    },
+    "task:updated": (data) =>
+      describeTask(data.taskId, isData(data.updates) ? `changed: ${keys(data.updates)}` : "changed"),
+    "task:completed": (data) => describeTask(data.taskId, "is completed"),
+    "task:assigned": (data, nameOf) => {
+      const name = agentIn(data, nameOf);
+      return describeTask(data.taskId, name ? `was given to ${name}` : "is no longer assigned");
+    },
+    "task:deleted": (data) => describeTask(data.taskId, "was deleted"),
+    "token:usage": (data, nameOf) => {
+      const agent = textOf(data.agent);
+      const text = `has used ${count(data.tokens, "token")} so far, ${dollars(data.cost)}`;
+      return agent ? line("$", nameOf(agent), text) : null;
+    },
+    "token:threshold": (data, nameOf) => {
+      const agent = textOf(data.agent);
+      const text = `has spent ${dollars(data.currentCost)} of its ${dollars(data.threshold)}`;
+      return agent ? line("$", nameOf(agent), text, toneOf(data.alert)) : null;
+    },
+    "system:alert": (data) => {
+      const message = textOf(data.message);
+      const tone = toneOf(data.level);
+      return message ? line("▲", ALERT_WORDS[tone], message, tone) : null;
+    },
+    "system:status": (data) => {
+      const status = textOf(data.status);
+      return status ? line("■", "Gateway", `is ${status}`) : null;
+    },
+    "state:baseline": (data) =>
+      Array.isArray(data.agents) ? line("⌂", "Workspace", `has ${count(data.agents.length, "agent")}`) : null,
+  }),
+);
+
+const ALERT_WORDS: Readonly<Record<Tone, string>> = {
+  plain: "Alert:",
+  info: "Note:",
+  warning: "Warning:",
+  critical: "Critical:",
+};
+
+const ACTIONS: ReadonlyMap<unknown, readonly [active: string, passive: string]> = new Map([
+  ["created", ["wrote", "was written"]],
+  ["modified", ["changed", "was changed"]],
+  ["deleted", ["deleted", "was deleted"]],
+]);
+
+function describeFile(data: Data, nameOf: NameOf): Line | null {
+  const path = textOf(data.path);
+  const words = ACTIONS.get(data.action);
+  if (path === null || !words) {
+    return null;
+  }
+  const id = textOf(data.agentId);
+  const late = data.foundAtStart === true ? ", while nobody was watching" : "";
+  if (id === null) {
+    return line("✎", path, `${words[1]}${late}`);
+  }
+  // Whose it is stands before it already.
+  const own = path.indexOf(`agents/${id}/`);
+  const shown = own >= 0 ? path.slice(own + `agents/${id}/`.length) : path;
+  return line("✎", nameOf(id), `${words[0]} ${shown}${late}`);
+}
+
+function describeUpdates(updates: Data): string {
+  if ("currentTask" in updates) {
+    const task = taskOf(updates.currentTask);
+    return task ? `now does: ${task}` : "has no task now";
+  }
+  return `changed: ${keys(updates)}`;
+}
+
+function describeTask(id: unknown, text: string): Line | null {
+  const known = textOf(id) ?? (typeof id === "number" ? String(id) : null);
+  return known ? line("☑", known, text) : null;
+}
+
+function agentIn(data: Data, nameOf: NameOf): string | null {
+  const id = textOf(data.agentId);
+  return id === null ? null : nameOf(id);
+}
+
+function toneOf(level: unknown): Tone {
+  return level === "critical" || level === "warning" ? level : "info";
+}
+
+function keys(updates: Data): string {
+  // As words: `lastActive` is "last active".
+  const words = Object.keys(updates).map((key) => key.replace(/([A-Z])/g, " $1").toLowerCase());
+  return words.join(", ");
+}
+
+function count(value: unknown, noun: string): string {
+  const number = typeof value === "number" ? value : 0;
+  return `${number.toLocaleString()} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+function dollars(value: unknown): string {
+  return `$${(typeof value === "number" ? value : 0).toFixed(2)}`;
+}
+
+function shorten(text: string): string {
+  return text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTERS)}…` : text;
+}
+
+function line(sign: string, subject: string, text: string, tone: Tone = "plain"): Line {
+  return { sign, subject, text, tone };
+}

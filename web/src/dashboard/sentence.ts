@@ -1,0 +1,49 @@
+/** The one plain sentence above everything: what the fleet is doing, and what needs a person. */
+
+import type { Agent } from "../client/state";
+import type { Kind } from "../client/status";
+
+const MOST_NAMES = 3;
+
+export function sentenceOf(agents: readonly Agent[]): string {
+  if (agents.length === 0) {
+    return "There are no agents in this workspace yet.";
+  }
+  const of = (kind: Kind) => agents.filter((agent) => agent.kind === kind);
+  const [busy, waiting, failed] = [of("busy"), of("waiting"), of("error")];
+  const needs = [
+    ...(waiting.length ? [`${names(waiting)} ${verb(waiting, "waits", "wait")}`] : []),
+    ...(failed.length ? [`${names(failed)} ${verb(failed, "has", "have")} an error`] : []),
+  ];
+  const nobody = agents.length === 1 ? " and does not need you" : "; none of them needs you";
+  return `${work(agents.length, busy.length)}${rest(agents)}${needs.length ? `; ${needs.join(", ")}` : nobody}.`;
+}
+
+function work(all: number, busy: number): string {
+  if (all === 1) {
+    return busy ? "The only agent is at work" : "The only agent is not at work";
+  }
+  if (busy === 0) {
+    return `None of ${all} agents is at work`;
+  }
+  if (busy === all) {
+    return `All ${all} agents are at work`;
+  }
+  return `${busy} of ${all} agents ${busy === 1 ? "is" : "are"} at work`;
+}
+
+function rest(agents: readonly Agent[]): string {
+  const offline = agents.filter(({ kind }) => kind === "offline").length;
+  return offline && agents.length > 1 ? `, ${offline} ${offline === 1 ? "is" : "are"} offline` : "";
+}
+
+function names(agents: readonly Agent[]): string {
+  const first = agents.slice(0, MOST_NAMES).map(({ name }) => name);
+  const more = agents.length - first.length;
+  const all = more ? [...first, `${more} more`] : first;
+  return all.length > 1 ? `${all.slice(0, -1).join(", ")} and ${all.at(-1)}` : (all[0] ?? "");
+}
+
+function verb(agents: readonly Agent[], one: string, many: string): string {
+  return agents.length === 1 ? one : many;
+}

@@ -1,0 +1,52 @@
+import { ago } from "./age";
+import type { LiveFleet } from "./live";
+
+export function TopBar({ live }: { live: LiveFleet }) {
+  const lamp = lampOf(live);
+  const last = live.lastEventAt.value;
+  return (
+    <header class="top-bar">
+      <h1>
+        <img src="/icon.svg" alt="" width="24" height="24" /> Mission Control
+      </h1>
+      {live.simulation.value && <strong class="simulation">Simulation</strong>}
+      <div class="connection">
+        <span class={`lamp ${lamp.look}`}>
+          <span aria-hidden="true">{lamp.sign}</span> {lamp.word}
+        </span>
+        <span class="age">
+          {lamp.detail ?? (last === null ? "no event yet" : `last event ${ago(last, live.now.value)}`)}
+        </span>
+      </div>
+    </header>
+  );
+}
+
+interface Lamp {
+  readonly look: "live" | "trying" | "off" | "error";
+  readonly sign: string;
+  readonly word: string;
+  /** What is more telling than the age of the last event. */
+  readonly detail: string | null;
+}
+
+function lampOf(live: LiveFleet): Lamp {
+  const { state, reason, retryAt } = live.connection.value;
+  switch (state) {
+    case "connecting":
+      return { look: "trying", sign: "↻", word: "Connecting", detail: null };
+    case "connected":
+      return { look: "live", sign: "●", word: "Live", detail: null };
+    case "reconnecting": {
+      const seconds = Math.max(0, Math.ceil(((retryAt ?? 0) - live.now.value) / 1000));
+      const detail = retryAt === null || seconds === 0 ? "trying now" : `next try in ${seconds} s`;
+      return live.networkUp.value
+        ? { look: "trying", sign: "↻", word: "Reconnecting", detail }
+        : { look: "off", sign: "○", word: "Offline", detail };
+    }
+    case "disconnected":
+      return reason === null
+        ? { look: "off", sign: "○", word: "Offline", detail: null }
+        : { look: "error", sign: "✕", word: "Error", detail: "not trying again" };
+  }
+}

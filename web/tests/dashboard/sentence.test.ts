@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import type { Agent } from "../../src/client/state";
+import type { Kind } from "../../src/client/status";
+import { sentenceOf } from "../../src/dashboard/sentence";
+
+function fleet(...kinds: Kind[]): Agent[] {
+  return kinds.map((kind, index) => ({ id: `a${index}`, name: `Agent ${index}`, status: kind, kind }));
+}
+
+test.each<[Kind[], string]>([
+  [[], "There are no agents in this workspace yet."],
+  [["busy"], "The only agent is at work and does not need you."],
+  [["idle"], "The only agent is not at work and does not need you."],
+  [["waiting"], "The only agent is not at work; Agent 0 waits."],
+  [["busy", "busy"], "All 2 agents are at work; none of them needs you."],
+  [["idle", "online"], "None of 2 agents is at work; none of them needs you."],
+  [["busy", "idle", "offline"], "1 of 3 agents is at work, 1 is offline; none of them needs you."],
+  [["busy", "waiting", "error"], "1 of 3 agents is at work; Agent 1 waits, Agent 2 has an error."],
+  [["busy", "error", "error"], "1 of 3 agents is at work; Agent 1 and Agent 2 have an error."],
+  [
+    ["waiting", "waiting", "waiting", "waiting", "waiting"],
+    "None of 5 agents is at work; Agent 0, Agent 1, Agent 2 and 2 more wait.",
+  ],
+])("a fleet of %j is told in one sentence", (kinds, sentence) => {
+  expect(sentenceOf(fleet(...kinds))).toBe(sentence);
+});
