@@ -7,9 +7,13 @@ connections, or fill memory, by never finishing a request (RFC 9110, section 15.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from websockets.datastructures import Headers
+from websockets.http11 import Request
+
+from missioncontrol.server.websocket import WebSocketProtocol
 
 HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 64 * 1024
@@ -62,6 +66,26 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_is_whole()
         if self._head_bytes <= MAX_HEAD_BYTES:
             super().on_headers_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the transport over, with the head as it was parsed, rather than written out to be parsed again."""
+        self.connections.discard(self)
+        protocol = self.ws_protocol_class(  # type: ignore[call-arg, misc]
+            config=self.config, server_state=self.server_state, app_state=self.app_state
+        )
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.headers]
+        request = Request(
+            self.url.decode("latin-1"),
+            Headers(headers),
+            self.parser.get_method().decode("latin-1"),
+            f"HTTP/{self.parser.get_http_version()}",
+        )
+        transport = self.transport
+        transport.set_protocol(protocol)
+        # Parser and protocol hold each other: let go, so that neither waits for the garbage collector.
+        self.parser = None  # type: ignore[assignment]
+        protocol.connection_made(transport)
+        cast("WebSocketProtocol", protocol).handshake(request)
 
     def _expect_head(self) -> None:
         self._head_timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self.transport.abort)

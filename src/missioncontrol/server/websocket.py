@@ -59,6 +59,11 @@ class _Frames(ServerProtocol):
     RFC 6455, section 5.4, lets control frames come there; the library answers 1002 where the peer's own code is due.
     """
 
+    def expect_frames(self) -> None:
+        """Go on to frames, where the opening request was parsed by somebody else."""
+        self.parser = self.parse()
+        next(self.parser)
+
     def recv_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.CLOSE:
             self.current_size = None
@@ -182,7 +187,7 @@ class WebSocketProtocol(asyncio.Protocol):
             if isinstance(event, Frame):
                 self._frame(event)
             elif isinstance(event, Request):
-                self._handshake(event)
+                self._answer(event)
         if self._ws.handshake_exc is not None and self._conversation is None:
             self._flush_ws()
 
@@ -330,7 +335,13 @@ class WebSocketProtocol(asyncio.Protocol):
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(seconds, self._transport.abort)
 
-    def _handshake(self, request: Request) -> None:
+    def handshake(self, request: Request) -> None:
+        """Take the opening request as the HTTP protocol has parsed it."""
+        self._answer(request)
+        if self._ws.state is OPEN:
+            self._ws.expect_frames()
+
+    def _answer(self, request: Request) -> None:
         refusal = self._endpoint.admit(request)
         ws = self._ws
         ws.send_response(ws.accept(request) if refusal is None else ws.reject(refusal[0], refusal[1] + "\n"))
