@@ -1,0 +1,1 @@
+"""Measurements of Mission Control beside its peers."""
