@@ -69,7 +69,7 @@ def test_a_status_change_shows_at_once(page: Page, server: ServerProcess) -> Non
     put_state(server, "scout", status="busy", current_task={"description": "Read the market"})
     expect(card(page, "scout")).to_contain_text("busy")
     expect(card(page, "scout")).to_contain_text("Read the market")
-    expect(events(page).first).to_contain_text("scout is busy, was idle")
+    expect(events(page).first).to_contain_text("scout is now busy (was idle)")
     expect(page.get_by_text("The only agent is at work")).to_be_visible()
 
 
@@ -77,13 +77,31 @@ def test_a_file_that_is_written_shows_in_the_list(page: Page, server: ServerProc
     put_state(server, "scout", status="busy")
     open_dashboard(page, server)
     put_file(server, "agents/scout/reports/market.md")
-    expect(events(page).filter(has_text="scout wrote reports/market.md")).to_be_visible()
+    expect(events(page).filter(has_text="scout wrote agents/scout/reports/market.md")).to_be_visible()
 
 
 def test_what_happened_before_the_page_was_opened_is_there(page: Page, server: ServerProcess) -> None:
     publish(server.url, "system:alert", {"level": "critical", "message": "The disk is full"})
     open_dashboard(page, server)
     expect(events(page).filter(has_text="Critical: The disk is full")).to_be_visible()
+
+
+def test_an_alert_stands_above_everything_until_it_is_dismissed(page: Page, server: ServerProcess) -> None:
+    put_state(server, "scout", status="idle")
+    open_dashboard(page, server)
+    alerts = page.get_by_role("region", name="Alerts")
+    expect(alerts).to_have_count(0)
+    publish(server.url, "system:alert", {"level": "info", "message": "All is well"})
+    publish(server.url, "system:alert", {"level": "warning", "message": "The disk fills up"})
+    expect(alerts.get_by_role("listitem")).to_have_count(1)
+    expect(alerts).to_contain_text("Warning: The disk fills up")
+    expect(page.get_by_text("The only agent is not at work; there is 1 alert.")).to_be_visible()
+
+    alerts.get_by_role("button", name="Dismiss").click()
+    expect(alerts).to_have_count(0)
+    publish(server.url, "system:alert", {"level": "critical", "message": "The disk is full"})
+    expect(alerts.get_by_role("listitem")).to_have_count(1)
+    expect(alerts).to_contain_text("Critical: The disk is full")
 
 
 def test_an_empty_workspace_says_what_would_fill_it(page: Page, server: ServerProcess) -> None:
@@ -112,8 +130,8 @@ def test_the_page_freezes_when_the_server_is_killed_and_misses_nothing(
     expect(lamp(page)).to_contain_text("Live", timeout=30_000)
     expect(page.locator(".frozen")).to_have_count(0)
     expect(card(page, "scout")).to_contain_text("busy")
-    expect(events(page).filter(has_text="scout is busy, was idle")).to_have_count(1)
-    expect(events(page).filter(has_text="scout wrote missed.md")).to_have_count(1)
+    expect(events(page).filter(has_text="scout is now busy (was idle)")).to_have_count(1)
+    expect(events(page).filter(has_text="scout wrote agents/scout/missed.md")).to_have_count(1)
 
 
 def test_a_restart_is_told_as_one(page: Page, server: ServerProcess) -> None:
@@ -147,6 +165,16 @@ def test_a_server_that_asks_for_a_token_is_an_error_with_its_reason(page: Page, 
         expect(page.get_by_text("Not known.")).to_have_count(2)
 
 
+def test_a_token_lets_the_page_in(page: Page, tmp_path: Path) -> None:
+    with start_server(tmp_path / "workspace", env={"MISSION_CONTROL_TOKEN": "a-token-of-some-length"}) as server:
+        page.goto(server.url)
+        page.get_by_label("Token").fill("a-token-of-some-length")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_text("● Live")).to_be_visible()
+        assert "a-token" not in page.url
+        assert "a-token" not in server.log
+
+
 def test_text_with_markup_is_shown_as_text(page: Page, server: ServerProcess) -> None:
     put_state(server, "scout", status=MARKUP, current_task=MARKUP)
     (server.workspace / "agents/scout/SOUL.md").write_text(f"**Name:** Eve {MARKUP}\n**Role:** {MARKUP}\n")
@@ -178,12 +206,15 @@ def test_the_filter_and_the_pause_hold_back_what_is_not_wanted(page: Page, serve
     publish(server.url, "other:two", {})
     expect(events(page)).to_have_count(2)
 
-    filter_box = page.get_by_role("combobox", name="Show only events of these types")
+    filter_box = page.get_by_role("combobox", name="Show only events with these words or types")
     filter_box.fill("custom:*")
     expect(events(page)).to_have_count(1)
-    filter_box.fill("custom:")
-    expect(page.get_by_text("A pattern is a type")).to_be_visible()
+    filter_box.fill("two")
+    expect(events(page)).to_have_count(1)
+    filter_box.fill("three")
+    expect(page.get_by_text("No event here matches the filter.")).to_be_visible()
     filter_box.fill("")
+    expect(events(page)).to_have_count(2)
 
     page.get_by_role("button", name="Pause").press("Enter")
     publish(server.url, "custom:three", {})

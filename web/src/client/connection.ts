@@ -25,6 +25,7 @@ import {
   isData,
   isLogEvent,
   type LogEvent,
+  type Problem,
   parseCursor,
   type Snapshot,
 } from "./protocol";
@@ -47,6 +48,10 @@ export interface ConnectionListener {
   gap(gap: Gap): void;
   /** The answer to `requestHistory`: older events, newest first. */
   history(events: readonly LogEvent[]): void;
+  /** How many clients the server has, this one among them. */
+  clients(count: number): void;
+  /** The server could not do what it was asked for; the connection goes on. */
+  refused(problem: Problem): void;
 }
 
 /** As much of a WebSocket as is needed. */
@@ -77,9 +82,13 @@ export class Connection {
   #snapshotRequested = false;
   /** How long the server asked to be left alone, in milliseconds. */
   #drainDelay: number | null = null;
-  #silentBeats = 0;
+  /** How long the server may be silent, in milliseconds. */
+  #longestSilence = 0;
+  /** When it was heard last, on the clock of `performance.now`. */
+  #heardAt = 0;
   #retryTimer: Timer;
   #beatTimer: Timer;
+  #silenceTimer: Timer;
   #answerTimer: Timer;
 
   /** `url` is that of `/api/ws`, without a query. */
@@ -140,7 +149,7 @@ export class Connection {
   }
 
   #receive(text: unknown): void {
-    this.#silentBeats = 0;
+    this.#heardAt = performance.now();
     const message = parseMessage(text);
     if (message === null) {
       this.#lose("The server sent something that is not a message.");
@@ -213,6 +222,15 @@ export class Connection {
       case "server:draining":
         this.#drainDelay = 1000 * Math.max(0, Number(data.reconnectAfter) || 0);
         break;
+      case "client:connected":
+      case "client:disconnected":
+        if (typeof data.clientCount === "number") {
+          this.#listener.clients(data.clientCount);
+        }
+        break;
+      case "error":
+        this.#listener.refused({ code: String(data.code), message: String(data.message) });
+        break;
     }
   }
 
@@ -220,7 +238,10 @@ export class Connection {
     this.#epoch = typeof data.epoch === "string" ? data.epoch : (cursor?.epoch ?? "");
     this.#cursor ??= cursor;
     this.#backoff.reset();
-    this.#beatTimer = setInterval(() => this.#beat(), 1000 * (Number(data.heartbeat) || DEFAULT_HEARTBEAT_S));
+    const heartbeat = 1000 * (Number(data.heartbeat) || DEFAULT_HEARTBEAT_S);
+    this.#longestSilence = SILENT_BEATS * heartbeat;
+    this.#beatTimer = setInterval(() => this.#send({ type: "ping" }), heartbeat);
+    this.#watchSilence();
     this.#setStatus("connected");
   }
 
@@ -242,12 +263,13 @@ export class Connection {
     }
   }
 
-  #beat(): void {
-    if (this.#silentBeats >= SILENT_BEATS) {
-      this.#lose("The server has fallen silent.");
+  /** One timer, however many messages come: as it ends it sees when the last one came, and waits for the rest. */
+  #watchSilence(): void {
+    const left = this.#heardAt + this.#longestSilence - performance.now();
+    if (left > 0) {
+      this.#silenceTimer = setTimeout(() => this.#watchSilence(), left);
     } else {
-      this.#silentBeats += 1;
-      this.#send({ type: "ping" });
+      this.#lose("The server has fallen silent.");
     }
   }
 
@@ -295,8 +317,8 @@ export class Connection {
   /** Nothing more is heard of this socket, whatever it still does. */
   #leaveSocket(): void {
     clearInterval(this.#beatTimer);
+    clearTimeout(this.#silenceTimer);
     clearTimeout(this.#answerTimer);
-    this.#silentBeats = 0;
     const socket = this.#socket;
     this.#socket = null;
     if (socket) {

@@ -32,6 +32,12 @@ export interface Gap {
   readonly cursor: Cursor;
 }
 
+/** What the server could not do, and what to change. */
+export interface Problem {
+  readonly code: string;
+  readonly message: string;
+}
+
 export type ClientMessage =
   | { readonly type: "ping" | "pong" }
   | { readonly type: "subscribe"; readonly events: readonly string[]; readonly snapshot: boolean }

@@ -1,8 +1,8 @@
 /**
  * The state of the fleet: a snapshot, and the events after it folded in. Pure: nothing is changed in place.
  *
- * The server's fold is the reference; `spec/fold.json` holds both to the same results. Agents are folded here;
- * the other parts stand as the last snapshot told them.
+ * The server's fold is the reference; `spec/fold.json` holds both to the same results. Agents and the system are
+ * folded here; the other parts stand as the last snapshot told them.
  */
 
 import { type Data, isData, type LogEvent, type Snapshot } from "./protocol";
@@ -17,6 +17,24 @@ export interface Agent extends Data {
   readonly kind: Kind;
 }
 
+export interface Alert extends Data {
+  /** The event that told it. */
+  readonly id: number;
+  readonly level: AlertLevel;
+  readonly message: string;
+  /** RFC 3339. */
+  readonly timestamp: string;
+}
+
+export type AlertLevel = "critical" | "warning" | "info";
+
+export interface SystemState {
+  /** Null before its first status. */
+  readonly gateway: Data | null;
+  /** Newest first. */
+  readonly alerts: readonly Alert[];
+}
+
 export interface FleetState {
   /** The last event that is folded in. */
   readonly id: number;
@@ -25,22 +43,32 @@ export interface FleetState {
   readonly tasks: unknown;
   readonly tokens: unknown;
   readonly leads: unknown;
-  readonly system: unknown;
+  readonly system: SystemState;
 }
 
-export const EMPTY_STATE: FleetState = { id: 0, agents: [], tasks: [], tokens: {}, leads: [], system: {} };
+export const EMPTY_STATE: FleetState = {
+  id: 0,
+  agents: [],
+  tasks: [],
+  tokens: {},
+  leads: [],
+  system: { gateway: null, alerts: [] },
+};
+
+/** How many alerts the state keeps; the log has them all. */
+const MAX_ALERTS = 50;
 
 export function stateFromSnapshot({ state, cursor }: Snapshot): FleetState {
   const agents = new Map<string, Agent>();
   foldBaseline(agents, state);
-  const { tasks, tokens, leads, system } = { ...EMPTY_STATE, ...state };
-  return { id: cursor.id, agents: inOrder(agents), tasks, tokens, leads, system };
+  const { tasks, tokens, leads } = { ...EMPTY_STATE, ...state };
+  return { id: cursor.id, agents: inOrder(agents), tasks, tokens, leads, system: systemIn(state.system) };
 }
 
 /** Fold events in; those that the state has in it already are passed over. */
 export function foldEvents(state: FleetState, events: readonly LogEvent[]): FleetState {
   const agents = new Map(state.agents.map((agent) => [agent.id, agent]));
-  let id = state.id;
+  let { id, system } = state;
   let changed = false;
   for (const event of events) {
     if (event.id > id) {
@@ -50,9 +78,10 @@ export function foldEvents(state: FleetState, events: readonly LogEvent[]): Flee
         fold(agents, event.data, event);
         changed = true;
       }
+      system = SYSTEM_FOLDS.get(event.type)?.(system, event.data, event) ?? system;
     }
   }
-  return { ...state, id, agents: changed ? inOrder(agents) : state.agents };
+  return { ...state, id, system, agents: changed ? inOrder(agents) : state.agents };
 }
 
 type Agents = Map<string, Agent>;
@@ -162,6 +191,58 @@ const FOLDS: ReadonlyMap<string, Fold> = new Map<string, Fold>([
   ["agent:removed", foldRemoved],
   ["state:baseline", foldBaseline],
 ]);
+
+type SystemFold = (system: SystemState, data: Data, event: LogEvent) => SystemState;
+
+const SYSTEM_FOLDS: ReadonlyMap<string, SystemFold> = new Map<string, SystemFold>([
+  ["system:status", foldGateway],
+  ["system:alert", foldAlert],
+]);
+
+function foldGateway(system: SystemState, data: Data, event: LogEvent): SystemState {
+  const status = textIn(data.status);
+  const updated = textIn(data.timestamp) ?? event.time;
+  return status === null
+    ? system
+    : { ...system, gateway: { status, details: data.details ?? null, updated } };
+}
+
+function foldAlert(system: SystemState, data: Data, event: LogEvent): SystemState {
+  const message = textIn(data.message);
+  if (message === null) {
+    return system;
+  }
+  const alert: Alert = {
+    id: event.id,
+    level: levelIn(data.level),
+    message,
+    details: data.details ?? null,
+    timestamp: textIn(data.timestamp) ?? event.time,
+  };
+  return { ...system, alerts: [alert, ...system.alerts].slice(0, MAX_ALERTS) };
+}
+
+function systemIn(told: unknown): SystemState {
+  const { gateway, alerts }: Data = isData(told) ? told : {};
+  return {
+    gateway: isData(gateway) ? gateway : null,
+    alerts: Array.isArray(alerts) ? alerts.filter(isAlert) : [],
+  };
+}
+
+function isAlert(value: unknown): value is Alert {
+  return (
+    isData(value) &&
+    typeof value.id === "number" &&
+    typeof value.message === "string" &&
+    typeof value.timestamp === "string" &&
+    levelIn(value.level) === value.level
+  );
+}
+
+function levelIn(value: unknown): AlertLevel {
+  return value === "critical" || value === "warning" ? value : "info";
+}
 
 function inOrder(agents: Agents): Agent[] {
   return [...agents.values()].sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -1,8 +1,9 @@
-/** The events that the page shows: bounded, newest first, filtered by pattern, and held while paused. */
+/** The events that the page shows: bounded, newest first, filtered, and held while paused. */
 
 import { signal } from "@preact/signals";
-import { type Matcher, parsePatterns } from "../client/patterns";
 import type { Gap, LogEvent } from "../client/protocol";
+import type { Line } from "./event-words";
+import { type Filter, parseFilter } from "./filter";
 
 export const MAX_SHOWN = 200;
 /** How far back a new filter reaches. */
@@ -19,13 +20,18 @@ export class EventLog {
   /** How many entries have come since the pause began. */
   readonly held = signal(0);
   readonly filter = signal("");
-  readonly filterValid = signal(true);
 
-  #matches: Matcher = () => true;
+  readonly #lineOf: (event: LogEvent) => Line;
+  #matches: Filter = () => true;
   #kept: readonly Entry[] = [];
   /** What would be shown if the list were not paused. */
   #matching: readonly Entry[] = [];
   #keys = 0;
+
+  /** `lineOf` says how an event is told, so that the filter finds what is read. */
+  constructor(lineOf: (event: LogEvent) => Line) {
+    this.#lineOf = lineOf;
+  }
 
   /** Take what has happened, oldest first. */
   add(items: readonly (LogEvent | Gap)[]): void {
@@ -48,15 +54,11 @@ export class EventLog {
     this.#select();
   }
 
-  /** Show only events that match; text that is no pattern leaves the list as it is. */
+  /** Show only events that match. */
   setFilter(text: string): void {
-    const matches = parsePatterns(text);
     this.filter.value = text;
-    this.filterValid.value = matches !== null;
-    if (matches) {
-      this.#matches = matches;
-      this.#select();
-    }
+    this.#matches = parseFilter(text, this.#lineOf);
+    this.#select();
   }
 
   pause(paused: boolean): void {
@@ -73,7 +75,7 @@ export class EventLog {
   }
 
   #wants(entry: Entry): boolean {
-    return entry.kind === "gap" || this.#matches(entry.event.type);
+    return entry.kind === "gap" || this.#matches(entry.event);
   }
 
   #entry(item: LogEvent | Gap): Entry {

@@ -6,7 +6,6 @@ import type { LiveFleet } from "./live";
 
 export function EventPanel({ live }: { live: LiveFleet }) {
   const { shown, filter } = live.log;
-  const nameOf: NameOf = (id) => live.fleet.peek()?.agents.find((agent) => agent.id === id)?.name ?? id;
   return (
     <section class="panel events" aria-labelledby="events-title">
       <h2 id="events-title" class="ribbon">
@@ -18,7 +17,7 @@ export function EventPanel({ live }: { live: LiveFleet }) {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must take the focus */}
       <ol class="event-list" tabIndex={0} aria-labelledby="events-title">
         {shown.value.map((entry) => (
-          <Row key={entry.key} entry={entry} nameOf={nameOf} />
+          <Row key={entry.key} entry={entry} nameOf={live.nameOf} />
         ))}
       </ol>
     </section>
@@ -37,16 +36,14 @@ function Controls({ live: { log } }: { live: LiveFleet }) {
   return (
     <div class="controls">
       <label>
-        <span class="unseen">Show only events of these types</span>
+        <span class="unseen">Show only events with these words or types</span>
         <input
           type="search"
-          placeholder="Filter, as in agent:*"
+          placeholder="Filter: scout, agent:*"
           list="event-patterns"
           spellcheck={false}
           autocomplete="off"
           value={log.filter.value}
-          aria-invalid={!log.filterValid.value}
-          aria-describedby="filter-hint"
           onInput={(event) => log.setFilter(event.currentTarget.value)}
         />
       </label>
@@ -58,9 +55,6 @@ function Controls({ live: { log } }: { live: LiveFleet }) {
       <button type="button" aria-pressed={paused} onClick={() => log.pause(!paused)}>
         {paused ? `▶ Resume${log.held.value ? ` (${log.held.value} new)` : ""}` : "❚❚ Pause"}
       </button>
-      <p id="filter-hint" class="hint">
-        {log.filterValid.value ? "" : "A pattern is a type (file:change), a category (agent:*) or *."}
-      </p>
     </div>
   );
 }
@@ -81,7 +75,8 @@ function Row({ entry, nameOf }: { entry: Entry; nameOf: NameOf }) {
           <span class="line">
             <b>{subject}</b> {text}
           </span>
-          <span class="type">{gap ? "gap" : entry.event.type}</span>
+          {/* What is told by its type alone has said it already. */}
+          {!gap && subject !== entry.event.type && <span class="type">{entry.event.type}</span>}
         </span>
       </li>
     );

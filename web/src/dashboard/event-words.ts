@@ -55,7 +55,7 @@ const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
         return null;
       }
       const kind = isKind(data.kind) ? data.kind : kindOf(status);
-      const text = `is ${status}${before ? `, was ${before}` : ""}`;
+      const text = `is now ${status}${before ? ` (was ${before})` : ""}`;
       return line("◆", name, text, kind === "error" ? "warning" : "plain");
     },
     "agent:updated": (data, nameOf) => {
@@ -131,10 +131,7 @@ function describeFile(data: Data, nameOf: NameOf): Line | null {
   if (id === null) {
     return line("✎", path, `${words[1]}${late}`);
   }
-  // Whose it is stands before it already.
-  const own = path.indexOf(`agents/${id}/`);
-  const shown = own >= 0 ? path.slice(own + `agents/${id}/`.length) : path;
-  return line("✎", nameOf(id), `${words[0]} ${shown}${late}`);
+  return line("✎", nameOf(id), `${words[0]} ${path}${late}`);
 }
 
 function describeUpdates(updates: Data): string {

@@ -2,9 +2,10 @@
 
 import { computed, signal } from "@preact/signals";
 import { Connection, type ConnectionListener, type ConnectionStatus } from "../client/connection";
-import { type Data, type Gap, isData, type LogEvent, type Snapshot } from "../client/protocol";
+import { type Data, type Gap, isData, type LogEvent, type Problem, type Snapshot } from "../client/protocol";
 import { type FleetState, foldEvents, stateFromSnapshot } from "../client/state";
 import { EventLog } from "./event-log";
+import { describeEvent, type NameOf } from "./event-words";
 import { oncePerFrame } from "./frame";
 
 const HISTORY = 100;
@@ -22,14 +23,27 @@ export class LiveFleet implements ConnectionListener {
   readonly workspace = signal<string | null>(null);
   /** The time of day, by the second. */
   readonly now = signal(Date.now());
-  readonly log = new EventLog();
+  readonly nameOf: NameOf = (id) => this.fleet.peek()?.agents.find((agent) => agent.id === id)?.name ?? id;
+  readonly log = new EventLog((event) => describeEvent(event, this.nameOf));
+  /** How many clients the server has; null until it says so. */
+  readonly clientCount = signal<number | null>(null);
+  /** The last thing that the server would not do for this page. */
+  readonly problem = signal<Problem | null>(null);
+  /** Alerts that nobody at this page has dismissed, newest first; notes stand in the list of events only. */
+  readonly alerts = computed(() =>
+    (this.fleet.value?.system.alerts ?? []).filter(
+      ({ id, level }) => level !== "info" && id > this.#dismissed.value,
+    ),
+  );
   /** What stands where nothing is known yet. */
   readonly waitingWord = computed(() => (this.connection.value.reason === null ? "Loading …" : "Not known."));
 
   readonly #connection = new Connection(socketUrl(), this);
   readonly #flushSoon = oncePerFrame(() => this.#flush());
+  /** The newest event up to which alerts are dismissed. */
+  readonly #dismissed = signal(0);
   #pending: (LogEvent | Gap)[] = [];
-  #historyRequested = false;
+  #historyKnown = false;
 
   start(): void {
     this.#connection.open();
@@ -43,6 +57,17 @@ export class LiveFleet implements ConnectionListener {
     addEventListener("offline", () => {
       this.networkUp.value = false;
     });
+    // Whoever looks again wants to know now, not at the end of a delay that began while nobody looked.
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") {
+        this.#connection.wake();
+      }
+    });
+  }
+
+  dismissAlerts(): void {
+    this.#dismissed.value = this.fleet.peek()?.id ?? 0;
+    this.problem.value = null;
   }
 
   status(status: ConnectionStatus): void {
@@ -51,8 +76,7 @@ export class LiveFleet implements ConnectionListener {
     if (status.state === "connected") {
       this.frozenAt.value = null;
       void this.#readSystemStatus();
-      if (!this.#historyRequested) {
-        this.#historyRequested = true;
+      if (!this.#historyKnown) {
         this.#connection.requestHistory(HISTORY);
       }
     } else if (wasLive) {
@@ -68,6 +92,10 @@ export class LiveFleet implements ConnectionListener {
   }
 
   gap(gap: Gap): void {
+    if (gap.reason !== "trimmed") {
+      // The ids begin anew.
+      this.#dismissed.value = 0;
+    }
     this.#pending.push(gap);
     this.#flushSoon();
   }
@@ -77,7 +105,16 @@ export class LiveFleet implements ConnectionListener {
     this.fleet.value = stateFromSnapshot(snapshot);
   }
 
+  clients(count: number): void {
+    this.clientCount.value = count;
+  }
+
+  refused(problem: Problem): void {
+    this.problem.value = problem;
+  }
+
   history(events: readonly LogEvent[]): void {
+    this.#historyKnown = true;
     this.#flush();
     this.log.addOlder(events);
     this.#happened(events[0]);

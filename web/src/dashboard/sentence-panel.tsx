@@ -21,5 +21,5 @@ function sentenceFor(live: LiveFleet): string {
   if (fleet === null) {
     return reason ?? "Asking the server how the fleet is doing …";
   }
-  return sentenceOf(fleet.agents);
+  return sentenceOf(fleet.agents, live.alerts.value.length);
 }

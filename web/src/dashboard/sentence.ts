@@ -5,15 +5,17 @@ import type { Kind } from "../client/status";
 
 const MOST_NAMES = 3;
 
-export function sentenceOf(agents: readonly Agent[]): string {
+export function sentenceOf(agents: readonly Agent[], alerts = 0): string {
+  const alerted = alerts ? [`there ${alerts === 1 ? "is 1 alert" : `are ${alerts} alerts`}`] : [];
   if (agents.length === 0) {
-    return "There are no agents in this workspace yet.";
+    return `${["There are no agents in this workspace yet", ...alerted].join("; ")}.`;
   }
   const of = (kind: Kind) => agents.filter((agent) => agent.kind === kind);
   const [busy, waiting, failed] = [of("busy"), of("waiting"), of("error")];
   const needs = [
     ...(waiting.length ? [`${names(waiting)} ${verb(waiting, "waits", "wait")}`] : []),
     ...(failed.length ? [`${names(failed)} ${verb(failed, "has", "have")} an error`] : []),
+    ...alerted,
   ];
   const nobody = agents.length === 1 ? " and does not need you" : "; none of them needs you";
   return `${work(agents.length, busy.length)}${rest(agents)}${needs.length ? `; ${needs.join(", ")}` : nobody}.`;

@@ -4,6 +4,7 @@ import type { LiveFleet } from "./live";
 export function TopBar({ live }: { live: LiveFleet }) {
   const lamp = lampOf(live);
   const last = live.lastEventAt.value;
+  const clients = live.clientCount.value;
   return (
     <header class="top-bar">
       <h1>
@@ -11,6 +12,9 @@ export function TopBar({ live }: { live: LiveFleet }) {
       </h1>
       {live.simulation.value && <strong class="simulation">Simulation</strong>}
       <div class="connection">
+        {clients !== null && lamp.look === "live" && (
+          <span class="clients">{clients === 1 ? "1 client" : `${clients} clients`}</span>
+        )}
         <span class={`lamp ${lamp.look}`}>
           <span aria-hidden="true">{lamp.sign}</span> {lamp.word}
         </span>

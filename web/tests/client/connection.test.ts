@@ -167,7 +167,9 @@ test("each heartbeat sends a ping", () => {
 test("a server silent for two heartbeats is given up", () => {
   const talk = new Conversation();
   talk.socket.greet("e1:10", 2);
-  vi.advanceTimersByTime(5_999);
+  vi.advanceTimersByTime(1_500);
+  talk.socket.say("pong");
+  vi.advanceTimersByTime(3_999);
   expect(talk.state).toBe("connected");
   vi.advanceTimersByTime(1);
   expect(talk.connection.status).toMatchObject({
@@ -294,7 +296,8 @@ test("what is no message ends the connection, not the page", () => {
 
 test("messages of unknown types and odd shapes are passed over", () => {
   const talk = connected();
-  talk.socket.say("client:connected", { clientCount: 3 });
+  talk.socket.say("client:connected", { clientCount: "3" });
+  talk.socket.say("fleet:unheardOf", { a: 1 });
   talk.socket.say("snapshot", { state: [], cursor: "x" });
   talk.socket.say("gap", null);
   talk.socket.sayText('{"type":7}');
@@ -311,6 +314,21 @@ test("history is told apart from the events, and moves nothing", () => {
   talk.socket.say("history", [{ ...item, id: 10 }, { ...item, id: 9 }, "odd"]);
   expect(talk.told).toEqual(["history 10,9"]);
   expect(talk.connection.cursor).toBe("e1:10");
+});
+
+test("how many clients there are is told as it changes", () => {
+  const talk = connected();
+  talk.socket.say("client:connected", { clientCount: 3 });
+  talk.socket.say("client:disconnected", { clientCount: 2 });
+  expect(talk.told).toEqual(["clients 3", "clients 2"]);
+});
+
+test("what the server refuses is told, and the connection goes on", () => {
+  const talk = connected();
+  talk.socket.say("error", { code: "forbidden", message: "This token may not read events." });
+  talk.socket.sayEvents(11);
+  expect(talk.told).toEqual(["refused forbidden: This token may not read events.", "event 11"]);
+  expect(talk.state).toBe("connected");
 });
 
 test("closing is final, and leaves no timer behind", () => {

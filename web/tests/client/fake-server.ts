@@ -112,4 +112,12 @@ export class Conversation implements ConnectionListener {
   history(events: readonly LogEvent[]): void {
     this.told.push(`history ${events.map(({ id }) => id).join(",")}`);
   }
+
+  clients(count: number): void {
+    this.told.push(`clients ${count}`);
+  }
+
+  refused({ code, message }: { code: string; message: string }): void {
+    this.told.push(`refused ${code}: ${message}`);
+  }
 }

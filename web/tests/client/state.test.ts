@@ -14,15 +14,17 @@ const FIRST: LogEvent = {
 };
 
 test.each(vectors)("as the server folds it: $name", ({ events, state }) => {
-  expect(foldEvents(EMPTY_STATE, events as LogEvent[]).agents).toEqual(state.agents);
+  const { agents, system } = foldEvents(EMPTY_STATE, events as LogEvent[]);
+  expect({ agents, system }).toEqual({ agents: state.agents, system: state.system });
 });
 
 test.each(vectors)("whatever the batches are: $name", ({ events, state }) => {
   const one = (folded: typeof EMPTY_STATE, event: unknown) => foldEvents(folded, [event as LogEvent]);
-  expect((events as unknown[]).reduce(one, EMPTY_STATE).agents).toEqual(state.agents);
+  const { agents, system } = (events as unknown[]).reduce(one, EMPTY_STATE);
+  expect({ agents, system }).toEqual({ agents: state.agents, system: state.system });
 });
 
-test.each(vectors)("the same agents come back from a snapshot: $name", ({ state }) => {
+test.each(vectors)("the same comes back from a snapshot: $name", ({ state }) => {
   const folded = stateFromSnapshot({ state, cursor: { epoch: "e", id: 9 } });
   expect(folded).toEqual({ ...state, id: 9 });
 });
@@ -35,6 +37,7 @@ test("a snapshot with missing fields is filled up", () => {
   const state = stateFromSnapshot({ state: { agents: [{ id: "scout" }] }, cursor: { epoch: "e", id: 3 } });
   expect(state.agents[0]).toMatchObject({ id: "scout", name: "scout", status: "unknown", kind: "unknown" });
   expect(state.tasks).toEqual([]);
+  expect(state.system).toEqual({ gateway: null, alerts: [] });
 });
 
 test("events that the snapshot has in it already are passed over", () => {

@@ -14,9 +14,9 @@ test.each<[string, Data, string]>([
   [
     "agent:statusChange",
     { agentId: "scout", status: "busy", previousStatus: "idle" },
-    "Scout is busy, was idle",
+    "Scout is now busy (was idle)",
   ],
-  ["agent:statusChange", { agentId: "new", status: "busy", previousStatus: null }, "new is busy"],
+  ["agent:statusChange", { agentId: "new", status: "busy", previousStatus: null }, "new is now busy"],
   [
     "agent:updated",
     { agentId: "scout", updates: { currentTask: { description: "Read" } } },
@@ -33,7 +33,7 @@ test.each<[string, Data, string]>([
   [
     "file:change",
     { action: "created", path: "agents/scout/out/report.md", agentId: "scout" },
-    "Scout wrote out/report.md",
+    "Scout wrote agents/scout/out/report.md",
   ],
   [
     "file:change",

@@ -24,3 +24,11 @@ test.each<[Kind[], string]>([
 ])("a fleet of %j is told in one sentence", (kinds, sentence) => {
   expect(sentenceOf(fleet(...kinds))).toBe(sentence);
 });
+
+test.each<[Kind[], number, string]>([
+  [[], 1, "There are no agents in this workspace yet; there is 1 alert."],
+  [["busy"], 1, "The only agent is at work; there is 1 alert."],
+  [["busy", "waiting"], 2, "1 of 2 agents is at work; Agent 1 waits, there are 2 alerts."],
+])("a fleet of %j with %i alerts is not said to need nobody", (kinds, alerts, sentence) => {
+  expect(sentenceOf(fleet(...kinds), alerts)).toBe(sentence);
+});

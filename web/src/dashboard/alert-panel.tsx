@@ -1,0 +1,48 @@
+import type { Alert } from "../client/state";
+import { ago, moment } from "./age";
+import type { LiveFleet } from "./live";
+
+const MOST_SHOWN = 3;
+
+/** What somebody should know, until they say that they do. */
+export function AlertPanel({ live }: { live: LiveFleet }) {
+  const alerts = live.alerts.value;
+  const problem = live.problem.value;
+  const more = alerts.length - MOST_SHOWN;
+  if (alerts.length === 0 && problem === null) {
+    return null;
+  }
+  return (
+    <section class="panel alerts" aria-labelledby="alerts-title">
+      <h2 id="alerts-title" class="ribbon">
+        Alerts
+      </h2>
+      <ul>
+        {problem !== null && (
+          <li class="warning">
+            <b>The server refused a request:</b> {problem.message}
+          </li>
+        )}
+        {alerts.slice(0, MOST_SHOWN).map((alert) => (
+          <AlertLine key={alert.id} alert={alert} now={live.now.value} />
+        ))}
+        {more > 0 && <li class="more">and {more} before</li>}
+      </ul>
+      <button type="button" onClick={() => live.dismissAlerts()}>
+        Dismiss
+      </button>
+    </section>
+  );
+}
+
+function AlertLine({ alert: { level, message, timestamp }, now }: { alert: Alert; now: number }) {
+  const time = moment(timestamp);
+  return (
+    <li class={level}>
+      <b>
+        <span aria-hidden="true">▲</span> {level === "critical" ? "Critical:" : "Warning:"}
+      </b>{" "}
+      {message} {time !== null && <span class="when">{ago(time, now)}</span>}
+    </li>
+  );
+}
