@@ -166,7 +166,9 @@ def test_a_server_that_asks_for_a_token_is_an_error_with_its_reason(page: Page, 
 
 
 def test_a_token_lets_the_page_in(page: Page, tmp_path: Path) -> None:
-    with start_server(tmp_path / "workspace", env={"MISSION_CONTROL_TOKEN": "a-token-of-some-length"}) as server:
+    with start_server(
+        tmp_path / "workspace", env={"MISSION_CONTROL_TOKEN": "a-token-of-some-length"}
+    ) as server:
         page.goto(server.url)
         page.get_by_label("Token").fill("a-token-of-some-length")
         page.get_by_role("button", name="Sign in").click()

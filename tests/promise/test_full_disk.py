@@ -22,7 +22,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if mounted.returncode != 0:
         pytest.skip(f"a file system cannot be mounted here: {mounted.stderr.strip()}")
@@ -66,9 +69,13 @@ async def test_a_full_disk_is_said_and_survived(small_disk: Path, tmp_path: Path
                         break
             assert [await publish() for _ in range(10)] == [201] * 10
 
-            kept = [event["data"]["n"] for event in await whole_log(server.url) if event["type"] == "custom:step"]
+            kept = [
+                event["data"]["n"] for event in await whole_log(server.url) if event["type"] == "custom:step"
+            ]
             assert kept == accepted
         server.kill()
         server.start()
-        after = [event["data"]["n"] for event in await whole_log(server.url) if event["type"] == "custom:step"]
+        after = [
+            event["data"]["n"] for event in await whole_log(server.url) if event["type"] == "custom:step"
+        ]
         assert after == accepted
