@@ -62,6 +62,9 @@ class MissionControl(Broadcasts):
 
     def __init__(self, config: Config | None = None, *, simulation: bool = False, **settings: Any) -> None:
         if settings:
+            if "port" in settings:
+                # Whoever names one port means one; the second is for the bookmarks of older installs.
+                settings.setdefault("ws_port", "none")
             tree: dict[str, Any] = {} if config is None else msgspec.to_builtins(config)
             for name, value in settings.items():
                 if name in {"workspace", "data"}:
@@ -320,7 +323,9 @@ def _bind(config: Config) -> list[socket.socket]:
     """Open the listening sockets, all or none."""
     sockets: list[socket.socket] = []
     ports = [("--port", config.server.port)]
-    if config.server.ws_port != "none":
+    if config.server.ws_port != "none" and (
+        config.server.ws_port != config.server.port or not config.server.port
+    ):
         ports.append(("--ws-port", config.server.ws_port))
     try:
         for flag, port in ports:
