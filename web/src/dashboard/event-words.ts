@@ -131,7 +131,9 @@ function describeFile(data: Data, nameOf: NameOf): Line | null {
   if (id === null) {
     return line("✎", path, `${words[1]}${late}`);
   }
-  return line("✎", nameOf(id), `${words[0]} ${path}${late}`);
+  // Where the agent's own folder lies is the same for all of its files, and long.
+  const own = path.indexOf(`/agents/${id}/`);
+  return line("✎", nameOf(id), `${words[0]} ${own < 0 ? path : path.slice(own + 1)}${late}`);
 }
 
 function describeUpdates(updates: Data): string {

@@ -37,6 +37,11 @@ test.each<[string, Data, string]>([
   ],
   [
     "file:change",
+    { action: "created", path: "fleets/agents/scout/report.md", agentId: "scout" },
+    "Scout wrote agents/scout/report.md",
+  ],
+  [
+    "file:change",
     { action: "deleted", path: "shared/x.md", agentId: "scout", foundAtStart: true },
     "Scout deleted shared/x.md, while nobody was watching",
   ],
