@@ -39,6 +39,8 @@ class Echo:
     def heartbeat(self) -> Heartbeat:
         return Heartbeat(rfc3339(now()).decode(), "")
 
+    def written(self) -> None: ...
+
     def blocked(self) -> None:
         self.wire.pause_reading()
 

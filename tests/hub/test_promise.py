@@ -47,6 +47,8 @@ class Wire:
             self.stalled = True
             self.connection.blocked()
 
+    def direct(self) -> None: ...
+
     def send(self, type_: str, data: Any, ref: Any, cursor: str | None) -> None:
         if self.encoding is Encoding.SSE:
             self.write(sse_named(type_, msgspec.json.encode(data), cursor))

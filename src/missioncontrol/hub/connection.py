@@ -16,7 +16,7 @@ import msgspec
 
 from missioncontrol.errors import BadMessage, MissionControlError
 from missioncontrol.events import Cursor, Patterns, Record, now, rfc3339
-from missioncontrol.hub.hub import Hub
+from missioncontrol.hub.hub import Direct, Hub
 from missioncontrol.protocol.codes import CloseCode, SessionState
 from missioncontrol.protocol.encoding import Encoding, encode_bodies, encode_record
 from missioncontrol.protocol.messages import Heartbeat, Published
@@ -54,6 +54,9 @@ class Sink(Protocol):
 
     def write(self, data: bytes) -> None:
         """Take encoded events; never blocks."""
+
+    def direct(self) -> Direct | None:
+        """The socket's own `send`, as long as the transport holds nothing; None where there is no such way."""
 
     def send(self, type_: str, data: Any, ref: Any, cursor: str | None) -> None:
         """Take one message that is not an event."""
@@ -129,6 +132,14 @@ class Connection:
         """Up to where everything has been handed to the transport."""
         live = self.session.state is SessionState.LIVE
         return Cursor(self._hub.epoch, self._hub.flushed if live else self.session.cursor)
+
+    def direct(self) -> Direct | None:
+        """The socket's own `send`, as long as the transport holds nothing."""
+        return self.sink.direct()
+
+    def written(self) -> None:
+        """The transport is about to be written: events queue behind that."""
+        self._hub.through_transport(self)
 
     def describe(self) -> dict[str, Any]:
         """Say who and where this client is."""

@@ -19,7 +19,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from itertools import islice
 from typing import Any, Protocol
 
@@ -36,6 +35,7 @@ RECENT_BYTES = 2 * 1024 * 1024
 PRESENCE_SECONDS = 1.0
 
 Write = Callable[[bytes], None]
+Direct = Callable[[bytes], int]
 
 logger = logging.getLogger(__name__)
 
@@ -67,19 +67,59 @@ class Member(Protocol):
     def encoding(self) -> Encoding:
         """The form it takes them in."""
 
+    def direct(self) -> Direct | None:
+        """The socket's own `send`, as long as the transport holds nothing; None where there is no such way."""
+
     def describe(self) -> dict[str, Any]:
         """Say who and where it is, for whoever operates the server."""
 
 
 class Audience:
-    """Members who are handed the same bytes."""
+    """Members who are handed the same bytes: over the socket itself where nothing is ahead of them in the
+    transport, else through the transport."""
 
-    __slots__ = ("encoding", "patterns", "writes")
+    __slots__ = ("directs", "encoding", "patterns", "writes")
 
     def __init__(self, patterns: Patterns, encoding: Encoding) -> None:
         self.patterns = patterns
         self.encoding = encoding
         self.writes: dict[Member, Write] = {}
+        self.directs: dict[Member, tuple[Direct, Write]] = {}
+
+    def go_direct(self) -> None:
+        """Let those whose transport has caught up have the short way."""
+        for member, write in list(self.writes.items()):
+            send = member.direct()
+            if send is not None:
+                del self.writes[member]
+                self.directs[member] = (send, write)
+
+    def hand(self, data: bytes) -> int:
+        """Hand the same bytes to every member, and return how many there are."""
+        if self.writes:
+            self.go_direct()
+        size = len(data)
+        # Members leave while they are written to, when they can take no more: hence lists of their own.
+        writes = list(self.writes.values())
+        directs = list(self.directs.items())
+        for member, (send, write) in directs:
+            try:
+                sent = send(data)
+            except OSError:
+                # Full, or gone: the transport finds out, and tells it.
+                sent = 0
+            if sent != size:
+                self.go_through_transport(member)
+                _write(write, data[sent:])
+        for write in writes:
+            _write(write, data)
+        return len(directs) + len(writes)
+
+    def go_through_transport(self, member: Member) -> None:
+        """Something lies in the member's transport, or is about to: what follows must queue behind it."""
+        ways = self.directs.pop(member, None)
+        if ways is not None:
+            self.writes[member] = ways[1]
 
 
 class Hub:
@@ -186,10 +226,17 @@ class Hub:
         """Hand a member nothing more; return the id up to which it has been handed everything."""
         audience = self._homes.pop(member, None)
         if audience is not None:
-            del audience.writes[member]
-            if not audience.writes:
+            audience.writes.pop(member, None)
+            audience.directs.pop(member, None)
+            if not audience.writes and not audience.directs:
                 del self._audiences[audience.patterns, audience.encoding]
         return self.flushed
+
+    def through_transport(self, member: Member) -> None:
+        """Tell the hub that the member's transport is about to be written by somebody else."""
+        audience = self._homes.get(member)
+        if audience is not None:
+            audience.go_through_transport(member)
 
     async def wait(self, patterns: Patterns, seconds: float) -> bool:
         """Wait until an event of these patterns is published; False when the time is over."""
@@ -251,16 +298,9 @@ class Hub:
             if not parts:
                 continue
             data = parts[0] if len(parts) == 1 else b"".join(parts)
-            # A member that cannot take more leaves while it is written to: hence a list of its own.
-            writes = list(audience.writes.values())
-            for write in writes:
-                try:
-                    write(data)
-                except Exception:
-                    # One broken transport must not keep the others waiting; its own loss is reported to it.
-                    logger.debug("a transport refused a write", exc_info=True)
-            figures.deliveries += len(writes) * len(parts)
-            figures.bytes += len(writes) * len(data)
+            members = audience.hand(data)
+            figures.deliveries += members * len(parts)
+            figures.bytes += members * len(data)
         figures.flushes += 1
 
     def _presence_changed(self) -> None:
@@ -284,9 +324,7 @@ class Hub:
         forms[Encoding.DEFLATE] = forms[Encoding.FRAME]
         for audience in list(self._audiences.values()):
             if audience.patterns.matches(name):
-                for write in list(audience.writes.values()):
-                    with suppress(Exception):
-                        write(forms[audience.encoding])
+                audience.hand(forms[audience.encoding])
 
     def close(self) -> None:
         """Stop all timers; whatever is pending is flushed first."""
@@ -295,6 +333,14 @@ class Hub:
             if timer is not None:
                 timer.cancel()
         self.release_waiters()
+
+
+def _write(write: Write, data: bytes) -> None:
+    try:
+        write(data)
+    except Exception:
+        # One broken transport must not keep the others waiting; its own loss is reported to it.
+        logger.debug("a transport refused a write", exc_info=True)
 
 
 def _release(waiters: Iterable[asyncio.Future[None]]) -> None:

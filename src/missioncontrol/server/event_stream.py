@@ -55,6 +55,9 @@ class EventStream:
             self._blocked = True
             self.connection.blocked()
 
+    def direct(self) -> None:
+        """ASGI has no socket to hand out."""
+
     def send(self, type_: str, data: Any, ref: Any, cursor: str | None) -> None:
         """Take a named event."""
         self.write(sse_named(type_, msgspec.json.encode(data), cursor))

@@ -32,6 +32,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Take what uvicorn hands over."""
         super().__init__(*arguments, **settings)
         self._head_bytes = 0
+        self._unfinished_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -44,9 +45,18 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_is_whole()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; a field that does not end shows in what came, as nothing else tells of it."""
+        awaited = self._head_timer
+        super().data_received(data)
+        if awaited is not None and awaited is self._head_timer:
+            self._unfinished_bytes += len(data)
+            if self._unfinished_bytes > MAX_HEAD_BYTES:
+                self._refuse()
+
     def on_message_begin(self) -> None:
         """A head begins: it has its time and its room."""
-        self._head_bytes = 0
+        self._head_bytes = self._unfinished_bytes = 0
         if self._head_timer is None:
             self._expect_head()
         super().on_message_begin()
@@ -100,7 +110,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_bytes = before + size
         if self._head_bytes <= MAX_HEAD_BYTES:
             return True
-        if before <= MAX_HEAD_BYTES and not self.transport.is_closing():
+        if before <= MAX_HEAD_BYTES:
+            self._refuse()
+        return False
+
+    def _refuse(self) -> None:
+        if not self.transport.is_closing():
             self.transport.write(_TOO_LARGE)
             self.transport.close()
-        return False

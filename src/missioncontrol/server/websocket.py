@@ -20,7 +20,8 @@ import asyncio
 import codecs
 import http
 import logging
-from collections.abc import Sequence
+import socket
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -28,7 +29,7 @@ from websockets.exceptions import InvalidState
 from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import OPEN
+from websockets.protocol import CONNECTING, OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
@@ -82,6 +83,9 @@ class Conversation(Protocol):
     def heartbeat(self) -> Heartbeat:
         """Say where the client stands."""
 
+    def written(self) -> None:
+        """The transport is about to be written by the wire itself."""
+
     def blocked(self) -> None:
         """The transport holds as much as it may."""
 
@@ -132,6 +136,7 @@ class WebSocketProtocol(asyncio.Protocol):
         "_parts",
         "_server_state",
         "_silent",
+        "_socket",
         "_timer",
         "_transport",
         "_ws",
@@ -152,10 +157,11 @@ class WebSocketProtocol(asyncio.Protocol):
         self._heartbeats = heartbeats
         self._server_state = server_state
         self._conversation: Conversation | None = None
-        self._parts: list[bytes] | None = None
+        self._parts: bytearray | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._silent = 0
+        self._socket: socket.socket | None = None
         self._blocked_at = 0.0
         self._buffered = 0
         self.encoding = Encoding.FRAME
@@ -200,6 +206,9 @@ class WebSocketProtocol(asyncio.Protocol):
         """Tell everybody that the connection is gone."""
         self._server_state.connections.discard(self)
         self._heartbeats.remove(self)
+        if self._socket is not None:
+            self._socket.detach()
+            self._socket = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -237,6 +246,16 @@ class WebSocketProtocol(asyncio.Protocol):
         """Hand frames to the transport; the transport's own method, since a broadcast calls it for each client."""
         return self._transport.write
 
+    def direct(self) -> Callable[[bytes], int] | None:
+        """The socket's own `send`, as long as the transport holds nothing that must go out first."""
+        transport = self._transport
+        if transport.get_write_buffer_size() or transport.is_closing():
+            return None
+        if self._socket is None:
+            # The same descriptor, without owning it: `connection_lost` lets go of it before it is closed.
+            self._socket = socket.socket(fileno=transport.get_extra_info("socket").fileno())
+        return self._socket.send
+
     def send(self, type_: str, data: Any, ref: Any = msgspec.UNSET, cursor: str | None = None) -> None:
         """Send one message that is not an event."""
         self.send_frame(encode_message(type_, data, ref))
@@ -253,7 +272,7 @@ class WebSocketProtocol(asyncio.Protocol):
             data = frame(body)
         if self._ws.writes:
             data = b"".join([*self._ws.data_to_send(), data])
-        self._transport.write(data)
+        self._put(data)
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Send a close frame; a peer that does not answer it is cut off after ten seconds."""
@@ -296,7 +315,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self.close(CloseCode.NO_HEARTBEAT, "no heartbeat")
             return CloseCode.NO_HEARTBEAT
         self._silent += 1
-        self._transport.write(CONTROL_PING + frame(encode_message("ping", conversation.heartbeat())))
+        self._put(CONTROL_PING + frame(encode_message("ping", conversation.heartbeat())))
         return None
 
     def check_progress(self, now: float) -> CloseCode | None:
@@ -314,10 +333,16 @@ class WebSocketProtocol(asyncio.Protocol):
 
     # Inside
 
+    def _put(self, data: bytes) -> None:
+        """Write through the transport; events that follow must not overtake it on the socket itself."""
+        if self._conversation is not None:
+            self._conversation.written()
+        self._transport.write(data)
+
     def _flush_ws(self) -> None:
         for data in self._ws.data_to_send():
             if data:
-                self._transport.write(data)
+                self._put(data)
             else:
                 self._transport.close()
         if self._ws.close_expected():
@@ -338,7 +363,8 @@ class WebSocketProtocol(asyncio.Protocol):
     def handshake(self, request: Request) -> None:
         """Take the opening request as the HTTP protocol has parsed it."""
         self._answer(request)
-        if self._ws.state is OPEN:
+        # Also where it was closed at once: the peer's own close frame comes yet.
+        if self._ws.state is not CONNECTING:
             self._ws.expect_frames()
 
     def _answer(self, request: Request) -> None:
@@ -370,14 +396,15 @@ class WebSocketProtocol(asyncio.Protocol):
             if received.fin:
                 self._message(data, binary=opcode is Opcode.BINARY, checked=False)
                 return
-            self._parts = [data]
+            # One buffer: a list would cost memory for every fragment, also for those that are empty.
+            self._parts = bytearray(data)
             self._decoder = codecs.getincrementaldecoder("utf-8")() if opcode is Opcode.TEXT else None
             self._check_part(data, final=False)
         elif opcode is Opcode.CONT and self._parts is not None:
             data = bytes(received.data)
-            self._parts.append(data)
+            self._parts += data
             if self._check_part(data, final=received.fin) and received.fin:
-                whole, self._parts = b"".join(self._parts), None
+                whole, self._parts = bytes(self._parts), None
                 self._message(whole, binary=self._decoder is None, checked=True)
                 self._decoder = None
 
