@@ -50,6 +50,7 @@ async def test_the_sources_show_the_fleet_and_its_life(world: World, monkeypatch
     simulation = Simulation(world.root, seed=3)
     step = simulation.step
     monkeypatch.setattr(simulation, "step", lambda: min(step(), 0.01))
+    await asyncio.to_thread(simulation.prepare)
     await world.start()
     living = asyncio.create_task(simulation.run())
     await world.until(
