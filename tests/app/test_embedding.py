@@ -67,7 +67,11 @@ async def test_what_is_told_arrives_at_a_client(mc: MissionControl) -> None:
 
 
 async def test_a_wrong_event_is_refused(mc: MissionControl) -> None:
-    wrong: list[dict[str, Any]] = [{"type": "nothing"}, {"data": {}}, {"type": "a:b", "data": {"x": object()}}]
+    wrong: list[dict[str, Any]] = [
+        {"type": "nothing"},
+        {"data": {}},
+        {"type": "a:b", "data": {"x": object()}},
+    ]
     for event in wrong:
         with pytest.raises(BadEvent):
             await mc.broadcast(event)

@@ -215,6 +215,12 @@ class MissionControl(Broadcasts):
             for connection in list(self._uvicorn.server_state.connections):
                 connection.shutdown()
             await asyncio.sleep(0.02)
+        for connection in list(self._uvicorn.server_state.connections):
+            # A request that was never finished ends as one whose client is gone.
+            if isinstance(connection, HttpProtocol):
+                connection.transport.abort()
+        if self._uvicorn.server_state.tasks:
+            await asyncio.wait(self._uvicorn.server_state.tasks, timeout=1.0)
         self._uvicorn.should_exit = self._uvicorn.force_exit = True
         await self._ticker
         self._heartbeats.stop()

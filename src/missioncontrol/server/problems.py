@@ -17,7 +17,7 @@ from urllib.parse import quote
 import msgspec
 from litestar import Response
 from litestar.connection import Request
-from litestar.exceptions import HTTPException, MethodNotAllowedException
+from litestar.exceptions import HTTPException, InternalServerException, MethodNotAllowedException
 from litestar.types import Method, Scope, Send
 from litestar.utils.path import normalize_path
 
@@ -75,7 +75,7 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Respo
     """Turn what a handler raised into its answer; the exception handler of the whole application."""
     path = request.scope["path"]
     problem, headers = describe_error(error, path)
-    if problem.status == 500:
+    if problem.status == 500 and not _is_client_gone(error):
         logger.error("http.failed", exc_info=error, extra={"method": request.method, "path": path})
     if isinstance(error, MethodNotAllowedException):
         headers["allow"] = ", ".join(_allowed(request, path))
@@ -85,6 +85,11 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Respo
         media_type=MEDIA_TYPE,
         headers={"cache-control": "no-store", **headers},
     )
+
+
+def _is_client_gone(error: Exception) -> bool:
+    """Whether the body of a request ended before its time, which Litestar tells as a failure of the server."""
+    return isinstance(error, InternalServerException) and "disconnected" in error.detail
 
 
 async def send_problem(scope: Scope, send: Send, error: MissionControlError) -> None:

@@ -1,0 +1,1 @@
+"""The promise, held against real server processes that are killed, stopped, starved and lied to."""

@@ -1,0 +1,1 @@
+"""The scenarios of `tests.process` at full length; `make stress` runs them."""
