@@ -343,6 +343,10 @@ class WebSocketProtocol(asyncio.Protocol):
         for data in self._ws.data_to_send():
             if data:
                 self._put(data)
+            elif self._ws.close_sent is not None and self._ws.close_rcvd is None:
+                # The peer may still be sending: closing now would reset the connection, and the code be lost.
+                self._transport.write_eof()
+                self._end_soon(CLOSE_SECONDS)
             else:
                 self._transport.close()
         if self._ws.close_expected():
