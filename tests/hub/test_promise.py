@@ -251,3 +251,16 @@ class Promise(RuleBasedStateMachine):
 
 Promise.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestPromise = Promise.TestCase
+
+
+def test_what_is_pending_comes_once_to_who_subscribes_again_with_its_cursor() -> None:
+    machine = Promise()
+    machine.begin(seed=0, window=1.0)
+    machine.arrive(["*"])
+    machine.append(1)
+    client = machine.clients[0]
+    machine.take(client)
+    machine.append(1)
+    machine.somebody_rewinds_to_its_own_cursor()
+    machine.teardown()
+    assert client.ids == [1, 2]

@@ -221,8 +221,8 @@ class Connection:
                     body = b'{"state":%b,"cursor":"%b"}' % (self._snapshot(), cursor.encode())
                     self.sink.send("snapshot", msgspec.Raw(body), action.ref, None)
                 case LeaveLive():
-                    # Flushed first, so that what is pending goes out under the patterns it was wanted with.
-                    self._hub.flush()
+                    if action.flush:
+                        self._hub.flush()
                     self.session.left_live(self._hub.leave(self))
                 case Append():
                     self._start(self._append(action))

@@ -92,7 +92,13 @@ class SendSnapshot(NamedTuple):
 
 
 class LeaveLive(NamedTuple):
-    """Stop the hub's deliveries and report with `left_live` how far they have come."""
+    """Stop the hub's deliveries and report with `left_live` how far they have come.
+
+    `flush` hands over first what is pending under the old patterns. Not so where the client has just said where
+    it stands: what is pending comes after that cursor, and would come twice.
+    """
+
+    flush: bool = True
 
 
 class Append(NamedTuple):
@@ -233,7 +239,7 @@ class Session:
         since = None if message.since is None else Cursor.parse(message.since)
         self.patterns = wanted if self._implicit else self.patterns | wanted
         self._implicit = False
-        actions: list[Action] = self._stop_live()
+        actions: list[Action] = self._stop_live(flush=since is None)
         gap = None
         if since is not None:
             gap = self._move_to(since, at)
@@ -251,11 +257,11 @@ class Session:
         answer = self._subscribed(standing, False, message.ref)
         return [answer, SendSnapshot()] if message.snapshot else [answer]
 
-    def _stop_live(self) -> list[Action]:
+    def _stop_live(self, *, flush: bool) -> list[Action]:
         if self.state is not SessionState.LIVE:
             return []
         self.state = SessionState.CATCHING_UP
-        return [LeaveLive()]
+        return [LeaveLive(flush)]
 
     def _unsubscribe(self, message: Unsubscribe) -> list[Action]:
         self.patterns = self.patterns.without(Patterns(_list(message.events)))
