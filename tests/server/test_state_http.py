@@ -28,6 +28,9 @@ async def test_lists_are_empty_before_anything_was_told(client: httpx.AsyncClien
         assert await get(client, f"/api/{noun}") == {noun: [], "count": 0, "cursor": site.cursor(0)}
     assert await get(client, "/api/tokens") == {
         "agents": {},
+        "models": {},
+        "days": {},
+        "sessions": [],
         "thresholds": {},
         "total": {"tokens": 0, "cost": 0},
         "cursor": site.cursor(0),

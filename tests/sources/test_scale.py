@@ -13,6 +13,7 @@ from missioncontrol.config import Config
 from missioncontrol.sources import Supervisor
 from missioncontrol.sources.ignore import Ignore
 from missioncontrol.sources.notices import InotifyNotices
+from missioncontrol.state import FleetState
 from missioncontrol.store import SqliteLog
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +42,7 @@ async def test_a_write_is_durable_within_a_fraction_of_a_second(tmp_path: Path) 
     log = await SqliteLog.open(tmp_path / "data")
     heard: dict[str, float] = {}
     log.listen(lambda records: heard.update((record.data["path"], monotonic()) for record in records))
-    supervisor = Supervisor(workspace, log, Config(data=str(tmp_path / "data")))
+    supervisor = Supervisor(workspace, log, Config(data=str(tmp_path / "data")), FleetState())
     await supervisor.start()
     written: dict[str, float] = {}
     for number in range(100):

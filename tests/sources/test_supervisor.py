@@ -18,6 +18,7 @@ from missioncontrol.sources.agents import Agents
 from missioncontrol.sources.files import Files
 from missioncontrol.sources.ignore import Ignore
 from missioncontrol.sources.notices import Inotify, InotifyNotices, Notices, WatchfilesNotices
+from missioncontrol.state import FleetState
 from missioncontrol.store.memory import MemoryLog
 
 pytestmark = pytest.mark.anyio
@@ -130,7 +131,7 @@ async def test_an_attempt_whose_answer_was_lost_is_not_told_twice(world: World) 
 async def test_a_pattern_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     config = Config(sources=SourcesConfig(ignore=["a", "!"]))
     with pytest.raises(ConfigError, match=r"sources\.ignore"):
-        Supervisor(tmp_path, MemoryLog(), config)
+        Supervisor(tmp_path, MemoryLog(), config, FleetState())
 
 
 class LimitedInotify(Inotify):
@@ -243,7 +244,7 @@ async def test_sources_can_be_stopped_at_any_moment(world: World) -> None:
     for number in range(300):
         world.write(f"d{number % 30}/e/{number}.txt", "x")
     for pause in (0.0, 0.001, 0.005, 0.02, 0.05):
-        supervisor = Supervisor(world.root, world.log, world.config)
+        supervisor = Supervisor(world.root, world.log, world.config, world.folded)
         starting = asyncio.create_task(supervisor.start())
         world.write(f"d1/{pause}.txt", "x")
         await asyncio.sleep(pause)

@@ -43,15 +43,17 @@ class World:
         self.config = Config(data=str(folder / "data"), sources=SourcesConfig())
         self.kinds: Sequence[Callable[[Workspace], Source]] = SOURCES
         self.supervisor: Supervisor | None = None
+        self.folded = FleetState()
         self._heard = asyncio.Event()
         self.log.listen(self._listen)
 
     def _listen(self, records: Sequence[Record]) -> None:
+        self.folded.apply(records)
         self.records.extend(records)
         self._heard.set()
 
     async def start(self) -> None:
-        self.supervisor = Supervisor(self.root, self.log, self.config, self.kinds)
+        self.supervisor = Supervisor(self.root, self.log, self.config, self.folded, self.kinds)
         await self.supervisor.start()
 
     async def stop(self) -> None:
@@ -100,9 +102,7 @@ class World:
         await asyncio.sleep(seconds)
 
     async def state(self) -> dict[str, Any]:
-        state = FleetState()
-        state.apply(self.records)
-        return state.snapshot()
+        return self.folded.snapshot()
 
     async def agent(self, id_: str) -> dict[str, Any]:
         return next(agent for agent in (await self.state())["agents"] if agent["id"] == id_)

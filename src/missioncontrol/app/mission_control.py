@@ -161,7 +161,7 @@ class MissionControl(Broadcasts):
             logger.info("log.new_epoch", extra={"epoch": log.epoch, "reason": log.new_epoch_reason})
         state = await fold(log)
         hub = Hub(epoch=log.epoch, head=log.head, flush_window=config.server.flush_window)
-        self._supervisor = Supervisor(workspace, log, config)
+        self._supervisor = Supervisor(workspace, log, config, state)
         host = self._sockets[0].getsockname()[0]
         service = self._service = Service(
             config=config,

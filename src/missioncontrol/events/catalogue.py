@@ -60,25 +60,33 @@ class TaskCreated(Shape):
 
 
 class TaskUpdated(Shape):
-    """Fields of a task changed."""
+    """Fields of a task changed; `removed` names those that are gone.
+
+    `conflicts` says which of two edits of one field was kept, and which was not.
+    """
 
     task_id: str
     updates: Object
+    removed: list[str] = []
+    conflicts: list[Object] = []
+    found_at_start: bool = False
 
 
 class TaskCompleted(Shape):
-    """A task was finished."""
+    """A task was finished; `updates` are the other fields that changed with it."""
 
     task_id: str
     result: Any = None
+    updates: Object | None = None
 
 
 class TaskAssigned(Shape):
-    """A task was given to an agent."""
+    """A task was given to an agent; `updates` are the other fields that changed with it."""
 
     task_id: str
     agent_id: str
     assigned_by: str | None = None
+    updates: Object | None = None
 
 
 class TaskDeleted(Shape):
@@ -94,23 +102,35 @@ class LeadAdded(Shape):
 
 
 class LeadUpdated(Shape):
-    """Fields of a lead changed."""
+    """Fields of a lead changed; `removed` names those that are gone."""
 
     lead_id: str
     updates: Object
+    removed: list[str] = []
 
 
 class LeadScored(Shape):
-    """A lead's score changed."""
+    """A lead's score changed; `updates` are the fields of its record that changed with it."""
 
     lead_id: str
     score: float
     factors: Any = None
     previous_score: float | None = None
+    updates: Object | None = None
+
+
+class LeadRemoved(Shape):
+    """A lead is no longer in its file."""
+
+    lead_id: str
 
 
 class TokenUsage(Shape):
-    """An agent's token use: totals so far (`cost` in US dollars), and in `delta` what is new."""
+    """An agent's token use: totals so far (`cost` in US dollars), and in `delta` what is new.
+
+    `delta.uses` has an entry for each session, model and day: `session`, `runtime`, `model`, `day`, `tokens`, `input`,
+    `output`, `cacheRead`, `cacheWrite`, `calls`, `cost`, and as `costSource` `transcript`, `prices` or `none`.
+    """
 
     agent: str
     tokens: float
@@ -120,13 +140,18 @@ class TokenUsage(Shape):
 
 
 class TokenThreshold(Shape):
-    """A budget threshold was crossed; costs in US dollars."""
+    """A budget threshold was crossed; costs in US dollars, `period` the day that the budget is for.
+
+    `scope` is `fleet` for the budget of all agents together, whose `agent` is `fleet` too.
+    """
 
     agent: str
     current_cost: float
     threshold: float
     percent_used: float
     alert: Literal["info", "warning", "critical"]
+    period: str | None = None
+    scope: Literal["agent", "fleet"] = "agent"
 
 
 class SystemAlert(Shape):
@@ -141,6 +166,7 @@ class SystemStatus(Shape):
     """The gateway's status changed."""
 
     status: str
+    previous_status: str | None = None
     details: Any = None
 
 
@@ -163,6 +189,10 @@ class StateBaseline(Shape):
 
     source: str
     agents: list[Object] = []
+    tasks: list[Object] = []
+    leads: list[Object] = []
+    tokens: Object | None = None
+    gateway: Object | None = None
 
 
 CATALOGUE: dict[str, type[Shape]] = {
@@ -178,6 +208,7 @@ CATALOGUE: dict[str, type[Shape]] = {
     "lead:added": LeadAdded,
     "lead:updated": LeadUpdated,
     "lead:scored": LeadScored,
+    "lead:removed": LeadRemoved,
     "token:usage": TokenUsage,
     "token:threshold": TokenThreshold,
     "system:alert": SystemAlert,

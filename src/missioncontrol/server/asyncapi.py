@@ -39,12 +39,32 @@ EXAMPLES: dict[str, Object] = {
     "lead:added": {"lead": {"id": "L-7", "name": "Acme", "score": 60}},
     "lead:updated": {"leadId": "L-7", "updates": {"stage": "contacted"}},
     "lead:scored": {"leadId": "L-7", "score": 85, "factors": {"funding": 30}, "previousScore": 60},
+    "lead:removed": {"leadId": "L-7"},
     "token:usage": {
         "agent": "scout",
         "tokens": 15000,
         "cost": 0.45,
-        "session": {"sessions": 3},
-        "delta": {"tokens": 500, "cost": 0.015},
+        "session": {"id": "9ee5c62a", "runtime": "openclaw", "sessions": 3},
+        "delta": {
+            "tokens": 500,
+            "cost": 0.015,
+            "uses": [
+                {
+                    "session": "9ee5c62a",
+                    "runtime": "openclaw",
+                    "model": "claude-sonnet-4-5",
+                    "day": "2026-11-23",
+                    "tokens": 500,
+                    "input": 120,
+                    "output": 80,
+                    "cacheRead": 300,
+                    "cacheWrite": 0,
+                    "calls": 1,
+                    "cost": 0.015,
+                    "costSource": "transcript",
+                }
+            ],
+        },
     },
     "token:threshold": {
         "agent": "scout",
@@ -52,9 +72,15 @@ EXAMPLES: dict[str, Object] = {
         "threshold": 10.0,
         "percentUsed": 95.0,
         "alert": "warning",
+        "period": "2026-11-23",
+        "scope": "agent",
     },
     "system:alert": {"level": "warning", "message": "Memory is short.", "details": {"memory": "85%"}},
-    "system:status": {"status": "running", "details": {"gatewayVersion": "1.2.3"}},
+    "system:status": {
+        "status": "running",
+        "previousStatus": "stopped",
+        "details": {"gatewayVersion": "1.2.3"},
+    },
     "file:change": {
         "action": "created",
         "path": "agents/scout/report.md",

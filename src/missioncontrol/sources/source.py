@@ -27,8 +27,9 @@ import msgspec
 
 from missioncontrol.config import Config
 from missioncontrol.errors import InputError, Unavailable
-from missioncontrol.events import Draft, encode_data, now, rfc3339
+from missioncontrol.events import Draft, Record, encode_data, now, rfc3339
 from missioncontrol.sources.ignore import Ignore
+from missioncontrol.state import FleetState
 from missioncontrol.store.log import Checkpoint, Log
 
 MARK = ""
@@ -44,11 +45,16 @@ MAX_RETRY_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where the sources look: the folder, with all links resolved, and what in it is passed over."""
+    """Where the sources look: the folder, with all links resolved, and what in it is passed over.
+
+    `state` is the fold over the whole log: it has in it what `Feed.tell` has told, once that returns, and what others
+    have published.
+    """
 
     root: Path
     ignore: Ignore
     config: Config
+    state: FleetState
 
 
 class SourceHealth(msgspec.Struct, rename="camel"):
@@ -133,11 +139,21 @@ class Feed:
         self._log = log
         self._health = health
         self._watched = watched
+        self._followed: str | None = None
         self._keys = (f"{name}:{secrets.token_hex(6)}:{number}" for number in count(1))
 
     async def watched(self) -> None:
         """Wait until the workspace is watched: what is looked at from then on cannot change unnoticed."""
         await self._watched.wait()
+
+    def follow(self, category: str) -> None:
+        """Have the inbox wake up, with an empty batch, after every commit that has events of this category."""
+        self._followed = f"{category}:"
+
+    def committed(self, records: Sequence[Record]) -> None:
+        """Hear of a commit, whoever made it."""
+        if self._followed is not None and any(record.type.startswith(self._followed) for record in records):
+            self.inbox.put()
 
     def running(self) -> None:
         """Say that the first look is done and all is well."""

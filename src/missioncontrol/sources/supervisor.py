@@ -18,11 +18,13 @@ from pathlib import Path
 from time import monotonic
 
 from missioncontrol.config import Config
+from missioncontrol.events import Record
 from missioncontrol.sources.agents import Agents
 from missioncontrol.sources.files import Files
 from missioncontrol.sources.ignore import Ignore
 from missioncontrol.sources.source import Feed, Source, SourceHealth, Step, Workspace
 from missioncontrol.sources.watcher import Watcher
+from missioncontrol.state import FleetState
 from missioncontrol.store.log import Log
 
 SOURCES: tuple[Callable[[Workspace], Source], ...] = (Agents, Files)
@@ -45,6 +47,7 @@ class Supervisor:
         workspace: Path,
         log: Log,
         config: Config,
+        state: FleetState,
         sources: Sequence[Callable[[Workspace], Source]] = SOURCES,
     ) -> None:
         """Prepare the sources; nothing is read before `start`.
@@ -53,6 +56,7 @@ class Supervisor:
             workspace: the folder that is watched.
             log: where events go.
             config: `sources` and the data folder are read from it.
+            state: the fold over the log, kept up to date by whoever owns it.
             sources: the kinds to run.
 
         Raises:
@@ -60,7 +64,7 @@ class Supervisor:
         """
         root = workspace.resolve()
         ignore = Ignore(config.sources.ignore, _own_files(root, config.data_path))
-        place = Workspace(root, ignore, config)
+        place = Workspace(root, ignore, config, state)
         watched = self._watched = asyncio.Event()
         self._health: dict[str, SourceHealth] = {}
         self._feeds: dict[str, Feed] = {}
@@ -72,6 +76,7 @@ class Supervisor:
         self._sources.insert(0, watcher)
         self._prepare(watcher.name, watched)
         self._tasks: list[asyncio.Task[None]] = []
+        log.listen(self._committed)
 
     async def start(self) -> None:
         """Start the sources. Returns when each has looked once or failed, or after a second: the rest goes on."""
@@ -98,6 +103,10 @@ class Supervisor:
     def health(self) -> dict[str, SourceHealth]:
         """Return how each source is doing, by name; `workspace` is the watch that they share."""
         return dict(self._health)
+
+    def _committed(self, records: Sequence[Record]) -> None:
+        for feed in self._feeds.values():
+            feed.committed(records)
 
     def _prepare(self, name: str, watched: asyncio.Event) -> None:
         self._health[name] = SourceHealth(name)

@@ -11,16 +11,18 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
 
 from missioncontrol.errors import Damaged
-from missioncontrol.events import Record
+from missioncontrol.events import Data, Record
 from missioncontrol.state.agents import Agents
-from missioncontrol.state.tables import Leads, Noun, Tasks, deeper_than
-from missioncontrol.state.totals import System, Tokens
+from missioncontrol.state.system import System
+from missioncontrol.state.tables import Fold, Leads, Noun, Table, Tasks, deeper_than
+from missioncontrol.state.tokens import Tokens
 
 MAX_DEPTH = 100
 """How deep an event's data may be nested to be folded; what is deeper could not be written again everywhere."""
@@ -31,19 +33,24 @@ Part = Literal["agents", "tasks", "tokens", "leads", "system"]
 class FleetState:
     """Agents, tasks, token use, leads and the system, as they stand after the event `id`."""
 
-    __slots__ = ("_folds", "_json", "_parts", "id")
+    __slots__ = ("_folds", "_json", "_parts", "_tables", "id")
 
     def __init__(self) -> None:
         self.id = 0
         self._json: bytes | None = None
+        agents, tasks, tokens, leads, system = Agents(), Tasks(), Tokens(), Leads(), System()
+        self._tables: dict[str, Table] = {"agents": agents, "tasks": tasks, "leads": leads}
         self._parts: dict[Part, Noun] = {
-            "agents": Agents(),
-            "tasks": Tasks(),
-            "tokens": Tokens(),
-            "leads": Leads(),
-            "system": System(),
+            "agents": agents,
+            "tasks": tasks,
+            "tokens": tokens,
+            "leads": leads,
+            "system": system,
         }
-        self._folds = {type_: fold for part in self._parts.values() for type_, fold in part.folds.items()}
+        self._folds: dict[str, list[Fold]] = {}
+        for part in self._parts.values():
+            for type_, fold in part.folds.items():
+                self._folds.setdefault(type_, []).append(fold)
 
     def apply(self, records: Iterable[Record]) -> None:
         """Fold records in, in the order of their ids."""
@@ -53,10 +60,20 @@ class FleetState:
             if record.id <= last:
                 continue
             last = self.id = record.id
-            fold = folds.get(record.type)
-            if fold is not None and not _too_deep(record):
+            told = folds.get(record.type)
+            if told is not None and not _too_deep(record):
                 self._json = None
-                fold(record.data, record)
+                for fold in told:
+                    fold(record.data, record)
+
+    def table(self, name: Literal["agents", "tasks", "leads"]) -> Mapping[str, Data]:
+        """Return the records of a part by id, as they stand now and go on to change; none of them may be changed."""
+        return MappingProxyType(self._tables[name].records)
+
+    def tokens(self) -> Data:
+        """Return token use, as a snapshot shows it; nothing in it may be changed."""
+        value: Data = self._parts["tokens"].value()
+        return value
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as `/api/snapshot` shows it; the caller may do with it what it likes."""

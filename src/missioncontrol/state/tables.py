@@ -105,11 +105,16 @@ class Table(Noun):
         self.records[id_] = record
         self.changed()
 
-    def merge(self, id_: str | None, updates: Any) -> None:
-        """Lay fields over a record that is there; its id stays."""
+    def merge(self, id_: str | None, updates: Any, removed: Any = None) -> None:
+        """Lay fields over a record that is there, and take the removed ones away; its id stays."""
         old = self.records.get(id_) if id_ is not None else None
-        if old is not None and isinstance(updates, dict):
-            self.put(old["id"], {**old, **updates, "id": old["id"]})
+        if old is None or not isinstance(updates, dict):
+            return
+        new = {**old, **updates, "id": old["id"]}
+        for name in removed if isinstance(removed, list) else ():
+            if name != "id" and isinstance(name, str):
+                new.pop(name, None)
+        self.put(old["id"], new)
 
     def remove(self, id_: str | None) -> None:
         """Take a record away, if it is there."""
@@ -134,7 +139,7 @@ class Work(Table):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folds = {f"{self.noun}:updated": self._updated}
+        self.folds = {f"{self.noun}:updated": self._updated, "state:baseline": self._baseline}
 
     def added(self, data: Data, record: Record) -> None:
         """Keep the record that the event brings; one with the same id is replaced."""
@@ -142,8 +147,24 @@ class Work(Table):
         if isinstance(item, dict) and (id_ := id_in(item, *self.id_names)) is not None:
             self.put(id_, {**item, "id": id_})
 
+    def changed_with(self, data: Data, fields: Data) -> None:
+        """Lay `fields` over the record that an event names, on top of whatever else it says has changed."""
+        updates = data.get("updates")
+        also = updates if isinstance(updates, dict) else {}
+        self.merge(self.id_of(data), {**also, **fields}, data.get("removed"))
+
+    def removed(self, data: Data, record: Record) -> None:
+        """Take away the record that the event names."""
+        self.remove(self.id_of(data))
+
     def _updated(self, data: Data, record: Record) -> None:
-        self.merge(self.id_of(data), data.get("updates"))
+        if isinstance(data.get("updates"), dict):
+            self.changed_with(data, {})
+
+    def _baseline(self, data: Data, record: Record) -> None:
+        items: Any = data.get(f"{self.noun}s")
+        for item in items if isinstance(items, list) else ():
+            self.added({self.noun: item}, record)
 
     def id_of(self, data: Data) -> str | None:
         """Return the id that an event names."""
@@ -162,25 +183,21 @@ class Tasks(Work):
             "task:created": self.added,
             "task:completed": self._completed,
             "task:assigned": self._assigned,
-            "task:deleted": self._deleted,
+            "task:deleted": self.removed,
         }
 
     def _completed(self, data: Data, record: Record) -> None:
-        updates = {
-            "status": "completed",
-            "result": data.get("result"),
-            "completedAt": time_of(data, record),
-        }
-        self.merge(self.id_of(data), updates)
+        if isinstance(data.get("updates"), dict):
+            self.changed_with(data, {"status": "completed"})
+            return
+        fields = {"status": "completed", "result": data.get("result"), "completedAt": time_of(data, record)}
+        self.changed_with(data, fields)
 
     def _assigned(self, data: Data, record: Record) -> None:
-        updates: Data = {"assignedTo": id_in(data, "agentId")}
-        if by := text_in(data, "assignedBy"):
-            updates["assignedBy"] = by
-        self.merge(self.id_of(data), updates)
-
-    def _deleted(self, data: Data, record: Record) -> None:
-        self.remove(self.id_of(data))
+        fields: Data = {"assignedTo": id_in(data, "agentId")}
+        if not isinstance(data.get("updates"), dict) and (by := text_in(data, "assignedBy")):
+            fields["assignedBy"] = by
+        self.changed_with(data, fields)
 
 
 class Leads(Work):
@@ -191,15 +208,20 @@ class Leads(Work):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folds |= {"lead:added": self.added, "lead:scored": self._scored}
+        self.folds |= {
+            "lead:added": self.added,
+            "lead:scored": self._scored,
+            "lead:removed": self.removed,
+        }
 
     def _scored(self, data: Data, record: Record) -> None:
         score = number_in(data, "score")
         if score is None:
             return
-        updates: Data = {"score": score}
-        if data.get("factors") is not None:
-            updates["factors"] = data["factors"]
-        if (previous := number_in(data, "previousScore")) is not None:
-            updates["previousScore"] = previous
-        self.merge(self.id_of(data), updates)
+        fields: Data = {"score": score}
+        if not isinstance(data.get("updates"), dict):
+            if data.get("factors") is not None:
+                fields["factors"] = data["factors"]
+            if (previous := number_in(data, "previousScore")) is not None:
+                fields["previousScore"] = previous
+        self.changed_with(data, fields)

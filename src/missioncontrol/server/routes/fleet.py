@@ -52,9 +52,15 @@ class LeadList(msgspec.Struct, omit_defaults=True):
 
 
 class TokenTotals(msgspec.Struct):
-    """Token use by agent, the last budget threshold that each has crossed, and the sum; costs in US dollars."""
+    """Token use by agent, model, day and session, and the sum; costs in US dollars.
+
+    `sessions` are the newest 200. `thresholds` has the last one that each agent has crossed.
+    """
 
     agents: dict[str, Any]
+    models: dict[str, Any]
+    days: dict[str, Any]
+    sessions: list[dict[str, Any]]
     thresholds: dict[str, Any]
     total: dict[str, float]
     cursor: str
