@@ -197,6 +197,7 @@ type SystemFold = (system: SystemState, data: Data, event: LogEvent) => SystemSt
 const SYSTEM_FOLDS: ReadonlyMap<string, SystemFold> = new Map<string, SystemFold>([
   ["system:status", foldGateway],
   ["system:alert", foldAlert],
+  ["state:baseline", foldGatewayBaseline],
 ]);
 
 function foldGateway(system: SystemState, data: Data, event: LogEvent): SystemState {
@@ -205,6 +206,11 @@ function foldGateway(system: SystemState, data: Data, event: LogEvent): SystemSt
   return status === null
     ? system
     : { ...system, gateway: { status, details: data.details ?? null, updated } };
+}
+
+function foldGatewayBaseline(system: SystemState, data: Data, event: LogEvent): SystemState {
+  const { gateway } = data;
+  return isData(gateway) ? foldGateway(system, { timestamp: gateway.updated, ...gateway }, event) : system;
 }
 
 function foldAlert(system: SystemState, data: Data, event: LogEvent): SystemState {
