@@ -402,3 +402,20 @@ async def test_the_events_tell_the_files_that_are_there_after_any_churn(world: W
 
     await world.silence()
     assert folded() == {path.relative_to(world.root).as_posix() for path in world.root.rglob("*.txt")}
+
+
+async def test_an_agents_files_are_its_activity(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("missioncontrol.sources.activity.EVERY_SECONDS", 0.3)
+    world.write("agents/scout/state.json", {"status": "busy"})
+    world.write("agents/scout/old.md", "old")
+    await world.start()
+    world.write("agents/scout/new.md", "new")
+    await world.until(lambda: world.told("agent:activity"))
+    first = world.told("agent:activity")[0]
+    assert (first["agentId"], first["fileCount"]) == ("scout", 2)
+    for number in range(5):
+        world.write(f"agents/scout/{number}.md", "more")
+    await world.until(lambda: world.told("agent:activity")[-1]["fileCount"] == 7)
+    # What follows at once is told together.
+    assert len(world.told("agent:activity")) <= 3
+    assert (await world.agent("scout"))["lastActivity"] == world.told("agent:activity")[-1]["lastActivity"]

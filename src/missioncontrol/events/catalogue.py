@@ -33,11 +33,15 @@ class AgentStatusChange(Shape):
 
 
 class AgentActivity(Shape):
-    """An agent has worked on files."""
+    """An agent was seen at work: on files below its folder, of which there are `fileCount`, or in its transcript.
+
+    `activity` says in a few words what it was doing.
+    """
 
     agent_id: str
     file_count: int
     last_activity: str
+    activity: str | None = None
 
 
 class AgentUpdated(Shape):

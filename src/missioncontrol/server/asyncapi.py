@@ -28,7 +28,7 @@ EXAMPLES: dict[str, Object] = {
         "lastActive": _AT,
         "stats": {"tasksCompleted": 12},
     },
-    "agent:activity": {"agentId": "scout", "fileCount": 3, "lastActivity": _AT},
+    "agent:activity": {"agentId": "scout", "fileCount": 3, "lastActivity": _AT, "activity": "write notes.md"},
     "agent:updated": {"agentId": "scout", "updates": {"currentTask": "TASK-0042"}},
     "agent:removed": {"agentId": "scout"},
     "task:created": {"task": {"id": "TASK-0042", "description": "Read the report", "status": "pending"}},

@@ -9,12 +9,14 @@ walked in a thread, and what differs there becomes paths to look at, so that a l
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from posixpath import splitext
 from time import monotonic
 from typing import Any, Literal, NamedTuple
 
+from missioncontrol.events import now, rfc3339
+from missioncontrol.sources.activity import Activity
 from missioncontrol.sources.layout import agent_of, owned, parent_of, readable
 from missioncontrol.sources.source import CHUNK, MARK, Batch, Feed, Step, Workspace
 from missioncontrol.sources.tree import Found, Pace, Signature, look, only_renumbered, size_of, walk
@@ -53,6 +55,8 @@ class Files:
         self._trees: set[str] = set()
         self._trees_noticed: float | None = None
         self._backlog: deque[tuple[str, float | None]] = deque()
+        self._activity = Activity()
+        self._counts: Counter[str | None] = Counter()
 
     async def run(self, feed: Feed) -> None:
         """Watch the files until cancelled."""
@@ -64,6 +68,7 @@ class Files:
         self._backlog.clear()
         await feed.watched()
         await self._first_look(feed, first)
+        self._counts = await asyncio.to_thread(lambda: Counter(map(agent_of, self._index)))
         feed.running()
         walking: asyncio.Task[None] | None = None
         try:
@@ -79,6 +84,8 @@ class Files:
                     walking = asyncio.create_task(self._walk())
                     walking.add_done_callback(lambda _: feed.inbox.put())
                 await self._look(feed, batch)
+                if active := self._activity.drafts(feed):
+                    await feed.tell([Step(active, {})])
         finally:
             if walking is not None:
                 walking.cancel()
@@ -186,14 +193,22 @@ class Files:
             steps.append(Step([feed.draft("file:change", data)], {path: signature}))
         if steps:
             await feed.tell(steps, noticed=noticed)
-        for path, signature, _ in changes:
+        for path, signature, action in changes:
+            agent = agent_of(path)
             if signature is None:
                 self._index.pop(path, None)
             else:
                 self._index[path] = signature
+            self._counts[agent] += {"created": 1, "deleted": -1, "modified": 0}[action]
+            if agent is not None and not found_at_start:
+                self._activity.saw(agent, fileCount=self._counts[agent], lastActivity=rfc3339(now()).decode())
 
     def _until_due(self) -> float | None:
-        return max(0.0, min(self._later.values()) - monotonic()) if self._later else None
+        due = min(self._later.values(), default=None)
+        active = self._activity.due()
+        if active is not None and (due is None or active < due):
+            due = active
+        return None if due is None else max(0.0, due - monotonic())
 
     def _wanted(self, path: str) -> bool:
         return not owned(path) and not self._ignore.file(path)

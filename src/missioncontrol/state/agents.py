@@ -151,6 +151,8 @@ class Agents(Table):
             updates["lastActivity"] = last
         if (count := number_in(data, "fileCount")) is not None:
             updates["fileCount"] = count
+        if activity := text_in(data, "activity"):
+            updates["activity"] = activity
         if updates:
             self.merge(id_in(data, "agentId"), updates)
 

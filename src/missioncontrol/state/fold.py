@@ -33,12 +33,13 @@ Part = Literal["agents", "tasks", "tokens", "leads", "system"]
 class FleetState:
     """Agents, tasks, token use, leads and the system, as they stand after the event `id`."""
 
-    __slots__ = ("_folds", "_json", "_parts", "_tables", "id")
+    __slots__ = ("_folds", "_json", "_parts", "_tables", "_tokens", "id")
 
     def __init__(self) -> None:
         self.id = 0
         self._json: bytes | None = None
         agents, tasks, tokens, leads, system = Agents(), Tasks(), Tokens(), Leads(), System()
+        self._tokens = tokens
         self._tables: dict[str, Table] = {"agents": agents, "tasks": tasks, "leads": leads}
         self._parts: dict[Part, Noun] = {
             "agents": agents,
@@ -70,10 +71,10 @@ class FleetState:
         """Return the records of a part by id, as they stand now and go on to change; none of them may be changed."""
         return MappingProxyType(self._tables[name].records)
 
-    def tokens(self) -> Data:
-        """Return token use, as a snapshot shows it; nothing in it may be changed."""
-        value: Data = self._parts["tokens"].value()
-        return value
+    @property
+    def tokens(self) -> Tokens:
+        """Token use, to be read only."""
+        return self._tokens
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as `/api/snapshot` shows it; the caller may do with it what it likes."""

@@ -38,6 +38,16 @@ class Tokens(Noun):
             "state:baseline": self._baseline,
         }
 
+    def of(self, agent: str) -> Data:
+        """Return an agent's use so far; it has no fields where there is none."""
+        return self._agents.get(agent, {})
+
+    def spent(self, day: str, agent: str | None = None) -> float:
+        """Return what an agent, or the fleet, has cost on a day, in US dollars."""
+        days = self._days if agent is None else self.of(agent).get("days", {})
+        cost = number_in(days.get(day, {}), "cost")
+        return float(cost or 0)
+
     def _usage(self, data: Data, record: Record) -> None:
         agent, tokens, cost = id_in(data, "agent"), number_in(data, "tokens"), number_in(data, "cost")
         if agent is None or (tokens is None and cost is None):

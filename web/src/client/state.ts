@@ -153,12 +153,14 @@ function foldUpdated(agents: Agents, data: Data): void {
 function foldActivity(agents: Agents, data: Data): void {
   const old = agents.get(idIn(data.agentId) ?? "");
   const lastActivity = textIn(data.lastActivity);
+  const activity = textIn(data.activity);
   const { fileCount } = data;
   if (old) {
     agents.set(old.id, {
       ...old,
       ...(lastActivity === null ? {} : { lastActivity }),
       ...(typeof fileCount === "number" ? { fileCount } : {}),
+      ...(activity === null ? {} : { activity }),
     });
   }
 }

@@ -1,0 +1,105 @@
+"""Daily budgets: a threshold is told when it is crossed, once for each agent, level and day.
+
+A day is one of the user's: of the time zone in which the server runs (`TZ`). The level that was told is kept in the
+same transaction as its event, so that nothing is told twice and nothing is missed.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from time import localtime, strftime
+from typing import Any, Literal
+
+import msgspec
+
+from missioncontrol.config import BudgetConfig
+from missioncontrol.events import now
+from missioncontrol.state import FleetState
+
+FLEET = "fleet"
+PREFIX = "budget:"
+
+Level = Literal["warning", "critical"]
+Scope = Literal["agent", "fleet"]
+
+_ORDER: dict[str, int] = {"warning": 1, "critical": 2}
+
+
+class Told(msgspec.Struct, frozen=True):
+    """The level that was last told of a budget, and the day that it was for."""
+
+    day: str
+    level: Level
+
+
+class Crossing(msgspec.Struct, frozen=True):
+    """A threshold that was crossed: the event's data, and what is to be remembered with it."""
+
+    data: dict[str, Any]
+    key: str
+    memory: bytes
+
+
+@lru_cache(maxsize=4096)
+def _day_of(quarter_hour: int) -> str:
+    return strftime("%Y-%m-%d", localtime(quarter_hour * 900))
+
+
+def day_of(at: int) -> str:
+    """Return the user's day, as in `2026-11-23`, of a time in milliseconds since 1970."""
+    # Every time zone there is differs from UTC by a multiple of a quarter of an hour.
+    return _day_of(at // 900_000)
+
+
+class Budgets:
+    """What may be spent in a day, and which levels have been told."""
+
+    def __init__(self, config: BudgetConfig) -> None:
+        self._config = config
+        self._told: dict[str, Told] = {}
+
+    def recall(self, memory: dict[str, bytes]) -> None:
+        """Take over what was remembered."""
+        self._told = {
+            key: msgspec.json.decode(kept, type=Told)
+            for key, kept in memory.items()
+            if key.startswith(PREFIX)
+        }
+
+    def crossings(self, state: FleetState) -> list[Crossing]:
+        """Return the thresholds that are crossed today and have not been told, and take them as told."""
+        day = day_of(now())
+        found = [
+            self._crossing(f"{PREFIX}agent:{agent}", "agent", agent, budget, state.tokens.spent(day, agent))
+            for agent, budget in self._config.agents.items()
+        ]
+        found.append(
+            self._crossing(f"{PREFIX}fleet", "fleet", FLEET, self._config.daily, state.tokens.spent(day))
+        )
+        return [crossing for crossing in found if crossing is not None]
+
+    def _crossing(self, key: str, scope: Scope, agent: str, budget: float, spent: float) -> Crossing | None:
+        if budget <= 0:
+            return None
+        percent = spent / budget * 100
+        level: Level | None = None
+        if percent >= 100:
+            level = "critical"
+        elif percent >= self._config.warn_at:
+            level = "warning"
+        day = day_of(now())
+        told = self._told.get(key)
+        before = _ORDER[told.level] if told is not None and told.day == day else 0
+        if level is None or _ORDER[level] <= before:
+            return None
+        self._told[key] = new = Told(day, level)
+        data = {
+            "agent": agent,
+            "currentCost": round(spent, 6),
+            "threshold": budget,
+            "percentUsed": round(percent, 2),
+            "alert": level,
+            "period": day,
+            "scope": scope,
+        }
+        return Crossing(data, key, msgspec.json.encode(new))
