@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from tests.sources.world import World
 
 from missioncontrol.sources.agents import MAX_BASELINE_BYTES
+from missioncontrol.sources.runtimes import RuntimeAgent
 
 pytestmark = pytest.mark.anyio
 
@@ -136,15 +138,57 @@ async def test_other_fields_alone_are_an_update(world: World) -> None:
     assert len(world.records) == 3
 
 
-async def test_the_same_content_again_is_no_event_but_is_remembered_as_confirmed(world: World) -> None:
+async def test_the_same_content_again_is_told_at_most_once_a_minute_as_confirmed(world: World) -> None:
     await started(world)
-    before = msgspec.json.decode((await world.log.recall("agents"))["scout"])["confirmed"]
-    os.utime(world.root / SCOUT / "state.json", ns=(0, 2_000_000_000_000_000_000))
-    while msgspec.json.decode((await world.log.recall("agents"))["scout"])["confirmed"] == before:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+    state = world.root / SCOUT / "state.json"
+    written = state.stat().st_mtime_ns
+    os.utime(state, ns=(0, written + 50 * 10**9))
+    await world.silence()
     assert len(world.records) == 1
-    world.write(f"{SCOUT}/state.json", {**STATE, "status": "busy"})
+    os.utime(state, ns=(0, written + 70 * 10**9))
     await world.until(lambda: len(world.records) == 2)
+    assert world.told()[1]["updates"].keys() == {"confirmed"}
+
+
+def in_runtime(status: str, at: datetime, **more: Any) -> RuntimeAgent:
+    at_ms = round(at.timestamp() * 1000)
+    return RuntimeAgent("openclaw", "scout", status, at_ms, "openclaw transcript", model="fake-1", **more)
+
+
+async def test_of_the_file_and_the_runtime_the_newer_word_counts(world: World) -> None:
+    await started(world)
+    soon = datetime.now(UTC) + timedelta(seconds=5)
+    assert world.supervisor is not None
+    runtimes = world.supervisor.runtimes
+    runtimes.replace({"scout": in_runtime("busy", soon)})
+    await world.until(lambda: world.told("agent:statusChange"))
+    scout = await world.agent("scout")
+    assert (scout["status"], scout["previousStatus"], scout["statusSource"], scout["model"]) == (
+        *("busy", "idle"),
+        *("openclaw transcript", "fake-1"),
+    )
+    world.write(f"{SCOUT}/state.json", {**STATE, "status": "offline"})
+    later = (soon + timedelta(seconds=5)).timestamp()
+    os.utime(world.root / SCOUT / "state.json", (later, later))
+    await world.until(lambda: len(world.told("agent:statusChange")) == 2)
+    scout = await world.agent("scout")
+    assert (scout["status"], scout["statusSource"], scout["role"]) == ("offline", "state.json", "Researcher")
+
+
+async def test_an_agent_that_only_a_runtime_knows_comes_stays_over_a_restart_and_goes(world: World) -> None:
+    await started(world)
+    assert world.supervisor is not None
+    at = datetime.now(UTC)
+    world.supervisor.runtimes.replace({"claude-app": in_runtime("busy", at)})
+    await world.until(lambda: world.told("agent:statusChange"))
+    (told,) = world.told("agent:statusChange")
+    assert (told["agentId"], told["status"], told["agent"]["runtime"]) == ("claude-app", "busy", "openclaw")
+    await world.restart()
+    # Before its runtime has been looked at, nobody knows whether it is gone.
+    assert not world.told("agent:removed")
+    world.supervisor.runtimes.replace({})
+    await world.until(lambda: world.told("agent:removed"))
+    assert [agent["id"] for agent in (await world.state())["agents"]] == ["scout"]
 
 
 async def test_an_agent_that_comes_brings_its_whole_record(world: World) -> None:

@@ -1,4 +1,4 @@
-"""The agents: their folders, and in each `state.json` and `SOUL.md`.
+"""The agents: their folders, in each `state.json` and `SOUL.md`, and what the runtimes say of them.
 
 A write is one event: what is read is compared with what was known, and told as the one thing that fits. A file that
 is missing, broken or half written at this instant may be whole in the next, so a doubt is looked into again a few
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from time import monotonic, time_ns
 from typing import Any, NamedTuple
 
@@ -40,6 +41,9 @@ LOOKS_UNTIL_WRITTEN = 2
 YOUNG_SECONDS = 0.1
 HALF_WRITTEN_SECONDS = 2.0
 """Age from which a broken file is not one that somebody is writing."""
+
+CONFIRM_SECONDS = 60.0
+"""How much newer the word for a status must be to be told although the status is the same."""
 
 LONGEST_SILENCE = 300.0
 """Seconds after which a file that goes on breaking in new ways is complained about again, at most."""
@@ -105,6 +109,8 @@ class Agents:
     def __init__(self, workspace: Workspace) -> None:
         self._root = workspace.root
         self._ignore = workspace.ignore
+        self._runtimes = workspace.runtimes
+        self._runtimes_seen = False
         self._known: dict[str, Known] = {}
         self._folder: str | None = None
         self._there: dict[str, str] = {}
@@ -119,6 +125,8 @@ class Agents:
             {} if first else {id_: msgspec.json.decode(kept, type=Known) for id_, kept in memory.items()}
         )
         self._doubts = {}
+        self._runtimes_seen = False
+        self._runtimes.follow(feed.inbox.put)
         await feed.watched()
         await self._first_look(feed, first, memory)
         feed.running()
@@ -127,10 +135,19 @@ class Agents:
             batch = await feed.inbox.take(None if due is None else max(0.0, due - monotonic()))
             now = monotonic()
             again = {id_ for id_, doubt in self._doubts.items() if doubt.due <= now}
+            again |= self._told_by_runtimes()
             named = self._named(batch)
             if named is None or named or again:
                 sights = await asyncio.to_thread(self._see, None if named is None else named | again)
                 await feed.tell(self._compare(feed, sights), noticed=batch.noticed)
+
+    def _told_by_runtimes(self) -> set[str]:
+        """Return the agents of whom the runtimes say something new: also that they do not know them any more."""
+        changed = self._runtimes.take()
+        if self._runtimes.complete and not self._runtimes_seen:
+            self._runtimes_seen = True
+            changed |= {id_ for id_, known in self._known.items() if known.runtime is not None}
+        return changed
 
     async def _first_look(self, feed: Feed, first: bool, memory: Mapping[str, bytes]) -> None:
         """Look at everything until no doubt is left, then tell it: as the baseline, or as what changed meanwhile."""
@@ -192,7 +209,7 @@ class Agents:
         if folder != self._folder:
             self._folder, ids = folder, None
         if ids is None:
-            ids = self._there.keys() | self._known.keys()
+            ids = self._there.keys() | self._known.keys() | self._runtimes.ids()
         return {id_: self._sight(id_) for id_ in ids}
 
     def _sight(self, id_: str) -> Sight:
@@ -287,14 +304,15 @@ class Agents:
             new.state, new.confirmed = None, None
         if waits[1] is None and (sight.soul.missing or sight.soul.told is not None):
             new.soul = sight.soul.told
-        gone = sight.state.missing and sight.soul.missing and wait is None
+        new.runtime = self._runtimes.get(id_) or (None if self._runtimes.complete else new.runtime)
+        gone = sight.state.missing and sight.soul.missing and wait is None and new.runtime is None
         if gone:
             if old is None:
                 return None
             del self._known[id_]
             drafts.append(feed.draft("agent:removed", _marked({"agentId": id_}, found_at_start)))
             return Step(drafts, {id_: None})
-        if new == old:
+        if new == old or (old is not None and not drafts and _only_confirmed(id_, old, new)):
             return None
         self._known[id_] = new
         changed = _change(id_, old, new)
@@ -357,9 +375,12 @@ def _change(id_: str, old: Known | None, new: Known) -> tuple[str, dict[str, Any
     if before is not None and before["status"] != after["status"]:
         new.previous = after["previousStatus"] = before["status"]
     if before is not None:
-        changed = {field: value for field, value in after.items() if value != before[field]}
+        # What a runtime told has nobody to tell it any more once the runtime does not know the agent.
+        changed = {
+            field: after.get(field) for field in (after | before) if after.get(field) != before.get(field)
+        }
         changed.pop("previousStatus", None)
-        if changed.keys() <= {"confirmed"}:
+        if not changed:
             return None
         if "status" not in changed:
             return "agent:updated", {"agentId": id_, "updates": changed}
@@ -376,6 +397,16 @@ def _change(id_: str, old: Known | None, new: Known) -> tuple[str, dict[str, Any
     if before is None or changed.keys() - data.keys() - {"agentId"}:
         data["agent"] = after
     return "agent:statusChange", data
+
+
+def _only_confirmed(id_: str, old: Known, new: Known) -> bool:
+    """Say whether nothing is new but that it is still so, and that was said less than `CONFIRM_SECONDS` ago."""
+    before, after = compose(id_, old), compose(id_, new)
+    if not before["confirmed"] or not after["confirmed"]:
+        return before == after
+    passed = datetime.fromisoformat(after["confirmed"]) - datetime.fromisoformat(before["confirmed"])
+    after["confirmed"] = before["confirmed"]
+    return before == after and passed.total_seconds() < CONFIRM_SECONDS
 
 
 def _marked(data: dict[str, Any], found_at_start: bool) -> dict[str, Any]:

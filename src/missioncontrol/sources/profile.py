@@ -14,6 +14,7 @@ import msgspec
 
 from missioncontrol.events import rfc3339
 from missioncontrol.sources.layout import STATE_FILE
+from missioncontrol.sources.runtimes import RuntimeAgent
 from missioncontrol.state import deeper_than, kind_of
 
 MAX_FIELD_BYTES = 48 * 1024
@@ -27,7 +28,7 @@ _encode = msgspec.json.encode
 
 
 class Known(msgspec.Struct, omit_defaults=True):
-    """What is known of an agent, and kept: what each file last told, and which complaints have been made.
+    """What is known of an agent, and kept: what each file and its runtime last told, and which complaints were made.
 
     `confirmed` is when `state.json` was last written; `told` maps a file's name to the fingerprint of what is
     wrong with it.
@@ -38,6 +39,7 @@ class Known(msgspec.Struct, omit_defaults=True):
     previous: str | None = None
     confirmed: str | None = None
     told: dict[str, str] = {}
+    runtime: RuntimeAgent | None = None
 
 
 def parse_state(data: bytes) -> dict[str, Any]:
@@ -83,26 +85,41 @@ def shorten(told: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def compose(id_: str, known: Known) -> dict[str, Any]:
-    """Make the agent's record: `SOUL.md` says who it is, `state.json` what it does."""
-    soul, state = known.soul or {}, known.state or {}
-    status = state.get("status", "unknown")
-    return {
+    """Make the agent's record: `SOUL.md` says who it is, `state.json` and its runtime what it does.
+
+    Of the two the newer word counts: what the runtime shows by itself, or what was written into the file since.
+    """
+    soul, state, runtime = known.soul or {}, known.state or {}, known.runtime
+    record = {
         "id": id_,
-        "name": soul.get("name") or state.get("name") or id_,
+        "name": soul.get("name") or state.get("name") or (runtime.name if runtime else id_),
         "role": soul.get("role") or state.get("role"),
         "codename": soul.get("codename") or state.get("codename"),
         "division": soul.get("division") or state.get("division"),
         "specialties": soul.get("specialties") or state.get("specialties") or [],
-        "status": status,
-        "kind": kind_of(status),
+        **_doing(known),
         "previousStatus": known.previous,
-        "statusSource": STATE_FILE if "status" in state else None,
-        "confirmed": known.confirmed,
         "lastActive": state.get("lastActive"),
         "stats": state.get("stats", {}),
         "activeProjects": state.get("activeProjects", []),
         "currentTask": state.get("currentTask"),
     }
+    if runtime is not None:
+        record |= {"runtime": runtime.runtime, "model": runtime.model, "statusDetail": runtime.detail}
+        record["lastActive"] = record["lastActive"] or rfc3339(runtime.at).decode()
+    return record
+
+
+def _doing(known: Known) -> dict[str, Any]:
+    """Return the status with what it means, who says so, and when that was last seen to be so."""
+    state, runtime = known.state or {}, known.runtime
+    status: str = state.get("status", "unknown")
+    evidence, confirmed = STATE_FILE if "status" in state else None, known.confirmed
+    if runtime is not None:
+        at = rfc3339(runtime.at).decode()
+        if evidence is None or confirmed is None or at >= confirmed:
+            status, evidence, confirmed = runtime.status, runtime.evidence, at
+    return {"status": status, "kind": kind_of(status), "statusSource": evidence, "confirmed": confirmed}
 
 
 def moment(mtime_ns: int) -> str | None:

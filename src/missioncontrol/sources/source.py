@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from time import monotonic
@@ -29,6 +29,7 @@ from missioncontrol.config import Config
 from missioncontrol.errors import InputError, Unavailable
 from missioncontrol.events import Draft, Record, encode_data, now, rfc3339
 from missioncontrol.sources.ignore import Ignore
+from missioncontrol.sources.runtimes import Runtimes
 from missioncontrol.state import FleetState
 from missioncontrol.store.log import Checkpoint, Log
 
@@ -48,13 +49,14 @@ class Workspace:
     """Where the sources look: the folder, with all links resolved, and what in it is passed over.
 
     `state` is the fold over the whole log: it has in it what `Feed.tell` has told, once that returns, and what others
-    have published.
+    have published. `runtimes` is where those who read runtimes say what agents are doing.
     """
 
     root: Path
     ignore: Ignore
     config: Config
     state: FleetState
+    runtimes: Runtimes = field(default_factory=Runtimes)
 
 
 class SourceHealth(msgspec.Struct, rename="camel"):

@@ -65,6 +65,7 @@ class Supervisor:
         root = workspace.resolve()
         ignore = Ignore(config.sources.ignore, _own_files(root, config.data_path))
         place = Workspace(root, ignore, config, state)
+        self.runtimes = place.runtimes
         watched = self._watched = asyncio.Event()
         self._health: dict[str, SourceHealth] = {}
         self._feeds: dict[str, Feed] = {}
