@@ -162,3 +162,18 @@ async def test_a_second_server_on_the_same_data_or_port_is_refused_and_nobody_no
             await socket.send(message("publish", events=[{"type": "custom:step"}], ref=1))
             await socket.receive_message("published")
         assert not (tmp_path / "other" / "events.sqlite").exists()
+
+
+async def test_a_request_that_never_became_whole_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with start_server(tmp_path / "workspace") as server:
+        async with await RawSocket.open(server.url) as socket:
+            host = urlsplit(server.url).netloc
+            await socket.send(
+                f"POST /api/events HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100\r\n\r\n[".encode()
+            )
+            async with aiohttp.ClientSession(server.url) as session:
+                await (await session.get("/health")).read()
+            started = monotonic()
+            assert await asyncio.to_thread(server.stop) == 0
+            assert monotonic() - started < 3
+            assert await socket.read_all() == b""

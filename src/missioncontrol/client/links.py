@@ -23,7 +23,9 @@ from missioncontrol.protocol.codes import CloseCode
 
 POLL_EVENTS = 1_000
 POLL_WAIT = 25.0
-CLOSE_TIMEOUT = 0.5
+CLOSE_TIMEOUT = 0.05
+"""Seconds that a good-bye waits for its answer; it is sent, and nothing more is to come."""
+
 _PING = '{"type":"ping"}'
 
 

@@ -1,7 +1,8 @@
 """HTTP/1.1 on the wire: uvicorn's protocol, with the bounds that it leaves to a proxy in front.
 
-A request's head must be whole within ten seconds and 64 KiB; else the connection is ended, so that nobody can hold
-connections, or fill memory, by never finishing a request (RFC 9110, section 15.5.9; RFC 6585, section 5).
+A request's head must be whole within ten seconds and 64 KiB, and its body may not pause for longer than ten seconds;
+else the connection is ended, so that nobody can hold connections, or fill memory, by never finishing a request
+(RFC 9110, section 15.5.9; RFC 6585, section 5).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from websockets.http11 import Request
 from missioncontrol.server.websocket import WebSocketProtocol
 
 HEAD_SECONDS = 10.0
+BODY_SILENCE_SECONDS = 10.0
 MAX_HEAD_BYTES = 64 * 1024
 
 _TOO_LARGE = (
@@ -34,6 +36,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._unfinished_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._body_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
@@ -43,6 +46,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""
         self._head_is_whole()
+        self._body_is_whole()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -75,10 +79,30 @@ class HttpProtocol(HttpToolsProtocol):
         """The head is whole."""
         self._head_is_whole()
         if self._head_bytes <= MAX_HEAD_BYTES:
+            self._expect_body()
             super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body came: the next one has its time."""
+        self._body_is_whole()
+        self._expect_body()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._body_is_whole()
+        super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """Finish what is being answered; a request that is not whole is not waited for."""
+        if self._body_timer is not None:
+            self.transport.abort()
+        else:
+            super().shutdown()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the transport over, with the head as it was parsed, rather than written out to be parsed again."""
+        self._body_is_whole()
         self.connections.discard(self)
         protocol = self.ws_protocol_class(  # type: ignore[call-arg, misc]
             config=self.config, server_state=self.server_state, app_state=self.app_state
@@ -104,6 +128,21 @@ class HttpProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _expect_body(self) -> None:
+        self._body_timer = asyncio.get_running_loop().call_later(BODY_SILENCE_SECONDS, self._body_pauses)
+
+    def _body_pauses(self) -> None:
+        if self.flow.read_paused:
+            # It is not the client that pauses.
+            self._expect_body()
+        else:
+            self.transport.abort()
+
+    def _body_is_whole(self) -> None:
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
 
     def _has_room(self, size: int) -> bool:
         before = self._head_bytes
