@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def contents(folder: Path) -> dict[str, str]:
 def test_the_same_seed_gives_the_same_story(tmp_path: Path) -> None:
     pauses = []
     for name, seed in (("a", 7), ("b", 7), ("c", 8)):
-        simulation = Simulation(tmp_path / name, seed=seed, clock=clock)
+        folder = tmp_path / name
+        simulation = Simulation(folder / "workspace", runtime=folder / "openclaw", seed=seed, clock=clock)
         simulation.prepare()
         pauses.append([simulation.step() for _ in range(200)])
     assert pauses[0] == pauses[1] != pauses[2]
@@ -35,13 +37,20 @@ def test_the_same_seed_gives_the_same_story(tmp_path: Path) -> None:
 def test_a_long_story_leaves_a_bounded_workspace_and_keeps_moving(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("missioncontrol.app.simulation.KEPT_FILES", 5)
+    monkeypatch.setattr("missioncontrol.app.simulation.simulation.KEPT_FILES", 5)
+    monkeypatch.setattr("missioncontrol.app.simulation.sessions.KEPT_BYTES", 20_000)
     for seed in (1, 2):
-        simulation = Simulation(tmp_path, seed=seed, clock=clock)
+        simulation = Simulation(tmp_path / "workspace", runtime=tmp_path / "runtime", seed=seed, clock=clock)
         simulation.prepare()
-        pauses = [simulation.step() for _ in range(400)]
+        pauses = [simulation.step() for _ in range(2_000)]
         assert max(pauses) <= 2
-    assert len(contents(tmp_path)) <= len(FLEET) * (5 + 2)
+    # The queue and the leads; files, state and soul of each agent; and of its runtime the roster and two sessions.
+    assert len(contents(tmp_path / "workspace")) <= 2 + len(FLEET) * (5 + 2)
+    assert len(contents(tmp_path / "runtime")) <= 1 + len(FLEET) * 2
+    queue = json.loads((tmp_path / "workspace/mission-control/TASK_QUEUE.json").read_text())
+    assert len(queue["tasks"]) <= 60
+    assert len(queue["history"]) <= 20
+    assert {"pending", "in_progress", "completed"} <= {task["status"] for task in queue["tasks"]}
     assert not list(tmp_path.rglob("*.tmp"))
 
 

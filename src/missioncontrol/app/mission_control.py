@@ -180,7 +180,9 @@ class MissionControl(Broadcasts):
         await self._uvicorn.startup(sockets=self._sockets)
         self._ticker = asyncio.create_task(self._uvicorn.main_loop())
         if self._simulation:
-            simulation = Simulation(workspace)
+            openclaw = config.sources.openclaw
+            runtime = None if openclaw in ("auto", "off") else Path(openclaw)
+            simulation = Simulation(workspace, runtime=runtime)
             await asyncio.to_thread(simulation.prepare)
             self._keep(simulation.run())
         await self._supervisor.start()

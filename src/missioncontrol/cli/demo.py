@@ -57,8 +57,8 @@ def demo(
                 "server.host": host,
                 "server.port": port,
                 "server.ws_port": ws_port,
-                # The transcripts of real agents have no place in a simulation.
-                "sources.openclaw": "off",
+                # The transcripts of real agents have no place in a simulation: it writes its own.
+                "sources.openclaw": str(folder.with_name(f"{folder.name}-openclaw")),
                 "sources.claude": "off",
                 "sources.codex": "off",
             }

@@ -66,6 +66,17 @@ class Tokens(Noun):
         self._agents[agent] = new
         self.changed()
 
+    def add_uses(self, agent: str, uses: list[Data], time: str) -> None:
+        """Add entries as `delta.uses` has them, to sums that are made before any event tells them."""
+        old = self._agents.get(agent, {"tokens": 0, "cost": 0, "session": None})
+        new = {**old, "updated": time}
+        for use in uses:
+            new["tokens"] += use["tokens"]
+            new["cost"] += use["cost"]
+            self._add(agent, new, use, time)
+        self._agents[agent] = new
+        self.changed()
+
     def _add(self, agent: str, total: Data, use: Data, time: str) -> None:
         """Add one entry of `delta.uses` to every sum that it belongs to; `total` is the agent's new record."""
         total.update(_counted(total, use))

@@ -1,0 +1,238 @@
+"""The book that is kept of what runtimes leave behind: positions, sessions, what was counted.
+
+It is kept in a thread, page by page. A page is what one reading has brought; it is told, and remembered, whole or not
+at all, and while that lasts nothing more is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from missioncontrol.events import rfc3339
+from missioncontrol.sources.transcripts.records import Record, SessionInfo, ToolCall, Turn, Usage
+from missioncontrol.sources.usage.budgets import day_of
+from missioncontrol.sources.usage.counted import Amount, Counted
+from missioncontrol.sources.usage.prices import price
+from missioncontrol.sources.usage.runaways import Calls, Habit
+from missioncontrol.sources.usage.sessions import Owners, Session
+
+FRESH_SECONDS = 600
+"""How old a call or a response may be to be warned about: what is read long afterwards is history."""
+
+MAX_CALLING_SESSIONS = 2_000
+
+
+class Line(NamedTuple):
+    """What the uses are summed by."""
+
+    agent: str
+    runtime: str
+    session: str
+    model: str
+    day: str
+    source: str
+
+
+class Sums:
+    """Tokens, calls and US dollars."""
+
+    __slots__ = ("cache_read", "cache_write", "calls", "cost", "input", "output")
+
+    def __init__(self) -> None:
+        self.input = self.output = self.cache_read = self.cache_write = self.calls = 0
+        self.cost = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """The sum of all four kinds."""
+        return self.input + self.output + self.cache_read + self.cache_write
+
+
+class Warning_(NamedTuple):
+    """Something that is to be told as an alert."""
+
+    message: str
+    details: dict[str, Any]
+
+
+class Page:
+    """What one reading has brought."""
+
+    def __init__(self) -> None:
+        self.uses: dict[Line, Sums] = {}
+        self.activity: dict[str, tuple[int, str]] = {}
+        self.warnings: list[Warning_] = []
+        self.sessions: set[str] = set()
+        self.habits: set[str] = set()
+
+    def agents(self) -> dict[str, list[tuple[Line, Sums]]]:
+        """Return the uses by agent."""
+        found: dict[str, list[tuple[Line, Sums]]] = {}
+        for line, sums in self.uses.items():
+            found.setdefault(line.agent, []).append((line, sums))
+        return found
+
+
+class Book:
+    """All that is known of the runtimes' sessions."""
+
+    def __init__(self, owners: Owners) -> None:
+        self.sessions: dict[str, Session] = {}
+        self.page = Page()
+        self._owners = owners
+        self._counted = Counted()
+        self._habits: dict[str, Habit] = {}
+        self._calls: dict[str, Calls] = {}
+
+    def recall(self, memory: dict[str, bytes]) -> None:
+        """Take over what was remembered."""
+        self._counted.recall(memory)
+        for key, kept in memory.items():
+            kind, _, name = key.partition(":")
+            if kind == "session":
+                self.sessions[name] = msgspec.json.decode(kept, type=Session)
+            elif kind == "habit":
+                self._habits[name] = msgspec.json.decode(kept, type=Habit)
+
+    def take(self, records: Iterable[Record], now: int) -> None:
+        """Enter what was read onto the page; `now` in milliseconds since 1970."""
+        for record in records:
+            if isinstance(record, SessionInfo):
+                self._introduce(record)
+            elif isinstance(record, Usage):
+                self._use(record, now)
+            elif isinstance(record, ToolCall):
+                self._call(record, now)
+            else:
+                self._turn(record)
+
+    def turn_page(self) -> tuple[Page, dict[str, bytes]]:
+        """Return the page, with what is to be remembered along with it, and begin a new one."""
+        page, self.page = self.page, Page()
+        changes = self._counted.changes()
+        for id_ in page.sessions:
+            changes[f"session:{id_}"] = msgspec.json.encode(self.sessions[id_])
+        for agent in page.habits:
+            changes[f"habit:{agent}"] = msgspec.json.encode(self._habits[agent])
+        return page, changes
+
+    def _introduce(self, info: SessionInfo) -> None:
+        known = self.sessions.get(info.session)
+        parent = self.sessions.get(info.parent) if info.parent is not None else None
+        agent, name = self._owners.owner(info, parent)
+        if known is None:
+            self.sessions[info.session] = Session(agent, name, info.runtime, parent=info.parent)
+        elif info.persona is not None or (known.parent is None and info.parent is not None):
+            # What was spent before this was known stays where it was told.
+            known.agent, known.name, known.parent = agent, name, info.parent or known.parent
+        else:
+            return
+        self.page.sessions.add(info.session)
+
+    def _session(self, id_: str, runtime: str) -> Session:
+        session = self.sessions.get(id_)
+        if session is None:
+            self._introduce(SessionInfo(session=id_, runtime=runtime))
+            session = self.sessions[id_]
+        self.page.sessions.add(id_)
+        return session
+
+    def _use(self, usage: Usage, now: int) -> None:
+        told = Amount(
+            usage.cost, usage.input, usage.output, usage.cache_read, usage.cache_write, usage.cache_write_1h
+        )
+        new = self._counted.add(usage.key, told)
+        if new is None:
+            return
+        session = self._session(usage.session, usage.runtime)
+        session.model = usage.model or session.model
+        cost, source = price(msgspec.structs.replace(usage, **new._asdict()))
+        line = Line(
+            session.agent, usage.runtime, usage.session, usage.model or "unknown", day_of(usage.at), source
+        )
+        sums = self.page.uses.setdefault(line, Sums())
+        sums.input += new.input
+        sums.output += new.output
+        sums.cache_read += new.cache_read
+        sums.cache_write += new.cache_write
+        sums.calls += new is told
+        sums.cost += cost
+        session.cost += cost
+        if cost:
+            self._spend(session, usage.at, cost, now)
+
+    def _spend(self, session: Session, at: int, cost: float, now: int) -> None:
+        habit = self._habits.setdefault(session.agent, Habit())
+        self.page.habits.add(session.agent)
+        usual = habit.add(at, cost)
+        if usual is not None and now - at < FRESH_SECONDS * 1000:
+            message = (
+                f"{session.agent} has spent ${habit.spent:.2f} in one minute; ${usual:.2f} is usual. "
+                f"This session has cost ${session.cost:.2f} so far."
+            )
+            details = {
+                "agentId": session.agent,
+                "runaway": "spending",
+                "spentInMinute": round(habit.spent, 6),
+                "usualInMinute": round(usual, 6),
+                "costSoFar": round(session.cost, 6),
+            }
+            self.page.warnings.append(Warning_(message, details))
+
+    def _call(self, call: ToolCall, now: int) -> None:
+        session = self._session(call.session, "unknown")
+        known = self.page.activity.get(session.agent)
+        if known is None or known[0] <= call.at:
+            self.page.activity[session.agent] = (call.at, f"{call.name} {call.summary}".strip())
+        calls = self._calls.get(call.session)
+        if calls is None:
+            if len(self._calls) >= MAX_CALLING_SESSIONS:
+                del self._calls[next(iter(self._calls))]
+            calls = self._calls[call.session] = Calls()
+        loop = calls.add(call.name, call.arguments_digest, call.summary)
+        if loop is not None and now - call.at < FRESH_SECONDS * 1000:
+            message = (
+                f"{session.agent} makes the same call again and again, {loop.count} times so far: "
+                f"{loop.tool} {loop.summary}. This session has cost ${session.cost:.2f} so far."
+            )
+            details = {
+                "agentId": session.agent,
+                "runaway": "calls",
+                "session": call.session,
+                "tool": loop.tool,
+                "call": loop.summary,
+                "count": loop.count,
+                "costSoFar": round(session.cost, 6),
+            }
+            self.page.warnings.append(Warning_(message, details))
+
+    def _turn(self, turn: Turn) -> None:
+        session = self._session(turn.session, "unknown")
+        if turn.at >= session.at:
+            session.doing, session.at, session.detail = turn.status, turn.at, turn.detail
+
+
+def use_of(line: Line, sums: Sums) -> dict[str, Any]:
+    """Write one entry of an event's `delta.uses`."""
+    return {
+        "session": line.session,
+        "runtime": line.runtime,
+        "model": line.model,
+        "day": line.day,
+        "tokens": sums.tokens,
+        "input": sums.input,
+        "output": sums.output,
+        "cacheRead": sums.cache_read,
+        "cacheWrite": sums.cache_write,
+        "calls": sums.calls,
+        "cost": sums.cost,
+        "costSource": line.source,
+    }
+
+
+def moment(at: int) -> str:
+    """Write a time in milliseconds since 1970."""
+    return rfc3339(at).decode()
