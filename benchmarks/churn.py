@@ -156,7 +156,7 @@ def main() -> int:
             p50, p99 = quantile(took, 0.5), quantile(took, 0.99)
             settled = next((mb for at, mb in memory if at >= arguments.seconds / 4), memory[-1][1])
             print(
-                f"{arguments.files:,} files known {known:.2f} s after the process began (a bare walk takes {walk:.2f} s), "
+                f"{arguments.files:,} files known {known:.2f} s after the start (a bare walk: {walk:.2f} s), "
                 f"{first:.0f} MB"
             )
             print(

@@ -9,7 +9,8 @@ For whoever tests an integration of their own:
         with start_server(tmp_path) as server:
             assert publish(server.url, "custom:event", {"a": 1}) == 1
 
-The process knows nothing of the `MISSION_CONTROL_…` variables of whoever started it. All times are in seconds.
+The process knows nothing of the `MISSION_CONTROL_…` variables of whoever started it, nor of the agents that run in that
+user's own home. All times are in seconds.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ from missioncontrol.errors import MissionControlError
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 _OWN_PREFIX = "MISSION_CONTROL_"
+_RUNTIME_FOLDERS = ("OPENCLAW_STATE_DIR", "CLAUDE_CONFIG_DIR", "CODEX_HOME")
+"""Where agents' runtimes are looked for, when they are not where they usually are."""
+
 
 
 class ServerFailed(MissionControlError):
@@ -73,7 +77,8 @@ class ServerProcess:
             for name, value in os.environ.items()
             if not name.startswith(_OWN_PREFIX) and name not in ENVIRONMENT
         }
-        self._environment = inherited | dict(env or {})
+        nowhere = {name: str(data / "no-such-folder") for name in _RUNTIME_FOLDERS}
+        self._environment = inherited | nowhere | dict(env or {})
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._process: subprocess.Popen[bytes] | None = None
         self._paused = False
