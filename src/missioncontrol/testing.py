@@ -37,7 +37,6 @@ _RUNTIME_FOLDERS = ("OPENCLAW_STATE_DIR", "CLAUDE_CONFIG_DIR", "CODEX_HOME")
 """Where agents' runtimes are looked for, when they are not where they usually are."""
 
 
-
 class ServerFailed(MissionControlError):
     """The server did not become ready; `exit_status` is None where it was still trying, `log` what it said."""
 

@@ -26,13 +26,16 @@ async def get(client: httpx.AsyncClient, path: str) -> Any:
 async def test_lists_are_empty_before_anything_was_told(client: httpx.AsyncClient, site: Site) -> None:
     for noun in ("agents", "tasks", "leads"):
         assert await get(client, f"/api/{noun}") == {noun: [], "count": 0, "cursor": site.cursor(0)}
-    assert await get(client, "/api/tokens") == {
+    tokens = await get(client, "/api/tokens")
+    assert tokens.pop("budgets")["fleet"] == {"budget": 10.0, "spent": 0.0, "percentUsed": 0.0}
+    assert tokens == {
         "agents": {},
         "models": {},
         "days": {},
         "sessions": [],
         "thresholds": {},
         "total": {"tokens": 0, "cost": 0},
+        "unpriced": [],
         "cursor": site.cursor(0),
     }
 
@@ -52,6 +55,27 @@ async def test_agents_tasks_leads_and_tokens_are_those_of_the_state(
     tokens = await get(client, "/api/tokens")
     assert tokens["total"] == {"tokens": 100, "cost": 0.5}
     assert tokens["cursor"] == site.cursor(4)
+
+
+async def test_tokens_say_how_it_stands_with_todays_budgets_and_what_has_no_price(
+    client: httpx.AsyncClient, site: Site
+) -> None:
+    site.service.config.budgets.agents["scout"] = 5.0
+    today = (await get(client, "/api/tokens"))["budgets"]["day"]
+    use = {
+        "model": "fake-1",
+        "day": today,
+        "tokens": 100,
+        "calls": 1,
+        "cost": 1.0,
+        "costSource": "transcript",
+    }
+    unknown = {**use, "model": "new-1", "cost": 0, "costSource": "none"}
+    await site.tell("token:usage", agent="scout", tokens=200, cost=1.0, delta={"uses": [use, unknown]})
+    tokens = await get(client, "/api/tokens")
+    assert tokens["budgets"]["fleet"] == {"budget": 10.0, "spent": 1.0, "percentUsed": 10.0}
+    assert tokens["budgets"]["agents"] == {"scout": {"budget": 5.0, "spent": 1.0, "percentUsed": 20.0}}
+    assert tokens["unpriced"] == ["new-1"]
 
 
 async def test_who_is_not_there_is_not_found(client: httpx.AsyncClient, site: Site) -> None:

@@ -48,6 +48,10 @@ class Tokens(Noun):
         cost = number_in(days.get(day, {}), "cost")
         return float(cost or 0)
 
+    def unpriced(self) -> list[str]:
+        """Return the models of which some responses have no price."""
+        return sorted(name for name, use in self._models.items() if use.get("unpriced", {}).get("calls"))
+
     def _usage(self, data: Data, record: Record) -> None:
         agent, tokens, cost = id_in(data, "agent"), number_in(data, "tokens"), number_in(data, "cost")
         if agent is None or (tokens is None and cost is None):

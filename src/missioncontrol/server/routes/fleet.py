@@ -9,6 +9,7 @@ from litestar import Response, get
 from litestar.params import PathParameter
 
 from missioncontrol.errors import NotFound
+from missioncontrol.events import now
 from missioncontrol.server.answers import (
     After,
     AnyRequest,
@@ -20,6 +21,7 @@ from missioncontrol.server.answers import (
     service_of,
     state_cursor,
 )
+from missioncontrol.sources.usage.budgets import day_of
 
 Id = Annotated[str, PathParameter(description="The id, as the list shows it.")]
 
@@ -51,10 +53,27 @@ class LeadList(msgspec.Struct, omit_defaults=True):
     next: str = ""
 
 
+class BudgetUse(msgspec.Struct, rename="camel"):
+    """A daily budget and what of it is spent today, in US dollars."""
+
+    budget: float
+    spent: float
+    percent_used: float
+
+
+class Budgets(msgspec.Struct):
+    """What may be spent today: by the fleet, and by each agent that has a budget of its own."""
+
+    day: str
+    fleet: BudgetUse
+    agents: dict[str, BudgetUse]
+
+
 class TokenTotals(msgspec.Struct):
     """Token use by agent, model, day and session, and the sum; costs in US dollars.
 
-    `sessions` are the newest 200. `thresholds` has the last one that each agent has crossed.
+    `sessions` are the newest 200. `thresholds` has the last one that each agent has crossed, `unpriced` the models that
+    nobody has a price for: their tokens are in the sums, and cost nothing there.
     """
 
     agents: dict[str, Any]
@@ -63,6 +82,8 @@ class TokenTotals(msgspec.Struct):
     sessions: list[dict[str, Any]]
     thresholds: dict[str, Any]
     total: dict[str, float]
+    budgets: Budgets
+    unpriced: list[str]
     cursor: str
 
 
@@ -103,10 +124,24 @@ async def list_leads(request: AnyRequest, limit: Limit = 1000, after: After = No
 
 @get("/api/tokens", responses=documented(TokenTotals), tags=["state"], summary="Token use and its cost")
 async def get_tokens(request: AnyRequest) -> Response[bytes]:
-    """Return token use so far, by agent and in all."""
+    """Return token use so far, by agent, model, day and session, and how it stands with the budgets."""
     service = service_of(request)
-    cursor = str(state_cursor(service)).encode()
-    return answer(b'%b,"cursor":"%b"}' % (service.state.part("tokens")[:-1], cursor))
+    tokens = service.state.tokens
+    day, config = day_of(now()), service.config.budgets
+    budgets = Budgets(
+        day,
+        _budget_use(config.daily, tokens.spent(day)),
+        {
+            agent: _budget_use(budget, tokens.spent(day, agent))
+            for agent, budget in sorted(config.agents.items())
+        },
+    )
+    more = {"budgets": budgets, "unpriced": tokens.unpriced(), "cursor": str(state_cursor(service))}
+    return answer(b"%b,%b" % (service.state.part("tokens")[:-1], msgspec.json.encode(more)[1:]))
+
+
+def _budget_use(budget: float, spent: float) -> BudgetUse:
+    return BudgetUse(budget, round(spent, 6), round(spent / budget * 100, 2) if budget > 0 else 0.0)
 
 
 def _list(
