@@ -195,6 +195,7 @@ def pages(server: BesideServer, health: dict[str, Any], status: int = 200) -> No
     server.fake.pages = {
         "/health": web.json_response(health, status=status),
         "/api/agents": web.json_response({"agents": [agent], "count": 3, "cursor": "abc:7"}),
+        "/api/tokens": web.json_response({"budgets": {"fleet": {"budget": 10.0, "spent": 2.5}}}),
         "/api/system/status": web.json_response(
             {
                 "server": {
@@ -223,6 +224,7 @@ def test_status_shows_health_agents_and_the_log(
         "abc:7, 5 events held",
         "1 d 2 h",
         "2 of 10,000",
+        "$2.50 of $10.00",
         "scout",
         "busy",
         "and 2 more",

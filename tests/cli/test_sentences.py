@@ -21,7 +21,12 @@ SENTENCES: list[tuple[str, dict[str, Any], str]] = [
     (
         "agent:activity",
         {"agentId": "scout", "fileCount": 3, "lastActivity": "…"},
-        "scout worked on 3 files",
+        "scout has worked on files and has 3 files now",
+    ),
+    (
+        "agent:activity",
+        {"agentId": "scout", "fileCount": 3, "lastActivity": "…", "activity": "write notes.md"},
+        "scout is at it: write notes.md",
     ),
     ("agent:updated", {"agentId": "scout", "updates": {"role": "Research"}}, "scout: role=Research"),
     ("agent:removed", {"agentId": "scout"}, "scout is gone"),
@@ -41,6 +46,7 @@ SENTENCES: list[tuple[str, dict[str, Any], str]] = [
     ("lead:added", {"lead": {"id": "l1", "company": "Acme"}}, "Acme was found"),
     ("lead:updated", {"leadId": "l1", "updates": {"stage": "won"}}, "l1: stage=won"),
     ("lead:scored", {"leadId": "l1", "score": 85, "previousScore": 80.5}, "l1 now scores 85 (was 80.5)"),
+    ("lead:removed", {"leadId": "l1"}, "l1 is gone"),
     (
         "token:usage",
         {"agent": "scout", "tokens": 15000, "cost": 0.45, "delta": {"tokens": 1200}},

@@ -22,6 +22,7 @@ from missioncontrol.events.catalogue import (
     AgentUpdated,
     FileChange,
     LeadAdded,
+    LeadRemoved,
     LeadScored,
     LeadUpdated,
     Shape,
@@ -126,8 +127,10 @@ def _status_change(data: AgentStatusChange) -> str:
 
 
 def _activity(data: AgentActivity) -> str:
+    if data.activity:
+        return f"{data.agent_id} is at it: {data.activity}"
     files = "1 file" if data.file_count == 1 else f"{data.file_count} files"
-    return f"{data.agent_id} worked on {files}"
+    return f"{data.agent_id} has worked on files and has {files} now"
 
 
 def _task_created(data: TaskCreated) -> str:
@@ -157,7 +160,8 @@ def _token_usage(data: TokenUsage) -> str:
 
 def _threshold(data: TokenThreshold) -> str:
     return (
-        f"{data.alert}: {data.agent} has used {data.percent_used:.0f}% of its budget "
+        f"{data.alert}: {'the fleet' if data.scope == 'fleet' else data.agent} has used "
+        f"{data.percent_used:.0f}% of its budget "
         f"(${data.current_cost:,.2f} of ${data.threshold:,.2f})"
     )
 
@@ -171,8 +175,14 @@ def _file_change(data: FileChange) -> str:
 
 
 def _baseline(data: StateBaseline) -> str:
-    found = f": {len(data.agents)} agents" if data.agents else ""
-    return f"{data.source} has taken what it found as its beginning{found}"
+    counts = {"agents": len(data.agents), "tasks": len(data.tasks), "leads": len(data.leads)}
+    told = ", ".join(f"{count:,} {noun}" for noun, count in counts.items() if count)
+    return f"{data.source} has taken what it found as its beginning" + (f": {told}" if told else "")
+
+
+def _gateway(data: SystemStatus) -> str:
+    was = f" (was {data.previous_status})" if data.previous_status else ""
+    return f"the gateway is {data.status}{was}"
 
 
 _SENTENCES: dict[type[Shape], Callable[[Any], str]] = {
@@ -188,10 +198,11 @@ _SENTENCES: dict[type[Shape], Callable[[Any], str]] = {
     LeadAdded: lambda data: f"{_name(data.lead, 'company', 'name', 'id', 'leadId')} was found",
     LeadUpdated: lambda data: f"{data.lead_id}: {_changes(data.updates)}",
     LeadScored: _lead_scored,
+    LeadRemoved: lambda data: f"{data.lead_id} is gone",
     TokenUsage: _token_usage,
     TokenThreshold: _threshold,
     SystemAlert: lambda data: f"{data.level}: {data.message}",
-    SystemStatus: lambda data: f"the gateway is {data.status}",
+    SystemStatus: _gateway,
     FileChange: _file_change,
     StateBaseline: _baseline,
 }

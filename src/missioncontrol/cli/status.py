@@ -44,7 +44,7 @@ def status(*, url: Url = None, token: ClientToken = None, json: Json = False) ->
 
 
 def ask(url: str, token: str | None) -> dict[str, Any]:
-    """Ask a server how it is: `health`, `server`, `log`, `sources`, `agents`.
+    """Ask a server how it is: `health`, `server`, `log`, `sources`, `gateway`, `budgets`, `agents`.
 
     Raises:
         Refused: the server says no.
@@ -58,6 +58,8 @@ def ask(url: str, token: str | None) -> dict[str, Any]:
         "server": system.get("server", {}),
         "log": system.get("log", {}),
         "sources": system.get("sources", {}),
+        "gateway": system.get("gateway"),
+        "budgets": _get(url, "/api/tokens", token).get("budgets", {}),
         "agents": agents.get("agents", []),
         "agentCount": agents.get("count", 0),
     }
@@ -106,6 +108,10 @@ def _show(found: dict[str, Any], console: Console) -> None:
     facts.add_row("clients", f"{server.get('clients', 0):,} of {server.get('maxClients', 0):,}")
     held = max(0, int(log.get("head", 0)) - int(log.get("first", 1)) + 1)
     facts.add_row("log", f"at {clean(log.get('epoch', ''))}:{log.get('head', 0)}, {held:,} events held")
+    if found["gateway"]:
+        facts.add_row("gateway", clean(found["gateway"].get("status", "unknown")))
+    if fleet := found["budgets"].get("fleet"):
+        facts.add_row("spent today", f"${fleet['spent']:,.2f} of ${fleet['budget']:,.2f}")
     for name, source in found["sources"].items():
         facts.add_row(f"source {clean(name)}", clean(source.get("status", "unknown")))
     console.print(facts)
