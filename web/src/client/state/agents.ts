@@ -1,0 +1,130 @@
+/** The agents. One is added by its first status or by a baseline; everything else is laid over one that is known. */
+
+import { type Data, isData, type LogEvent } from "../protocol";
+import { isKind, type Kind, kindOf } from "../status";
+import { inOrder, type TableFold } from "./tables";
+import { idIn, listIn, textIn, timeOf } from "./values";
+
+/** An agent's record; fields beyond these are kept. */
+export interface Agent extends Data {
+  readonly id: string;
+  readonly name: string;
+  /** The word that its owner uses; `kind` is what it means. */
+  readonly status: string;
+  readonly kind: Kind;
+}
+
+type Agents = Map<string, Agent>;
+
+const BLANK: Data = {
+  role: null,
+  codename: null,
+  division: null,
+  specialties: [],
+  previousStatus: null,
+  statusSource: null,
+  confirmed: null,
+  lastActive: null,
+  stats: {},
+  activeProjects: [],
+  currentTask: null,
+};
+
+function foldStatusChange(agents: Agents, data: Data, event: LogEvent): void {
+  const id = idIn(data.agentId);
+  const whole = isData(data.agent) ? data.agent : {};
+  const status = textIn(data.status) ?? textIn(whole.status);
+  if (id === null || status === null) {
+    return;
+  }
+  const old = agents.get(id);
+  const merged: Data = { ...BLANK, ...old, ...whole };
+  let previousStatus = merged.previousStatus;
+  if ("previousStatus" in data) {
+    previousStatus = textIn(data.previousStatus);
+  } else if (old && status !== old.status) {
+    previousStatus = old.status;
+  }
+  agents.set(id, {
+    ...merged,
+    id,
+    name: textIn(merged.name) ?? id,
+    status,
+    kind: isKind(data.kind) ? data.kind : kindOf(status),
+    previousStatus,
+    statusSource: textIn(data.statusSource) ?? textIn(whole.statusSource) ?? "event",
+    confirmed: textIn(data.confirmed) ?? textIn(whole.confirmed) ?? timeOf(data, event),
+    lastActive: textIn(data.lastActive) ?? merged.lastActive,
+    stats: isData(data.stats) ? data.stats : merged.stats,
+  });
+}
+
+function foldUpdated(agents: Agents, data: Data): void {
+  const old = agents.get(idIn(data.agentId) ?? "");
+  const { updates } = data;
+  if (!old || !isData(updates)) {
+    return;
+  }
+  const status = textIn(updates.status) ?? old.status;
+  const kept = status === old.status ? old.kind : null;
+  const kind = "kind" in updates ? updates.kind : kept;
+  agents.set(old.id, {
+    ...old,
+    ...updates,
+    id: old.id,
+    name: textIn(updates.name) ?? old.name,
+    status,
+    kind: isKind(kind) ? kind : kindOf(status),
+    ...(status === old.status ? {} : { previousStatus: old.status }),
+  });
+}
+
+function foldActivity(agents: Agents, data: Data): void {
+  const old = agents.get(idIn(data.agentId) ?? "");
+  const lastActivity = textIn(data.lastActivity);
+  const activity = textIn(data.activity);
+  const { fileCount } = data;
+  if (old) {
+    agents.set(old.id, {
+      ...old,
+      ...(lastActivity === null ? {} : { lastActivity }),
+      ...(typeof fileCount === "number" ? { fileCount } : {}),
+      ...(activity === null ? {} : { activity }),
+    });
+  }
+}
+
+function foldRemoved(agents: Agents, data: Data): void {
+  agents.delete(idIn(data.agentId) ?? "");
+}
+
+export function agentsIn(told: unknown): readonly Agent[] {
+  const agents: Agents = new Map();
+  foldBaseline(agents, { agents: told });
+  return inOrder(agents);
+}
+
+function foldBaseline(agents: Agents, data: Data): void {
+  for (const told of listIn(data.agents)) {
+    const id = isData(told) ? idIn(told.id) : null;
+    if (isData(told) && id !== null) {
+      const status = textIn(told.status) ?? "unknown";
+      agents.set(id, {
+        ...BLANK,
+        ...told,
+        id,
+        name: textIn(told.name) ?? id,
+        status,
+        kind: isKind(told.kind) ? told.kind : kindOf(status),
+      });
+    }
+  }
+}
+
+export const AGENT_FOLDS: ReadonlyMap<string, TableFold<Agent>> = new Map<string, TableFold<Agent>>([
+  ["agent:statusChange", foldStatusChange],
+  ["agent:updated", foldUpdated],
+  ["agent:activity", foldActivity],
+  ["agent:removed", foldRemoved],
+  ["state:baseline", foldBaseline],
+]);
