@@ -24,7 +24,6 @@ from typing import NamedTuple, Protocol
 
 import watchfiles
 
-from missioncontrol.sources.ignore import Ignore
 from missioncontrol.sources.layout import join
 from missioncontrol.sources.tree import Pace
 
@@ -42,6 +41,13 @@ class Notice(NamedTuple):
 
 class WorkspaceGone(OSError):
     """The workspace's own folder was removed or renamed."""
+
+
+class Passes(Protocol):
+    """Says which folders are passed over."""
+
+    def folder(self, path: str) -> bool:
+        """Say whether a folder, relative to the root, is of no interest with all that is in it."""
 
 
 class Notices(Protocol):
@@ -132,7 +138,7 @@ class InotifyNotices:
     may have come into it before its watch.
     """
 
-    def __init__(self, root: Path, ignore: Ignore, make: Callable[[], Inotify] = Inotify) -> None:
+    def __init__(self, root: Path, ignore: Passes, make: Callable[[], Inotify] = Inotify) -> None:
         """Open the kernel's queue.
 
         Raises:
@@ -286,7 +292,7 @@ class WatchfilesNotices:
 
     trouble: str | None = None
 
-    def __init__(self, root: Path, ignore: Ignore) -> None:
+    def __init__(self, root: Path, ignore: Passes) -> None:
         self._root = root
         self._ignore = ignore
         self._changes: AsyncGenerator[set[watchfiles.main.FileChange], None] | None = None
@@ -346,7 +352,7 @@ class WatchfilesNotices:
             await self._changes.aclose()
 
 
-def open_notices(root: Path, ignore: Ignore) -> Notices:
+def open_notices(root: Path, ignore: Passes) -> Notices:
     """Open what this system offers.
 
     Raises:
