@@ -1,0 +1,234 @@
+"""The source of token use, over transcripts as runtimes write them."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.sources.world import World
+
+from missioncontrol.config import BudgetConfig, SourcesConfig
+from missioncontrol.sources.usage.runaways import IN_A_ROW
+
+pytestmark = pytest.mark.anyio
+
+
+class Runtime:
+    """An OpenClaw state folder, with transcripts to be written on."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._entries = 0
+        folder.mkdir()
+        (folder / "openclaw.json").write_text('{"agents": {"list": [{"id": "main"}, {"id": "scout"}]}}')
+
+    def path(self, agent: str, session: str) -> Path:
+        return self.folder / "agents" / agent / "sessions" / f"{session}.jsonl"
+
+    def write(self, agent: str, *messages: dict[str, Any], session: str | None = None) -> None:
+        path = self.path(agent, session or f"{agent}-1")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines: list[dict[str, Any]] = []
+        if not path.exists():
+            lines.append({"type": "session", "version": 3, "id": path.stem, "cwd": "/home/user"})
+        for message in messages:
+            self._entries += 1
+            entry = {"type": "message", "id": f"entry-{self._entries}", "timestamp": iso(time.time())}
+            lines.append({**entry, "message": {"timestamp": round(time.time() * 1000), **message}})
+        with path.open("a") as file:
+            file.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+def iso(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(at))
+
+
+def said(text: str) -> dict[str, Any]:
+    return {"role": "user", "content": text}
+
+
+def answered(cost: float | None = 0.25, reason: str = "stop", **fields: Any) -> dict[str, Any]:
+    usage: dict[str, Any] = {
+        "input": 100,
+        "output": 20,
+        "cacheRead": 300,
+        "cacheWrite": 0,
+        "totalTokens": 420,
+    }
+    if cost is not None:
+        usage["cost"] = {"total": cost}
+    return {
+        "role": "assistant",
+        "content": [{"type": "text", "text": "Done."}],
+        "provider": "fake",
+        "model": "fake-1",
+        "usage": usage,
+        "stopReason": reason,
+        **fields,
+    }
+
+
+def called(command: str) -> dict[str, Any]:
+    call = {"type": "toolCall", "id": "c", "name": "exec", "arguments": {"command": command}}
+    return answered(reason="toolUse", content=[call])
+
+
+@pytest.fixture
+def runtime(world: World, tmp_path: Path) -> Runtime:
+    runtime = Runtime(tmp_path / "openclaw")
+    world.config.sources = SourcesConfig(openclaw=str(runtime.folder), claude="off", codex="off")
+    return runtime
+
+
+def use_of(world: World, agent: str) -> dict[str, Any]:
+    return dict(world.folded.tokens.of(agent))
+
+
+async def test_what_is_there_at_the_first_start_is_state_and_no_news(world: World, runtime: Runtime) -> None:
+    runtime.write("scout", said("Go"), answered(), answered(), session="a")
+    runtime.write("scout", answered(cost=None), session="b")
+    await world.start()
+    await world.until(lambda: use_of(world, "scout"))
+    scout = use_of(world, "scout")
+    assert (scout["tokens"], scout["cost"], scout["calls"]) == (1260, 0.5, 3)
+    assert (scout["costs"], scout["unpriced"]) == ({"transcript": 0.5}, {"tokens": 420, "calls": 1})
+    assert {session["id"] for session in (await world.state())["tokens"]["sessions"]} == {"a", "b"}
+    assert world.told("token:usage") == []
+
+
+async def test_each_response_is_told_once_with_the_totals_so_far(world: World, runtime: Runtime) -> None:
+    runtime.write("scout", said("Go"), answered())
+    await world.start()
+    await world.until(lambda: use_of(world, "scout"))
+    runtime.write("scout", answered(cost=0.5))
+    await world.until(lambda: world.told("token:usage"))
+    (told,) = world.told("token:usage")
+    assert (told["agent"], told["tokens"], told["cost"]) == ("scout", 840, 0.75)
+    assert (told["delta"]["tokens"], told["delta"]["cost"]) == (420, 0.5)
+    (use,) = told["delta"]["uses"]
+    assert (use["session"], use["model"], use["costSource"]) == ("scout-1", "fake-1", "transcript")
+
+
+async def test_a_restart_neither_misses_nor_repeats(world: World, runtime: Runtime) -> None:
+    runtime.write("scout", said("Go"), answered())
+    await world.start()
+    runtime.write("scout", answered())
+    await world.until(lambda: use_of(world, "scout").get("tokens") == 840)
+    await world.stop()
+    runtime.write("scout", answered())
+    runtime.write("main", answered())
+    await world.start()
+    await world.until(lambda: use_of(world, "scout")["tokens"] == 1260 and use_of(world, "main"))
+    assert [told.get("foundAtStart") for told in world.told("token:usage")[-2:]] == [True, True]
+    await world.restart()
+    await world.silence()
+    assert use_of(world, "scout")["tokens"] == 1260
+
+
+async def test_a_session_that_is_reset_or_deleted_counts_on_as_it_was(world: World, runtime: Runtime) -> None:
+    runtime.write("scout", said("Go"), answered())
+    await world.start()
+    await world.until(lambda: use_of(world, "scout"))
+    path = runtime.path("scout", "scout-1")
+    path.rename(path.with_name(f"{path.name}.reset.2026-11-23T00-52-53.628Z"))
+    runtime.write("scout", answered())
+    await world.until(lambda: use_of(world, "scout")["tokens"] == 840)
+    for transcript in path.parent.iterdir():
+        transcript.unlink()
+    await world.restart()
+    await world.silence()
+    assert use_of(world, "scout")["tokens"] == 840
+
+
+async def test_an_agent_is_busy_while_its_turn_runs_and_idle_after(world: World, runtime: Runtime) -> None:
+    await world.start()
+    runtime.write("scout", said("Go"))
+    await until_status(world, "busy")
+    runtime.write("scout", called("ls"))
+    runtime.write("scout", {"role": "toolResult", "toolCallId": "c", "toolName": "exec", "content": "a"})
+    runtime.write("scout", answered())
+    await until_status(world, "idle")
+    runtime.write("scout", said("Again"), answered(reason="error", errorMessage="500 from the model"))
+    await until_status(world, "error")
+    changes = world.told("agent:statusChange")
+    assert [change["status"] for change in changes if change["agentId"] == "scout"][-3:] == [
+        *("busy", "idle"),
+        "error",
+    ] or [change["status"] for change in changes if change["agentId"] == "scout"][-2:] == ["busy", "error"]
+    assert changes[-1]["statusSource"].startswith("OpenClaw")
+
+
+async def until_status(world: World, wanted: str) -> None:
+    await world.until(
+        lambda: any(
+            agent_id == "scout" and agent["status"] == wanted
+            for agent_id, agent in world.folded.table("agents").items()
+        )
+    )
+
+
+async def test_a_call_is_the_agents_activity(world: World, runtime: Runtime) -> None:
+    await world.start()
+    runtime.write("scout", said("Go"), called("make test"))
+    await world.until(lambda: world.told("agent:activity"))
+    assert world.told("agent:activity")[0]["activity"] == "exec make test"
+    await world.until(lambda: world.folded.table("agents").get("scout", {}).get("activity"))
+
+
+async def test_a_loop_of_calls_is_an_alert_once(world: World, runtime: Runtime) -> None:
+    await world.start()
+    runtime.write("scout", said("Go"))
+    for _ in range(IN_A_ROW + 5):
+        runtime.write("scout", called("curl localhost/queue"))
+    await world.until(lambda: use_of(world, "scout").get("calls") == IN_A_ROW + 5)
+    (alert,) = (data for data in world.told("system:alert") if data["details"].get("runaway"))
+    assert "curl localhost/queue" in alert["message"]
+    assert alert["details"]["agentId"] == "scout"
+    assert alert["details"]["costSoFar"] > 0
+
+
+async def test_a_threshold_is_told_once_whatever_restarts(world: World, runtime: Runtime) -> None:
+    world.config.budgets = BudgetConfig(daily=1.0, agents={"scout": 0.5})
+    await world.start()
+    runtime.write("scout", answered(cost=0.45))
+    await world.until(lambda: world.told("token:threshold"))
+    runtime.write("scout", answered(cost=0.6))
+    await world.until(lambda: len(world.told("token:threshold")) == 3)
+    await world.restart()
+    await world.silence()
+    crossed = [(told["agent"], told["scope"], told["alert"]) for told in world.told("token:threshold")]
+    assert crossed == [
+        ("scout", "agent", "warning"),
+        ("scout", "agent", "critical"),
+        ("fleet", "fleet", "critical"),
+    ]
+
+
+async def test_a_runtime_whose_folder_appears_later_is_found(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("missioncontrol.sources.tokens.DOUBT_SECONDS", 0.1)
+    world.config.sources = SourcesConfig(openclaw=str(tmp_path / "openclaw"), claude="off", codex="off")
+    await world.start()
+    runtime = Runtime(tmp_path / "openclaw")
+    runtime.write("scout", said("Go"), answered())
+    await world.until(lambda: use_of(world, "scout").get("tokens") == 420)
+
+
+async def test_agents_of_the_roster_appear_before_their_first_turn(world: World, runtime: Runtime) -> None:
+    await world.start()
+    await world.until(lambda: {"main", "scout"} <= world.folded.table("agents").keys())
+    assert world.folded.table("agents")["main"]["runtime"] == "openclaw"
+
+
+async def test_a_broken_line_loses_nothing_else(world: World, runtime: Runtime) -> None:
+    await world.start()
+    runtime.write("scout", said("Go"), answered())
+    with runtime.path("scout", "scout-1").open("ab") as file:
+        file.write(b'{"type": "message", \xff broken\n')
+    runtime.write("scout", answered())
+    await world.until(lambda: use_of(world, "scout").get("tokens") == 840)
+    assert not [alert for alert in world.alerts() if "failed" in alert]
