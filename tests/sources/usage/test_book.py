@@ -87,7 +87,7 @@ def test_of_a_response_that_grows_over_pages_the_difference_counts() -> None:
     book = make_book()
     take(book, usage(1, output=5, cost=0.25))
     page = take(book, usage(1, output=8, cost=0.75))
-    ((line, sums),) = page.uses.items()
+    (sums,) = page.uses.values()
     assert (sums.output, sums.input, sums.calls, sums.cost) == (3, 0, 0, 0.5)
 
 
