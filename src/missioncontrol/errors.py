@@ -54,6 +54,26 @@ class BadPattern(InputError):
     code = "bad_pattern"
 
 
+class BadTask(InputError):
+    """A task, or what is to be done with one, has a wrong shape or a word that nobody knows."""
+
+    code = "bad_task"
+
+
+class Conflict(InputError):
+    """It is somebody else's, or over, or there already."""
+
+    code = "conflict"
+    status = 409
+
+
+class PreconditionFailed(InputError):
+    """What `If-Match` names is not what is there any more."""
+
+    code = "precondition_failed"
+    status = 412
+
+
 class TooLarge(InputError):
     """A message, a request or an event's data is over its limit."""
 

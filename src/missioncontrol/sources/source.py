@@ -187,6 +187,16 @@ class Feed:
             "system:alert", {"level": level, "message": message, "details": {"source": self._name, **details}}
         )
 
+    async def append(self, drafts: Sequence[Draft]) -> None:
+        """Make events durable that somebody waits for; unlike `tell`, this fails where the log does.
+
+        Raises:
+            InputError: the log refuses one of them.
+            Unavailable: the log cannot be written.
+        """
+        await self._log.append(drafts)
+        self._count(drafts, None)
+
     async def tell(self, steps: Sequence[Step], *, noticed: float | None = None) -> None:
         """Make steps durable, in their order; returns when they are.
 

@@ -23,11 +23,12 @@ from missioncontrol.sources.agents import Agents
 from missioncontrol.sources.files import Files
 from missioncontrol.sources.ignore import Ignore
 from missioncontrol.sources.source import Feed, Source, SourceHealth, Step, Workspace
+from missioncontrol.sources.tasks import TaskQueue
 from missioncontrol.sources.watcher import Watcher
 from missioncontrol.state import FleetState
 from missioncontrol.store.log import Log
 
-SOURCES: tuple[Callable[[Workspace], Source], ...] = (Agents, Files)
+SOURCES: tuple[Callable[[Workspace], Source], ...] = (Agents, TaskQueue, Files)
 """Every kind of source; a new one is added here."""
 
 FIRST_PAUSE = 0.5
@@ -100,6 +101,18 @@ class Supervisor:
         for feed in self._feeds.values():
             # Nobody is to wait for a first look that will not come.
             feed.looked.set()
+
+    @property
+    def tasks(self) -> TaskQueue:
+        """The task queue.
+
+        Raises:
+            LookupError: it is not among the sources that run.
+        """
+        for source in self._sources:
+            if isinstance(source, TaskQueue):
+                return source
+        raise LookupError("the task queue does not run")
 
     def health(self) -> dict[str, SourceHealth]:
         """Return how each source is doing, by name; `workspace` is the watch that they share."""

@@ -1,0 +1,143 @@
+"""The queue as Markdown: read from `TASK_QUEUE.md` where there is no JSON, and written for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from missioncontrol.sources.tasks.task import UNASSIGNED, Task, folded, priority_of, status_of
+
+SIGNS = {
+    "pending": "🟡",
+    "in_progress": "🔵",
+    "review": "🟠",
+    "completed": "🟢",
+    "failed": "🔴",
+    "delegated": "⚪",
+    "blocked": "⛔",
+    "cancelled": "❌",
+}
+HISTORY_ROWS = 10
+
+_ACTIVE = re.compile(
+    r"^##+\s+Active Task Queue\b.*?$(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL | re.IGNORECASE
+)
+_HISTORY = re.compile(r"^##+\s+Task History\b.*?$(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_CELL = re.compile(r"(?<!\\)\|")
+_RULE = re.compile(r":?-+:?")
+_COLUMNS = {
+    "id": "id",
+    "task": "description",
+    "description": "description",
+    "status": "status",
+    "assigned to": "assignedTo",
+    "assigned": "assignedTo",
+    "priority": "priority",
+    "created": "created",
+    "due": "due",
+    "completed": "completedAt",
+    "by": "completedBy",
+}
+_NOTHING = frozenset({"", "-", "–", "—"})
+
+
+def read_markdown(text: str) -> tuple[list[Task], list[Task]]:
+    """Return the tasks of the active table, and those of the history."""
+    active = [_task(row) for row in _rows(_ACTIVE, text)]
+    history = [{"status": "completed", **row} for row in _rows(_HISTORY, text)]
+    return active, [folded(entry) for entry in history]
+
+
+def _task(row: Mapping[str, str]) -> Task:
+    return {
+        **row,
+        "status": status_of(row.get("status")) or "pending",
+        "priority": priority_of(row.get("priority")) or "P2",
+        "assignedTo": row.get("assignedTo") or UNASSIGNED,
+    }
+
+
+def _rows(section: re.Pattern[str], text: str) -> list[dict[str, str]]:
+    found = section.search(text)
+    rows: list[dict[str, str]] = []
+    names: list[str | None] | None = None
+    for line in (found[1] if found else "").splitlines():
+        if not line.strip().startswith("|"):
+            continue
+        cells = [_plain(cell) for cell in _CELL.split(line.strip().strip("|"))]
+        if names is None:
+            names = [_COLUMNS.get(cell.casefold()) for cell in cells]
+        elif not all(_RULE.fullmatch(cell) for cell in cells):
+            pairs = zip(names, cells, strict=False)
+            row = {name: cell for name, cell in pairs if name is not None and cell not in _NOTHING}
+            if "id" in row and "description" in row:
+                rows.append(row)
+    return rows
+
+
+def _plain(cell: str) -> str:
+    return cell.strip().replace("\\|", "|").replace("<br>", "\n")
+
+
+def write_markdown(tasks: Iterable[Task], history: Sequence[Any], generated: str) -> str:
+    """Write the queue as a document.
+
+    Args:
+        tasks: those of the queue, in the order in which they are to stand.
+        history: the entries of those that are over; the first ten are written.
+        generated: the time that it is, RFC 3339.
+    """
+    lines = [
+        "# Mission Control - Task Queue System",
+        "",
+        "## Overview",
+        "",
+        f"Generated: {generated}",
+        "",
+        "## Active Task Queue",
+        "",
+        "| ID | Task | Status | Assigned To | Priority | Created | Due |",
+        "|----|------|--------|-------------|----------|---------|-----|",
+    ]
+    rows = [
+        _row(
+            task["id"],
+            task.get("description"),
+            f"{SIGNS.get(str(task.get('status')), '⚪')} {str(task.get('status', '')).upper()}",
+            task.get("assignedTo"),
+            task.get("priority"),
+            str(task.get("created") or "").partition("T")[0],
+            task.get("due"),
+        )
+        for task in tasks
+    ]
+    lines += rows or [_row("-", "No pending tasks", "-", "-", "-", "-", "-")]
+    lines += [
+        "",
+        f"## Task History (Last {HISTORY_ROWS})",
+        "",
+        "| ID | Task | Status | Completed | By |",
+        "|----|------|--------|-----------|----|",
+    ]
+    lines += [
+        _row(
+            entry.get("id"),
+            entry.get("description"),
+            f"✅ {str(entry.get('status', 'completed')).upper()}",
+            entry.get("completedAt"),
+            entry.get("completedBy") or entry.get("assignedTo"),
+        )
+        for entry in history[:HISTORY_ROWS]
+        if isinstance(entry, dict)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(*cells: Any) -> str:
+    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+
+def _cell(value: Any) -> str:
+    text = "-" if value in (None, "") else str(value)
+    return re.sub(r"[\r\n]+", "<br>", text).replace("|", "\\|")

@@ -1,0 +1,421 @@
+"""The task queue: what can be done with tasks, while `sync.py` keeps the file in step.
+
+The tasks are those of the folded state. What is done with them is decided here, one thing after the other, told as an
+event, and durable before it returns; so of two agents who claim a task exactly one gets it. The file follows, and is
+never needed: while it is missing or broken, the queue goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from missioncontrol.errors import BadTask, Conflict, InputError, NotFound, PreconditionFailed, Unavailable
+from missioncontrol.events import Data, now, rfc3339
+from missioncontrol.sources.source import Feed, Workspace
+from missioncontrol.sources.tasks.markdown import write_markdown
+from missioncontrol.sources.tasks.sync import Sync
+from missioncontrol.sources.tasks.task import (
+    CLOSED,
+    DEFAULTS,
+    PRIORITIES,
+    STATUSES,
+    UNASSIGNED,
+    Task,
+    Told,
+    changed,
+    checked,
+    checked_priority,
+    created,
+    deleted,
+    tag_of,
+    urgency,
+)
+
+PATIENCE = 10.0
+"""Seconds for which something that is to be done waits for what is being done."""
+
+MAX_ID = 100
+
+
+class TaskQueue:
+    """The tasks of the fleet, and what can be done with them."""
+
+    name = "tasks"
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._tasks = workspace.state.table("tasks")
+        self._order = asyncio.Lock()
+        self._sync = Sync(workspace, self._order)
+        self._feed: Feed | None = None
+        self._ready = asyncio.Event()
+
+    async def run(self, feed: Feed) -> None:
+        """Keep the file in step until cancelled."""
+        self._feed = feed
+        self._ready.set()
+        await self._sync.run(feed)
+
+    # What there is.
+
+    def ordered(self) -> list[Task]:
+        """Return all tasks, the most urgent first."""
+        return sorted(self._tasks.values(), key=urgency)
+
+    def history(self) -> list[Any]:
+        """Return the file's entries of tasks that are over."""
+        return self._sync.history
+
+    def find(self, id_: str) -> Task:
+        """Return a task, or the entry of the history with its id.
+
+        Raises:
+            NotFound: there is neither.
+        """
+        task = self._tasks.get(id_)
+        if task is not None:
+            return task
+        for entry in self._sync.history:
+            if isinstance(entry, dict) and entry.get("id") == id_:
+                return entry
+        raise NotFound(f"There is no task {id_[:MAX_ID]!r}; /api/tasks lists those there are.")
+
+    @staticmethod
+    def etag(task: Task) -> str:
+        """Return the entity tag of a task as it is (RFC 9110, section 8.8.3)."""
+        return tag_of(task)
+
+    def stats(self) -> Data:
+        """Count the tasks by status, priority and assignee."""
+        by_status = dict.fromkeys(STATUSES, 0)
+        by_priority = dict.fromkeys(PRIORITIES, 0)
+        by_assignee: dict[str, int] = {}
+        for task in self._tasks.values():
+            for counts, value in (
+                (by_status, task.get("status")),
+                (by_priority, task.get("priority")),
+                (by_assignee, task.get("assignedTo") or UNASSIGNED),
+            ):
+                counts[str(value)] = counts.get(str(value), 0) + 1
+        return {
+            "total": len(self._tasks),
+            "byStatus": by_status,
+            "byPriority": by_priority,
+            "byAssignee": by_assignee,
+            "completed": by_status["completed"] + len(self._sync.history),
+            "updated": _time(),
+        }
+
+    def summary(self) -> Data:
+        """Say in a few numbers how the queue stands; what is urgent is counted among what is not over."""
+        stats = self.stats()
+        urgent = [task.get("priority") for task in self._tasks.values() if task.get("status") not in CLOSED]
+        return {
+            "pending": stats["byStatus"]["pending"],
+            "inProgress": stats["byStatus"]["in_progress"],
+            "review": stats["byStatus"]["review"],
+            "completed": stats["completed"],
+            "critical": urgent.count("P0"),
+            "high": urgent.count("P1"),
+            "total": stats["total"],
+            "updated": stats["updated"],
+        }
+
+    def due(self, hours: float = 24.0) -> list[Task]:
+        """Return the tasks that are not over and due within so many hours, or before now; the soonest first."""
+        until = datetime.fromisoformat(_time()) + timedelta(hours=hours)
+        found: list[tuple[float, Task]] = []
+        for task in self._tasks.values():
+            at = _moment(task.get("due"))
+            if at is not None and task.get("status") not in CLOSED and at <= until.timestamp():
+                found.append((at, task))
+        return [task for _, task in sorted(found, key=lambda one: (one[0], one[1]["id"]))]
+
+    def search(self, query: str) -> list[Task]:
+        """Return the tasks in whose id, description, assignee, tags or notes a text occurs, whatever its case."""
+        wanted = query.casefold()
+        return [task for task in self.ordered() if wanted in _words(task).casefold()]
+
+    def markdown(self) -> str:
+        """Write the queue as a Markdown document."""
+        return write_markdown(self.ordered(), self._sync.history, _time())
+
+    # What can be done.
+
+    async def create(self, fields: Any, *, by: str | None = None) -> Task:
+        """Add a task.
+
+        Args:
+            fields: what it is made of; all is optional. Its own `id` may be given.
+            by: who adds it, where the fields do not say.
+
+        Raises:
+            BadTask: a field is of the wrong kind.
+            Conflict: there is a task with this id.
+            Unavailable: the log cannot be written.
+        """
+        given = checked(fields)
+        id_ = given.pop("id", None)
+        if id_ is not None and not (isinstance(id_, str) and 0 < len(id_) <= MAX_ID):
+            raise BadTask(f"id must be a text of 1 to {MAX_ID} characters; leave it out to be given one.")
+        async with self._in_order() as feed:
+            if id_ is None:
+                id_ = self._sync.new_id()
+            elif id_ in self._tasks:
+                raise Conflict(f"There is a task {id_!r} already; leave the id out to be given one.")
+            time = _time()
+            task: Task = {
+                "id": id_,
+                **{name: given.get(name, default) for name, default in DEFAULTS.items()},
+                "createdBy": given.get("createdBy", by or "System"),
+                "created": time,
+                "updated": time,
+            }
+            task = _in_its_status({**task, **given}, {}, time)
+            await self._tell(feed, created(task))
+        return task
+
+    async def update(self, id_: str, fields: Any, *, if_match: str | None = None) -> Task:
+        """Change fields of a task; `metadata` is merged into what there is.
+
+        Raises:
+            BadTask, NotFound, PreconditionFailed, Unavailable: as their names say.
+        """
+        given = checked(fields)
+
+        def make(old: Task) -> Task:
+            _check_id(given, id_)
+            new = {**old, **given}
+            if isinstance(old.get("metadata"), dict) and "metadata" in given:
+                new["metadata"] = {**old["metadata"], **given["metadata"]}
+            return new
+
+        return await self._change(id_, make, if_match=if_match)
+
+    async def replace(self, id_: str, fields: Any, *, if_match: str | None = None) -> Task:
+        """Replace what a task is made of; what is not given returns to its default.
+
+        Its id, who added it and when, and fields that only its owners know stay. Without a `description` this
+        changes only what is given, as the earlier server did.
+        """
+        given = checked(fields)
+        if "description" not in given:
+            return await self.update(id_, fields, if_match=if_match)
+
+        def make(old: Task) -> Task:
+            _check_id(given, id_)
+            return {**old, **DEFAULTS, **given}
+
+        return await self._change(id_, make, if_match=if_match)
+
+    async def delete(self, id_: str, *, if_match: str | None = None) -> Task:
+        """Remove a task, and return it as it was."""
+        async with self._in_order() as feed:
+            task = self._current(id_, if_match)
+            await self._tell(feed, deleted(id_))
+        return task
+
+    async def assign(
+        self,
+        id_: str,
+        agent: str,
+        *,
+        by: str | None = None,
+        start: bool = False,
+        notes: str | None = None,
+        claim: bool = False,
+        if_match: str | None = None,
+    ) -> Task:
+        """Give a task to an agent.
+
+        Args:
+            id_: the task's.
+            agent: the agent's id.
+            by: who gives it.
+            start: begin it at once: its status becomes in_progress.
+            notes: what to add to its notes.
+            claim: only if nobody else has it and it is not over.
+            if_match: only if the task is still as this entity tag says.
+
+        Raises:
+            Conflict: it is claimed, and somebody else's, or over.
+        """
+        if not agent.strip():
+            raise BadTask("agentId must name the agent that the task is given to.")
+
+        def make(old: Task) -> Task:
+            if claim:
+                _check_free(old, agent)
+            new = {**old, "assignedTo": agent}
+            if start:
+                new["status"] = "in_progress"
+            if notes:
+                new["notes"] = f"{old.get('notes') or ''}\n[{_time()}] Assigned to {agent}: {notes}"
+            return new
+
+        return await self._change(id_, make, by=by, if_match=if_match)
+
+    async def set_priority(self, id_: str, priority: Any) -> Task:
+        """Change a task's priority."""
+        return await self.update(id_, {"priority": checked_priority(priority)})
+
+    async def add_subtask(self, id_: str, fields: Any) -> Data:
+        """Add a subtask, and return it."""
+        if not isinstance(fields, dict) or not isinstance(fields.get("description"), str):
+            raise BadTask(
+                'A subtask is an object with a text as its description, as in {"description": "Step 1"}.'
+            )
+        added: Data = {}
+
+        def make(old: Task) -> Task:
+            subtasks = _subtasks(old)
+            taken = {subtask.get("id") for subtask in subtasks}
+            number = len(subtasks) + 1
+            while f"{id_}-SUB-{number}" in taken:
+                number += 1
+            added.update(
+                {
+                    **fields,
+                    "id": f"{id_}-SUB-{number}",
+                    "status": "pending",
+                    "completed": False,
+                    "created": _time(),
+                }
+            )
+            return {**old, "subtasks": [*subtasks, added]}
+
+        await self._change(id_, make)
+        return added
+
+    async def complete_subtask(self, id_: str, subtask_id: str) -> Data:
+        """Complete a subtask, and return it; when all are, the task goes into review unless it is over."""
+        found: Data = {}
+
+        def make(old: Task) -> Task:
+            subtasks = _subtasks(old)
+            for index, subtask in enumerate(subtasks):
+                if subtask.get("id") == subtask_id:
+                    found.update(subtask)
+                    if not subtask.get("completed"):
+                        found.update({"completed": True, "status": "completed", "completedAt": _time()})
+                    subtasks = [*subtasks[:index], found, *subtasks[index + 1 :]]
+                    break
+            else:
+                raise NotFound(f"{id_} has no subtask {subtask_id[:MAX_ID]!r}.")
+            new = {**old, "subtasks": subtasks}
+            if all(subtask.get("completed") for subtask in subtasks) and old.get("status") not in CLOSED:
+                new["status"] = "review"
+            return new
+
+        await self._change(id_, make)
+        return found
+
+    async def bulk_update(self, ids: Sequence[str], fields: Any) -> list[Data]:
+        """Change the same fields of several tasks; an entry of the answer is the task, or `id` and `error`."""
+        checked(fields)
+        answers: list[Data] = []
+        for id_ in ids:
+            try:
+                answers.append(await self.update(str(id_), fields))
+            except InputError as error:
+                answers.append({"id": id_, "error": str(error)})
+        return answers
+
+    # How it is done.
+
+    async def _change(
+        self, id_: str, make: Callable[[Task], Task], *, by: str | None = None, if_match: str | None = None
+    ) -> Task:
+        async with self._in_order() as feed:
+            old = self._current(id_, if_match)
+            time = _time()
+            new = _in_its_status(make(old), old, time)
+            if new == old:
+                return old
+            told = changed(old, {**new, "updated": time}, by=by, result=new.get("result"))
+            await self._tell(feed, told)
+            return self._tasks.get(id_, new)
+
+    def _current(self, id_: str, if_match: str | None) -> Task:
+        task = self._tasks.get(id_)
+        if task is None:
+            self.find(id_)
+            raise Conflict(f"The task {id_[:MAX_ID]!r} is in the history, which is only kept.")
+        if if_match is not None and if_match.strip() != "*" and tag_of(task) not in _tags(if_match):
+            raise PreconditionFailed(
+                f"The task {id_} has changed since it was read; read it again, and decide anew."
+            )
+        return task
+
+    async def _tell(self, feed: Feed, told: Told | None) -> None:
+        if told is not None:
+            await feed.append([feed.draft(told.type, told.data)])
+
+    @asynccontextmanager
+    async def _in_order(self) -> AsyncIterator[Feed]:
+        """Do one thing after the other."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._ready.wait()
+                await self._order.acquire()
+        except TimeoutError:
+            raise Unavailable("The task queue is busy or not ready yet; try again in a moment.") from None
+        try:
+            if self._feed is None:
+                raise Unavailable("The task queue is not ready yet; try again in a moment.")
+            yield self._feed
+        finally:
+            self._order.release()
+
+
+def _time() -> str:
+    return rfc3339(now()).decode()
+
+
+def _moment(text: Any) -> float | None:
+    try:
+        return datetime.fromisoformat(text).timestamp() if isinstance(text, str) and text else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _words(task: Task) -> str:
+    tags = task.get("tags")
+    words = [task.get(name) for name in ("id", "description", "assignedTo", "notes")]
+    return "\n".join(str(word) for word in [*words, *(tags if isinstance(tags, list) else [])] if word)
+
+
+def _subtasks(task: Task) -> list[Data]:
+    subtasks = task.get("subtasks")
+    return [one for one in subtasks if isinstance(one, dict)] if isinstance(subtasks, list) else []
+
+
+def _check_id(given: Data, id_: str) -> None:
+    if given.pop("id", id_) != id_:
+        raise BadTask("The id of a task cannot be changed.")
+
+
+def _check_free(task: Task, agent: str) -> None:
+    holder = task.get("assignedTo")
+    if task.get("status") in CLOSED:
+        raise Conflict(f"The task {task['id']} is {task['status']}.")
+    if holder not in (None, "", agent) and str(holder).casefold() != UNASSIGNED.casefold():
+        raise Conflict(f"The task {task['id']} is {holder}'s.")
+
+
+def _in_its_status(new: Task, old: Task, time: str) -> Task:
+    """Note when a task was begun, and when it was completed."""
+    if new.get("status") == old.get("status"):
+        return new
+    if new.get("status") == "in_progress" and not new.get("startedAt"):
+        return {**new, "startedAt": time}
+    if new.get("status") == "completed":
+        return {**new, "completedAt": time}
+    return new
+
+
+def _tags(if_match: str) -> set[str]:
+    return {tag.strip() for tag in if_match.split(",")}
