@@ -24,11 +24,12 @@ from missioncontrol.sources.files import Files
 from missioncontrol.sources.ignore import Ignore
 from missioncontrol.sources.source import Feed, Source, SourceHealth, Step, Workspace
 from missioncontrol.sources.tasks import TaskQueue
+from missioncontrol.sources.tokens import Tokens
 from missioncontrol.sources.watcher import Watcher
 from missioncontrol.state import FleetState
 from missioncontrol.store.log import Log
 
-SOURCES: tuple[Callable[[Workspace], Source], ...] = (Agents, TaskQueue, Files)
+SOURCES: tuple[Callable[[Workspace], Source], ...] = (Agents, TaskQueue, Tokens, Files)
 """Every kind of source; a new one is added here."""
 
 FIRST_PAUSE = 0.5

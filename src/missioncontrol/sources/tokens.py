@@ -15,8 +15,9 @@ from typing import Any
 from missioncontrol.events import Draft, now
 from missioncontrol.sources.activity import Activity
 from missioncontrol.sources.source import MARK, Feed, Step, Workspace
-from missioncontrol.sources.usage.book import Book, Page, moment, use_of
+from missioncontrol.sources.usage.book import Page, moment, use_of
 from missioncontrol.sources.usage.budgets import Budgets
+from missioncontrol.sources.usage.hearing import Hearing
 from missioncontrol.sources.usage.reading import Reading
 from missioncontrol.sources.usage.sessions import doings
 from missioncontrol.state import FleetState
@@ -25,6 +26,7 @@ from missioncontrol.state.tokens import Tokens as TokenState
 MAX_USES = 400
 """How many uses one event may hold, which keeps it far below the limit of an event."""
 
+RETRY_SECONDS = 1.0
 DOUBT_SECONDS = 15.0
 """How often is looked whether a busy agent has fallen silent, and whether a budget's day has begun anew."""
 
@@ -49,33 +51,49 @@ class Tokens:
             memory = {}
         self._budgets = Budgets(self._workspace.config.budgets)
         self._budgets.recall(memory)
-        self._reading = Reading(self._workspace)
-        self._reading.recall(memory)
-        self._book: Book = self._reading.book
-        async with self._reading.watched(feed) as dirty:
+        reading = self._reading = Reading(self._workspace)
+        reading.recall(memory)
+        hearing = Hearing(feed)
+        try:
+            await asyncio.to_thread(reading.find)
+            await hearing.attend(reading.roots())
             if first:
                 await self._baseline(feed)
             else:
-                await self._read(feed, found_at_start=True)
+                await self._read(feed, None, found_at_start=True)
             self._show()
             feed.running()
             while True:
-                due = self._activity.due()
-                wait = DOUBT_SECONDS if due is None else min(DOUBT_SECONDS, max(0.0, due - monotonic()))
-                batch = await dirty.take(wait)
-                await self._read(feed, batch.paths, everything=bool(batch.trees), noticed=batch.noticed)
+                batch = await hearing.inbox.take(self._patience())
+                if await asyncio.to_thread(reading.find):
+                    batch.trees.add("")
+                await hearing.attend(reading.roots())
+                await self._read(feed, None if batch.trees else batch.paths, noticed=batch.noticed)
+                await asyncio.to_thread(reading.look_at_gateway)
                 self._show()
                 if active := self._activity.drafts(feed):
                     await feed.tell([Step(active, {})])
+        finally:
+            await hearing.close()
+            await asyncio.to_thread(reading.close)
+
+    def _patience(self) -> float:
+        """Return the seconds after which is looked again though nothing was heard."""
+        if self._reading.doubtful:
+            return RETRY_SECONDS
+        due = self._activity.due()
+        return DOUBT_SECONDS if due is None else min(DOUBT_SECONDS, max(0.0, due - monotonic()))
 
     async def _baseline(self, feed: Feed) -> None:
         """Read everything there is, and tell it as the state that it makes, not as what has happened."""
         found = TokenState()
         remembered: dict[str, bytes | None] = {}
+        paths: set[str] | None = None
         more = True
         while more:
-            more = await asyncio.to_thread(self._reading.read)
-            page, changes = self._book.turn_page()
+            more = await asyncio.to_thread(self._reading.read, paths)
+            paths = set()
+            page, changes = self._reading.turn_page()
             remembered |= changes
             _enter(found, page)
         parts = _parts(found)
@@ -87,18 +105,17 @@ class Tokens:
     async def _read(
         self,
         feed: Feed,
-        paths: set[str] | None = None,
+        paths: set[str] | None,
         *,
-        everything: bool = False,
         noticed: float | None = None,
         found_at_start: bool = False,
     ) -> None:
         """Read what has changed, page by page, and tell each."""
-        wanted = None if paths is None or everything else paths
         more = True
         while more:
-            more = await asyncio.to_thread(self._reading.read, wanted)
-            page, changes = self._book.turn_page()
+            more = await asyncio.to_thread(self._reading.read, paths)
+            paths = set()
+            page, changes = self._reading.turn_page()
             drafts = _usage_drafts(feed, self._state, page, found_at_start=found_at_start)
             drafts += [feed.alert("warning", warning.message, **warning.details) for warning in page.warnings]
             drafts += [feed.alert("warning", told, path=path) for path, told in self._reading.complaints()]
@@ -117,7 +134,7 @@ class Tokens:
 
     def _show(self) -> None:
         alive = self._reading.gateway_alive
-        agents = doings(self._book.sessions.values(), now(), gateway_alive=alive)
+        agents = doings(self._reading.book.sessions.values(), now(), gateway_alive=alive)
         self._workspace.runtimes.replace({**self._reading.roster(), **agents})
 
 

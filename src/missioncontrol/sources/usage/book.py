@@ -6,7 +6,7 @@ at all, and while that lasts nothing more is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -87,7 +87,7 @@ class Book:
         self._habits: dict[str, Habit] = {}
         self._calls: dict[str, Calls] = {}
 
-    def recall(self, memory: dict[str, bytes]) -> None:
+    def recall(self, memory: Mapping[str, bytes]) -> None:
         """Take over what was remembered."""
         self._counted.recall(memory)
         for key, kept in memory.items():

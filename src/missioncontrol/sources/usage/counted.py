@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -74,7 +75,7 @@ class Counted:
         self._changed.clear()
         return changed
 
-    def recall(self, memory: dict[str, bytes]) -> None:
+    def recall(self, memory: Mapping[str, bytes]) -> None:
         """Take over what was remembered."""
         for key, kept in memory.items():
             if key.startswith("counted:"):

@@ -1,0 +1,95 @@
+"""What transcripts tell, whatever runtime wrote them.
+
+A response may be told several times, since a runtime may write its figures again while it grows. `Usage` is always the
+whole of what is known of the response at that line, under the same key. Whoever counts keeps the largest figures of
+each key, and adds only what they grow by; so it also does no harm to read a file again from its start.
+
+Times are milliseconds since 1970; 0 where a transcript gives none that can be read.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Status = Literal["busy", "idle", "waiting", "error"]
+
+MAX_SUMMARY = 120
+MAX_FIRST_MESSAGE = 200
+MAX_LABEL = 200
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One response of a model, as far as it is known.
+
+    `key` is the response's own within all runtimes. `input` does not contain what was read from a cache or written
+    into one. `cache_write_1h` is the part of `cache_write` that is kept for an hour, which costs more. `cost` is in
+    US dollars, where the transcript itself states it. `failed` is set for a turn that ended so, often without use.
+    """
+
+    key: str
+    runtime: str
+    session: str
+    at: int
+    model: str
+    provider: str | None = None
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    cache_write_1h: int = 0
+    cost: float | None = None
+    failed: Literal["error", "aborted"] | None = None
+
+
+class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A tool that a model asked for.
+
+    `arguments_digest` is the same for the same arguments in any order. `summary` says in a few words what it is about:
+    the file or the command. `path` is the file that it reads or writes, as it was given.
+    """
+
+    session: str
+    at: int
+    call_id: str
+    name: str
+    arguments_digest: str
+    summary: str = ""
+    path: str | None = None
+
+
+class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a session stands at one entry; `detail` is the reason of an error, or the tool that waits."""
+
+    session: str
+    at: int
+    status: Status
+    detail: str | None = None
+
+
+class SessionInfo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who a session is; told again when more of it is known, and what is None here may have been told before.
+
+    `agent` is the name of OpenClaw's folder, `key` its name of the conversation (`agent:scout:main`), `cwd` the folder
+    in which it works, `parent` the session that started this one, `version` the runtime's or the transcript's own.
+    `persona` is NAME where the first user message says "You are NAME".
+    """
+
+    session: str
+    runtime: str
+    agent: str | None = None
+    key: str | None = None
+    cwd: str | None = None
+    parent: str | None = None
+    title: str | None = None
+    version: str | None = None
+    first_user_message: str | None = None
+    persona: str | None = None
+
+
+Record = Usage | ToolCall | Turn | SessionInfo
+
+
+class UnreadableError(Exception):
+    """A transcript or a database that cannot be read now; the message says why, in a few words."""
