@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from tests.sources.world import World
 
-from missioncontrol.sources.agents import MAX_BASELINE_BYTES
+from missioncontrol.sources.agents import MAX_BASELINE_BYTES, Agents
 from missioncontrol.sources.runtimes import RuntimeAgent
 
 pytestmark = pytest.mark.anyio
@@ -156,6 +156,7 @@ def in_runtime(status: str, at: datetime, **more: Any) -> RuntimeAgent:
 
 
 async def test_of_the_file_and_the_runtime_the_newer_word_counts(world: World) -> None:
+    world.kinds = (Agents,)
     await started(world)
     soon = datetime.now(UTC) + timedelta(seconds=5)
     assert world.supervisor is not None
@@ -176,6 +177,7 @@ async def test_of_the_file_and_the_runtime_the_newer_word_counts(world: World) -
 
 
 async def test_an_agent_that_only_a_runtime_knows_comes_stays_over_a_restart_and_goes(world: World) -> None:
+    world.kinds = (Agents,)
     await started(world)
     assert world.supervisor is not None
     at = datetime.now(UTC)

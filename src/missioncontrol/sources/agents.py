@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from missioncontrol.events import Draft
+from missioncontrol.sources.doubts import HALF_WRITTEN_SECONDS, SECOND_LOOKS, Complaints
 from missioncontrol.sources.layout import (
     AGENT_FOLDERS,
     SOUL_FILE,
@@ -33,20 +34,11 @@ from missioncontrol.sources.tree import is_folder, look, read_file
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_BASELINE_BYTES = 200 * 1024
-SECOND_LOOKS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.25)
-"""Seconds between the looks at something doubtful: a second in all."""
-
 LOOKS_UNTIL_GONE = 2
 LOOKS_UNTIL_WRITTEN = 2
 YOUNG_SECONDS = 0.1
-HALF_WRITTEN_SECONDS = 2.0
-"""Age from which a broken file is not one that somebody is writing."""
-
 CONFIRM_SECONDS = 60.0
 """How much newer the word for a status must be to be told although the status is the same."""
-
-LONGEST_SILENCE = 300.0
-"""Seconds after which a file that goes on breaking in new ways is complained about again, at most."""
 
 _ABOVE = frozenset({"", *AGENT_FOLDERS, *(parent_of(folder) for folder in AGENT_FOLDERS)})
 
@@ -78,27 +70,6 @@ class Doubt(NamedTuple):
 
     looks: int
     due: float
-
-
-class Complaints:
-    """When each broken file was last complained about, so that one that breaks ever anew cannot flood the log."""
-
-    def __init__(self) -> None:
-        self._silence: dict[str, tuple[float, float]] = {}
-
-    def wait(self, path: str) -> float:
-        """Return for how many seconds there is nothing more to be said about a file."""
-        last, silence = self._silence.get(path, (0.0, 0.0))
-        return max(0.0, last + silence - monotonic())
-
-    def made(self, path: str) -> None:
-        """Note a complaint; the next one has to wait twice as long."""
-        _, silence = self._silence.get(path, (0.0, 0.5))
-        self._silence[path] = (monotonic(), min(silence * 2, LONGEST_SILENCE))
-
-    def settled(self, path: str) -> None:
-        """Note that the file is whole again."""
-        self._silence.pop(path, None)
 
 
 class Agents:

@@ -22,6 +22,7 @@ from missioncontrol.events import Record
 from missioncontrol.sources.agents import Agents
 from missioncontrol.sources.files import Files
 from missioncontrol.sources.ignore import Ignore
+from missioncontrol.sources.leads import Leads
 from missioncontrol.sources.source import Feed, Source, SourceHealth, Step, Workspace
 from missioncontrol.sources.tasks import TaskQueue
 from missioncontrol.sources.tokens import Tokens
@@ -29,7 +30,7 @@ from missioncontrol.sources.watcher import Watcher
 from missioncontrol.state import FleetState
 from missioncontrol.store.log import Log
 
-SOURCES: tuple[Callable[[Workspace], Source], ...] = (Agents, TaskQueue, Tokens, Files)
+SOURCES: tuple[Callable[[Workspace], Source], ...] = (Agents, TaskQueue, Leads, Tokens, Files)
 """Every kind of source; a new one is added here."""
 
 FIRST_PAUSE = 0.5

@@ -121,7 +121,7 @@ def test_what_is_no_queue_is_refused_with_the_reason(text: str, wrong: str) -> N
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 9) | st.text("aé\"\\\n{}[],:", max_size=5),
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text('aé"\\\n{}[],:', max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=2), inner, max_size=3),
     max_leaves=6,
 )

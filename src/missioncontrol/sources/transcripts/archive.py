@@ -36,7 +36,7 @@ class Archive:
             self.damaged = 1 if self._stream.read(1) else 0
             return b""
         try:
-            block = self._stream.read(min(size, self._left))
+            block = self._stream.read1(min(size, self._left))
         except (zstd.ZstdError, EOFError):
             self.damaged = 1
             return b""

@@ -27,7 +27,7 @@ _LOCAL = ("<command-", "<local-command-", "<bash-")
 
 _INTERRUPTED = "[Request interrupted by user"
 _RECENT = 4
-_MAX_OPEN = 8
+_MAX_OPEN = 4
 _ABSENT = msgspec.Raw(b"")
 
 

@@ -33,7 +33,7 @@ _NOT_SAID = ("<", "# AGENTS.md")
 _ID = re.compile(
     r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?:\.jsonl|$)", re.IGNORECASE
 )
-_MAX_OPEN = 8
+_MAX_OPEN = 4
 _ABSENT = msgspec.Raw(b"")
 
 

@@ -1,17 +1,20 @@
 """An SQLite database of somebody else's: read while it is written, and never touched.
 
-The connection is kept. While a write-ahead log lies beside the database somebody may be writing: it is opened
-read-only, and SQLite reads along. Where none does, it is opened as a file that does not change, since opening it in any
-other way would create files in a folder that is not ours; and it is opened anew as soon as it looks different.
+The connection is kept. Where a write-ahead log and its index lie beside the database somebody may be writing: it is
+opened read-only, and SQLite reads along. Where there is no index nobody has it open, and to open it in that way would
+create one in a folder that is not ours. Then the database is opened as a file that does not change; where it has a log
+without an index, which holds the newest of it, that is done with a copy. It is opened anew when it looks different.
 """
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -33,6 +36,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
+        self._copy: TemporaryDirectory[str] | None = None
         self._frozen = False
         self._seen: Row = ()
         self._columns: dict[str, frozenset[str]] = {}
@@ -42,6 +46,9 @@ class Database:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
+        if self._copy is not None:
+            self._copy.cleanup()
+        self._copy = None
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -54,7 +61,7 @@ class Database:
         try:
             self._open()
             yield
-            if self._frozen and self._seen != self._stamp():
+            if self._frozen and self._seen != self._look():
                 raise UnreadableError("it was changed while it was read")
         except FileNotFoundError:
             self.close()
@@ -114,24 +121,28 @@ class Database:
         return self._columns[table]
 
     def _open(self) -> None:
-        if self._connection is not None and self._seen == self._stamp():
+        if self._connection is not None and self._seen == self._look():
             return
         self.close()
         self._columns = {}
-        self._frozen = _is_logged(self.path) and not self._log_lies_there()
-        self._seen = self._stamp()
-        try:
-            self._connect("immutable=1" if self._frozen else "mode=ro")
-        except sqlite3.OperationalError:
-            if self._frozen:
-                raise
-            # Reading along needs a folder that can be written to, or somebody who is writing.
-            self._frozen = True
-            self._seen = self._stamp()
-            self._connect("immutable=1")
+        log, index = self._beside("-wal"), self._beside("-shm")
+        logged = _is_logged(self.path)
+        self._frozen = logged and not index
+        self._seen = self._look()
+        if self._frozen and log:
+            self._connect(self._copied(), "mode=ro")
+        else:
+            self._connect(self.path, "immutable=1" if self._frozen else "mode=ro")
 
-    def _connect(self, how: str) -> None:
-        uri = f"file:{quote(str(self.path.absolute()))}?{how}"
+    def _copied(self) -> Path:
+        self._copy = TemporaryDirectory(prefix="mission-control-")
+        copy = Path(self._copy.name) / self.path.name
+        for suffix in ("", "-wal"):
+            shutil.copyfile(f"{self.path}{suffix}", f"{copy}{suffix}", follow_symlinks=False)
+        return copy
+
+    def _connect(self, path: Path, how: str) -> None:
+        uri = f"file:{quote(str(path.absolute()))}?{how}"
         connection = sqlite3.connect(
             uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
@@ -144,18 +155,23 @@ class Database:
             raise
         self._connection = connection
 
-    def _stamp(self) -> Row:
+    def _look(self) -> Row:
         """Return what shows from outside that the database has to be opened anew."""
         status = self.path.stat(follow_symlinks=False)
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableError("it is no regular file")
-        log = self._log_lies_there()
-        return (
-            (status.st_ino, log, status.st_mtime_ns, status.st_size) if self._frozen else (status.st_ino, log)
-        )
+        if not self._frozen:
+            return (status.st_ino, self._beside("-shm"))
+        log = self.path.with_name(f"{self.path.name}-wal")
+        try:
+            logged = log.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            logged = None
+        written = (0, 0) if logged is None else (logged.st_size, logged.st_mtime_ns)
+        return (status.st_ino, self._beside("-shm"), status.st_size, status.st_mtime_ns, *written)
 
-    def _log_lies_there(self) -> bool:
-        return self.path.with_name(f"{self.path.name}-wal").exists()
+    def _beside(self, suffix: str) -> bool:
+        return self.path.with_name(f"{self.path.name}{suffix}").exists()
 
 
 def _is_logged(path: Path) -> bool:

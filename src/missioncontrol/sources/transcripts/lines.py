@@ -90,7 +90,7 @@ def shorten(text: str, length: int) -> str:
 
 
 def _repaired(line: bytes | str) -> bytes:
-    encoded = line.encode("utf-8", "replace") if isinstance(line, str) else line
+    encoded = line.encode("utf-8", "replace") if isinstance(line, str) else bytes(line)
     text = encoded.strip(b"\0 \t\r\n").decode("utf-8", "replace").encode()
     return _SURROGATE.sub(_whole_characters, text)
 

@@ -28,7 +28,7 @@ _ENDED = frozenset({"stop", "length", "end_turn", "max_tokens"})
 _INJECTED = "openclaw"
 """The provider of messages that no model wrote: what the gateway itself puts into a transcript."""
 
-_MAX_OPEN = 8
+_MAX_OPEN = 4
 _ABSENT = msgspec.Raw(b"")
 
 

@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from missioncontrol.sources.transcripts.lines import shorten
+from missioncontrol.sources.transcripts.lines import BrokenLineError, decode, shorten
 from missioncontrol.sources.transcripts.records import MAX_FIRST_MESSAGE
 
 _SEARCHED = 4_000
@@ -30,13 +30,13 @@ def text_of(content: bytes) -> str:
     content = bytes(content)
     try:
         if content.lstrip()[:1] == b'"':
-            return _text.decode(content)
-        for item in _items.decode(content):
+            return decode(_text, content) or ""
+        for item in decode(_items, content) or []:
             if isinstance(item, str):
                 return item
             if item.text and item.type in ("text", "input_text", None):
                 return item.text
-    except ValueError:
+    except BrokenLineError:
         pass
     return ""
 

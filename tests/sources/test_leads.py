@@ -1,0 +1,142 @@
+"""The leads' source, over real files."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from tests.sources.world import World
+
+pytestmark = pytest.mark.anyio
+
+LEADS = "mission-control/data/leads.json"
+SCORED = "mission-control/data/scored-leads-v2.json"
+
+
+def lead(number: int, **fields: Any) -> dict[str, Any]:
+    return {"id": f"lead_{number:03}", "company": f"Company {number}", "score": 50, **fields}
+
+
+async def leads(world: World) -> dict[str, Any]:
+    return {lead["id"]: lead for lead in (await world.state())["leads"]}
+
+
+async def test_the_first_start_takes_what_is_there_as_state(world: World) -> None:
+    world.write(LEADS, [lead(1), lead(2)])
+    await world.start()
+    await world.until(lambda: "leads" in str(world.told("state:baseline")))
+    assert await leads(world) == {"lead_001": lead(1), "lead_002": lead(2)}
+    assert not world.told("lead:added")
+
+
+async def test_each_change_is_told_as_the_one_that_it_is(world: World) -> None:
+    world.write(LEADS, [lead(1), lead(2), lead(3, region="EU")])
+    await world.start()
+    await world.until(lambda: len(world.folded.table("leads")) == 3)
+    world.replace(LEADS, [lead(1, score=80), lead(2, company="New"), lead(3), lead(4)])  # type: ignore[arg-type]
+    await world.until(lambda: world.told("lead:added"))
+    (scored,) = world.told("lead:scored")
+    assert (scored["leadId"], scored["score"], scored["previousScore"]) == ("lead_001", 80, 50)
+    updated = {told["leadId"]: told for told in world.told("lead:updated")}
+    assert updated["lead_002"]["updates"] == {"company": "New"}
+    assert updated["lead_003"]["removed"] == ["region"]
+    assert world.told("lead:added") == [{"lead": lead(4)}]
+    world.write(LEADS, [lead(4)])
+    await world.until(lambda: len(world.told("lead:removed")) == 3)
+    assert await leads(world) == {"lead_004": lead(4)}
+
+
+async def test_one_change_among_five_thousand_is_one_event(world: World) -> None:
+    many = [lead(number) for number in range(5_000)]
+    world.write(LEADS, {"leads": many})
+    await world.start()
+    await world.until(lambda: len(world.folded.table("leads")) == 5_000)
+    before = len(world.records)
+    many[2_345] = lead(2_345, score=51)
+    world.replace(LEADS, {"leads": many})
+    await world.until(lambda: len(world.records) > before)
+    await world.silence()
+    assert [record.type for record in world.records[before:]] == ["lead:scored"]
+
+
+async def test_the_scored_file_is_laid_over_the_plain_one(world: World) -> None:
+    world.write(LEADS, [lead(1), lead(2)])
+    breakdown = {"fit": {"score": 9, "weight": 0.5}}
+    scoring = {"leadId": "lead_001", "company": "Another name", "totalScore": 91, "breakdown": breakdown}
+    world.write(SCORED, {"scoredLeads": [scoring, {"leadId": "lead_009", "totalScore": 12}]})
+    await world.start()
+    await world.until(lambda: len(world.folded.table("leads")) == 3)
+    found = await leads(world)
+    assert (found["lead_001"]["company"], found["lead_001"]["score"]) == ("Company 1", 91)
+    assert found["lead_009"]["score"] == 12
+    world.write(SCORED, {"scoredLeads": [{**scoring, "totalScore": 95}]})
+    await world.until(lambda: world.told("lead:scored"))
+    (scored,) = world.told("lead:scored")
+    assert (scored["score"], scored["previousScore"], scored["factors"]) == (95, 91, breakdown)
+    await world.until(lambda: world.told("lead:removed") == [{"leadId": "lead_009"}])
+
+
+async def test_a_broken_file_is_told_once_and_loses_nothing(world: World) -> None:
+    world.write(LEADS, [lead(1)])
+    await world.start()
+    await world.until(lambda: world.folded.table("leads"))
+    world.write(LEADS, b'[{"id": "lead_001", ')
+    path = world.root / LEADS
+    os.utime(path, (1, 1))
+    await world.until(lambda: world.alerts())
+    await world.silence()
+    assert len(world.alerts()) == 1
+    assert list(await leads(world)) == ["lead_001"]
+    await world.restart()
+    await world.silence()
+    assert len(world.alerts()) == 1
+    assert not world.told("lead:removed")
+    world.write(LEADS, [lead(1), lead(2)])
+    await world.until(lambda: len(world.folded.table("leads")) == 2)
+
+
+async def test_what_is_no_lead_is_left_out_and_told_once(world: World) -> None:
+    world.write(LEADS, [lead(1), {"company": "No id"}, "text", lead(1)])
+    await world.start()
+    await world.until(lambda: world.alerts())
+    (alert,) = world.alerts()
+    assert "entry 2 has no id" in alert
+    assert "lead_001 stands there twice" in alert
+    assert list(await leads(world)) == ["lead_001"]
+
+
+async def test_what_changed_while_nobody_watched_is_told_at_the_next_start(world: World) -> None:
+    world.write(LEADS, [lead(1), lead(2)])
+    await world.start()
+    await world.until(lambda: len(world.folded.table("leads")) == 2)
+    await world.stop()
+    world.write(LEADS, [lead(2, score=1), lead(3)])
+    await world.start()
+    await world.until(lambda: world.told("lead:removed"))
+    told = {record.type: record.data for record in world.records[-3:]}
+    assert told.keys() == {"lead:scored", "lead:added", "lead:removed"}
+    assert all(data["foundAtStart"] for data in told.values())
+
+
+async def test_a_lead_that_somebody_else_has_told_stays(world: World) -> None:
+    from missioncontrol.events import Draft
+
+    world.write(LEADS, [lead(1)])
+    await world.start()
+    await world.until(lambda: world.folded.table("leads"))
+    await world.log.append([Draft("lead:added", {"lead": {"id": "other"}})])
+    world.write(LEADS, [lead(1, score=2)])
+    await world.until(lambda: world.told("lead:scored"))
+    assert set(await leads(world)) == {"lead_001", "other"}
+
+
+async def test_a_file_that_is_replaced_is_never_missing(world: World) -> None:
+    world.write(LEADS, [lead(1)])
+    await world.start()
+    await world.until(lambda: world.folded.table("leads"))
+    for score in range(20):
+        (world.root / LEADS).unlink()
+        world.write(LEADS, [lead(1, score=score)])
+    await world.until(lambda: world.folded.table("leads")["lead_001"]["score"] == 19)
+    assert not world.told("lead:removed")
