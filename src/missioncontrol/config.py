@@ -66,6 +66,7 @@ class SourcesConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     openclaw: str = "auto"
     claude: str = "auto"
     codex: str = "auto"
+    gateway: str = "auto"
     ignore: list[str] = []
 
 
@@ -196,6 +197,11 @@ def _check(config: Config) -> None:
         raise ConfigError(f"server.flush_window is {server.flush_window} seconds; the most is 1.")
     if config.log.retention_days <= 0 or config.log.retention_bytes < 65_536:
         raise ConfigError("log.retention_days must be above 0 and log.retention_bytes at least 65536.")
+    gateway = config.sources.gateway
+    if gateway not in ("auto", "off") and not gateway.startswith(("http://", "https://")):
+        raise ConfigError(
+            f"sources.gateway is {gateway!r}; it is 'auto', 'off', or an address such as http://127.0.0.1:18789."
+        )
     if config.log.url != "sqlite":
         raise ConfigError(f"log.url is {config.log.url!r}; this release knows 'sqlite'.")
     for token in server.tokens:

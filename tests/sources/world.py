@@ -97,6 +97,12 @@ class World:
                 self._heard.clear()
                 await self._heard.wait()
 
+    async def eventually(self, condition: Callable[[], object]) -> None:
+        """Wait until something holds that nobody tells of."""
+        async with asyncio.timeout(PATIENCE):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
     async def silence(self, seconds: float = 0.25) -> None:
         """Give what must not come the time to come: longer than these tests let a source hold anything back."""
         await asyncio.sleep(seconds)

@@ -29,12 +29,14 @@ class RuntimeAgent(msgspec.Struct, frozen=True, omit_defaults=True):
 class Runtimes:
     """The agents of all runtimes.
 
-    `complete` says that each runtime has been looked at, so that who is missing is gone.
+    `complete` says that each runtime has been looked at, so that who is missing is gone. What a gateway says of its
+    agents as it happens is laid over that: the newer word counts.
     """
 
     def __init__(self) -> None:
         self.complete = False
-        self._agents: dict[str, RuntimeAgent] = {}
+        self._read: dict[str, RuntimeAgent] = {}
+        self._live: dict[str, RuntimeAgent] = {}
         self._changed: set[str] = set()
         self._wake: Callable[[], None] = lambda: None
 
@@ -43,22 +45,39 @@ class Runtimes:
         self._wake = wake
 
     def replace(self, agents: dict[str, RuntimeAgent]) -> None:
-        """Say which agents there are, each by its id, and how each is doing."""
-        before = self._agents
+        """Say which agents there are by what the runtimes have left behind, each by its id."""
+        before = self._read
         changed = {id_ for id_ in agents.keys() | before.keys() if agents.get(id_) != before.get(id_)}
         if changed or not self.complete:
-            self._agents = dict(agents)
+            self._read = dict(agents)
             self._changed |= changed
             self.complete = True
             self._wake()
 
+    def say(self, id_: str, agent: RuntimeAgent) -> None:
+        """Say what an agent does now, by its gateway."""
+        if self._live.get(id_) != agent:
+            self._live[id_] = agent
+            self._changed.add(id_)
+            self._wake()
+
+    def fall_silent(self) -> None:
+        """Take back all that the gateway has said: nobody says any more whether it is still so."""
+        if self._live:
+            self._changed |= self._live.keys()
+            self._live = {}
+            self._wake()
+
     def get(self, id_: str) -> RuntimeAgent | None:
         """Return an agent."""
-        return self._agents.get(id_)
+        read, live = self._read.get(id_), self._live.get(id_)
+        if read is None or live is None:
+            return read or live
+        return live if live.at >= read.at else read
 
     def ids(self) -> set[str]:
         """Return the ids of all agents."""
-        return set(self._agents)
+        return self._read.keys() | self._live.keys()
 
     def take(self) -> set[str]:
         """Return the ids of those that changed since this was last asked."""

@@ -21,6 +21,8 @@ from missioncontrol.config import Config
 from missioncontrol.events import Record
 from missioncontrol.sources.agents import Agents
 from missioncontrol.sources.files import Files
+from missioncontrol.sources.gateway import Gateway
+from missioncontrol.sources.host import Host, HostFigures
 from missioncontrol.sources.ignore import Ignore
 from missioncontrol.sources.leads import Leads
 from missioncontrol.sources.source import Feed, Source, SourceHealth, Step, Workspace
@@ -30,7 +32,15 @@ from missioncontrol.sources.watcher import Watcher
 from missioncontrol.state import FleetState
 from missioncontrol.store.log import Log
 
-SOURCES: tuple[Callable[[Workspace], Source], ...] = (Agents, TaskQueue, Leads, Tokens, Files)
+SOURCES: tuple[Callable[[Workspace], Source], ...] = (
+    Agents,
+    TaskQueue,
+    Leads,
+    Tokens,
+    Gateway,
+    Host,
+    Files,
+)
 """Every kind of source; a new one is added here."""
 
 FIRST_PAUSE = 0.5
@@ -115,6 +125,10 @@ class Supervisor:
             if isinstance(source, TaskQueue):
                 return source
         raise LookupError("the task queue does not run")
+
+    def host(self) -> HostFigures | None:
+        """Return how this machine is doing; None before the first look."""
+        return next((source.figures for source in self._sources if isinstance(source, Host)), None)
 
     def health(self) -> dict[str, SourceHealth]:
         """Return how each source is doing, by name; `workspace` is the watch that they share."""

@@ -75,7 +75,7 @@ def test_an_empty_queue_takes_its_first_task_in_its_own_manner() -> None:
 @pytest.mark.parametrize("indent", [None, 1, 2, 4, "\t"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_the_files_own_form_is_kept(indent: int | str | None, newline: str) -> None:
-    tasks = [{"id": f"T{number}", "tags": ["a"], "notes": "n"} for number in range(3)]
+    tasks: list[dict[str, Any]] = [{"id": f"T{n}", "tags": ["a"], "notes": "n"} for n in range(3)]
     text = json.dumps({"tasks": tasks, "nextId": 3}, indent=indent).replace("\n", newline)
     new = {"id": "T3", "tags": [], "notes": ""}
     result = edited(text, added=[new], changed={1: Edit({"notes": "changed", "due": None})})

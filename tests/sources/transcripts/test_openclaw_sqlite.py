@@ -110,6 +110,23 @@ def test_what_is_written_all_the_time_is_read_without_a_loss(
     assert position.sessions == {"one": count - 2, "two": count - 1}
 
 
+@pytest.mark.parametrize("limit", [1, 700, 5_000])
+def test_small_portions_tell_the_same_as_one_large(tmp_path: Path, limit: int) -> None:
+    path = install(tmp_path, "2026.9.6-sqlite-crashed") / "agents/scout/agent/openclaw-agent.sqlite"
+    database = AgentDatabase(path, "scout")
+    expected, end = database.read(AgentPosition())
+    position, records = AgentPosition(), list[Record]()
+    while position != end:
+        more, position = database.read(position, limit_bytes=limit)
+        records += more
+    database.close()
+    assert usages(records) == usages(expected)
+    assert [info for info in infos(records) if info.key is None] == [
+        info for info in infos(expected) if info.key is None
+    ]
+    assert statuses(records) == statuses(expected)
+
+
 def test_a_compressed_event_is_read_as_any_other(
     gateway: sqlite3.Connection, database: AgentDatabase
 ) -> None:

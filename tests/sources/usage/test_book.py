@@ -14,8 +14,8 @@ NOW = 1_795_435_200_000
 MINUTE = 60_000
 
 
-def make_book(agents: dict[str, dict[str, Any]] | None = None, **homes: str) -> Book:
-    places = {Path(f"/home/user/{folder}"): agent for folder, agent in homes.items()}
+def make_book(agents: dict[str, dict[str, Any]] | None = None, homes: dict[str, str] | None = None) -> Book:
+    places = {Path(f"/home/user/{folder}"): agent for folder, agent in (homes or {}).items()}
     return Book(Owners(Path("/home/user/workspace"), agents or {}, places))
 
 
@@ -52,7 +52,7 @@ def test_a_sub_agents_session_belongs_to_its_parents_agent() -> None:
 
 
 def test_a_session_belongs_to_the_agent_in_whose_folder_it_works() -> None:
-    book = make_book(**{"workspace-forge": "forge"})
+    book = make_book(homes={"workspace-forge": "forge"})
     assert owner(book, SessionInfo("a", "claude", cwd="/home/user/workspace-forge/src"))[0] == "forge"
     assert owner(book, SessionInfo("b", "codex", cwd="/home/user/workspace/agents/quill"))[0] == "quill"
     assert owner(book, SessionInfo("c", "codex", cwd="/elsewhere/agents/quill"))[0] == "codex-quill"

@@ -276,9 +276,11 @@ class CodexParser:
         memory = self.memory
         if memory.began is None:
             return
-        began = _time_of(turn) or started // 1000 * 1000
-        if began:
-            own = began >= (memory.began if _time_of(turn) else memory.began // 1000 * 1000)
+        if at := _time_of(turn):
+            own = at >= memory.began
+        elif started:
+            # Whole seconds.
+            own = started >= memory.began // 1000 * 1000
         else:
             own = memory.at > memory.began + REPLAY_MS
         if own:

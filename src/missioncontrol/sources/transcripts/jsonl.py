@@ -16,7 +16,7 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from missioncontrol.sources.transcripts import claude, codex, openclaw
-from missioncontrol.sources.transcripts.archive import ARCHIVE_SUFFIX, MAX_ARCHIVE, Archive
+from missioncontrol.sources.transcripts.archive import ARCHIVE_SUFFIX, Archive
 from missioncontrol.sources.transcripts.lines import BrokenLineError, Parser
 from missioncontrol.sources.transcripts.records import Record, UnreadableError
 from missioncontrol.sources.transcripts.regular import open_regular
@@ -213,6 +213,3 @@ def _session_of(name: str) -> str:
     """Return the session's id that a file's name begins with."""
     stem = name.partition(".jsonl")[0].removesuffix(ARCHIVE_SUFFIX)
     return _CHECKPOINT.sub("", stem)
-
-
-__all__ = ["MAX_ARCHIVE", "MAX_LINE", "PORTION", "JsonlReader", "Kind", "Position"]

@@ -12,7 +12,7 @@ import msgspec
 
 from missioncontrol.sources.transcripts.archive import unpack
 from missioncontrol.sources.transcripts.database import Database, Row
-from missioncontrol.sources.transcripts.lines import BrokenLineError, shorten
+from missioncontrol.sources.transcripts.lines import shorten
 from missioncontrol.sources.transcripts.openclaw import RUN_STATUSES, RUNTIME, Memory, OpenClawParser
 from missioncontrol.sources.transcripts.records import MAX_LABEL, Record, SessionInfo, Turn
 
@@ -30,13 +30,14 @@ _SESSIONS_WITHOUT_WINDOWS = "SELECT session_id, max(seq) FROM transcript_events 
 class AgentPosition(msgspec.Struct, omit_defaults=True):
     """How far an agent's database has been read; kept as JSON.
 
-    `sessions` has the number of each session's last event, `unheard` those whose first user message has not come yet,
-    `nodes` is when the newest conversation that was told had changed, `broken` counts the events that cannot be read.
+    `sessions` has the number of each session's last event, `unheard` what is known of those whose first user message
+    has not come yet. `nodes` is when the newest conversation that was told had changed, `broken` counts the events
+    that cannot be read.
     """
 
     signature: str = ""
     sessions: dict[str, int] = {}
-    unheard: list[str] = []
+    unheard: dict[str, Memory] = {}
     nodes: int = 0
     broken: int = 0
 
@@ -136,7 +137,9 @@ class AgentDatabase:
             if seq is not None
         }
         position.sessions = {session: seq for session, seq in position.sessions.items() if session in newest}
-        position.unheard = [session for session in position.unheard if session in newest]
+        position.unheard = {
+            session: memory for session, memory in position.unheard.items() if session in newest
+        }
         records: list[Record] = []
         for session, last in newest.items():
             known = position.sessions.get(session, -1)
@@ -153,7 +156,9 @@ class AgentDatabase:
     ) -> tuple[list[Record], int]:
         """Return what a session tells after its event `known`, and how many bytes were read for it."""
         database = self._database
-        memory = Memory(session=session, introduced=known >= 0 and session not in position.unheard)
+        memory = position.unheard.pop(session, None)
+        if memory is None or known < 0:
+            memory = Memory(session=session, introduced=known >= 0)
         parser = OpenClawParser(self._agent, memory)
         records: list[Record] = []
         read = 0
@@ -164,7 +169,7 @@ class AgentDatabase:
                 database.select("session_windows", columns, rest), session
             ):
                 memory.provider, memory.model = provider, model or ""
-                memory.title = name and shorten(name, MAX_LABEL)
+                memory.title = memory.title or (name and shorten(name, MAX_LABEL))
                 if known < 0:
                     info = SessionInfo(session, RUNTIME, agent=self._agent, key=key, title=memory.title)
                     records.append(info)
@@ -179,12 +184,10 @@ class AgentDatabase:
                 event = text if packed is None else unpack(packed, MAX_EVENT)
                 read += len(event or "")
                 records += parser.parse(event or b"")
-            except (BrokenLineError, ValueError):
+            except ValueError:
                 position.broken += 1
             if read >= limit:
                 break
-        if memory.introduced:
-            position.unheard = [other for other in position.unheard if other != session]
-        elif session not in position.unheard:
-            position.unheard.append(session)
+        if not memory.introduced:
+            position.unheard[session] = memory
         return records, read

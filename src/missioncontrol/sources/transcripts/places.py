@@ -18,6 +18,7 @@ Runtime = Literal["openclaw", "claude", "codex"]
 Kind = Literal["openclaw", "openclaw-index", "openclaw-agent", "openclaw-state", "claude", "codex"]
 """What a file is, and so who reads it: JSONL by its runtime's name, `sessions.json`, the two kinds of databases."""
 
+USUAL_GATEWAY_PORT = 18789
 _MAX_CONFIG = 8 << 20
 _MAX_DEPTH = 8
 
@@ -60,8 +61,25 @@ class _Agents(msgspec.Struct):
     listed: list[_Agent] | None = msgspec.field(default=None, name="list")
 
 
+class _Auth(msgspec.Struct):
+    token: str | None = None
+
+
+class _Gateway(msgspec.Struct):
+    port: int | None = None
+    auth: _Auth | None = None
+
+
 class _Config(msgspec.Struct):
     agents: _Agents | None = None
+    gateway: _Gateway | None = None
+
+
+class GatewayAddress(NamedTuple):
+    """Where OpenClaw's gateway listens on this machine, and the token that it wants; never to be shown."""
+
+    port: int
+    token: str | None
 
 
 def find_openclaw(setting: str, workspace: Path, environment: Mapping[str, str] = os.environ) -> Place | None:
@@ -145,17 +163,34 @@ def roster(place: Place) -> dict[str, Path | None]:
         FileNotFoundError: it is not there.
         UnreadableError: it cannot be read or understood.
     """
-    text = read_whole(place.folder / "openclaw.json", _MAX_CONFIG).decode("utf-8-sig", "replace")
-    try:
-        agents = msgspec.json.decode(_TOKENS.sub(_plain, text), type=_Config).agents or _Agents()
-    except (ValueError, RecursionError):
-        # What is wrong is not told: the message would quote the file.
-        raise UnreadableError("it is not the JSON that is expected") from None
+    agents = _read_config(place).agents or _Agents()
     found = {id_: agent or _Agent() for id_, agent in (agents.entries or {}).items()}
     found |= {agent.id: agent for agent in agents.listed or [] if agent.id}
     return {
         id_: Path(agent.workspace).expanduser() if agent.workspace else None for id_, agent in found.items()
     }
+
+
+def gateway_address(place: Place) -> GatewayAddress | None:
+    """Read from `openclaw.json` where the gateway is; None where it has none.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        UnreadableError: it cannot be read or understood.
+    """
+    gateway = _read_config(place).gateway
+    if gateway is None:
+        return None
+    return GatewayAddress(gateway.port or USUAL_GATEWAY_PORT, gateway.auth.token if gateway.auth else None)
+
+
+def _read_config(place: Place) -> _Config:
+    text = read_whole(place.folder / "openclaw.json", _MAX_CONFIG).decode("utf-8-sig", "replace")
+    try:
+        return msgspec.json.decode(_TOKENS.sub(_plain, text), type=_Config)
+    except (ValueError, RecursionError):
+        # What is wrong is not told: the message would quote the file.
+        raise UnreadableError("it is not the JSON that is expected") from None
 
 
 def _openclaw(folder: Path) -> Place:

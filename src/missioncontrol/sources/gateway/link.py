@@ -1,0 +1,194 @@
+"""The link to OpenClaw's own gateway: is it there, and what do its sessions do. It only ever reads.
+
+Its HTTP health tells whether it runs. Over its WebSocket (protocol 4) it tells at once which sessions run; the link
+connects as an operator that may read and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import aiohttp
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+from missioncontrol.events import Data, now
+
+HEALTH_SECONDS = 10.0
+TIMEOUT_SECONDS = 3.0
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+PROTOCOL = 4
+
+Health = Callable[[bool, Data], None]
+Run = Callable[[str, str, bool, int], None]
+
+
+class Refused(Exception):
+    """The gateway does not let us in; the message says what it said."""
+
+
+class GatewayLink:
+    """Watches one gateway, and calls back with what it learns."""
+
+    def __init__(
+        self, url: str, token: str | None, *, on_health: Health, on_run: Run, on_silence: Callable[[], None]
+    ) -> None:
+        """Prepare.
+
+        Args:
+            url: the gateway's HTTP address, as in `http://127.0.0.1:18789`.
+            token: what it wants to see; never shown or logged.
+            on_health: called with whether it runs, and details, after each look.
+            on_run: called with an agent, a session's key, whether that runs, and when (milliseconds since 1970).
+            on_silence: called when the WebSocket is lost, and nobody tells of runs any more.
+        """
+        self._url = url.rstrip("/")
+        self._token = token
+        self._on_health = on_health
+        self._on_run = on_run
+        self._on_silence = on_silence
+        self.note: str | None = None
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch_health())
+            tasks.create_task(self._keep_listening())
+
+    async def _watch_health(self) -> None:
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            while True:
+                runs, details = await self._health(session)
+                self._on_health(runs, details)
+                await asyncio.sleep(HEALTH_SECONDS)
+
+    async def _health(self, session: aiohttp.ClientSession) -> tuple[bool, Data]:
+        reason = "no answer"
+        for path in ("/healthz", "/health"):
+            try:
+                async with session.get(f"{self._url}{path}", allow_redirects=False) as answer:
+                    if answer.status == 404:
+                        continue
+                    body = await answer.content.read(65_536)
+                    told = _object(body)
+                    runs = answer.status < 400 and told.get("ok", True) is not False
+                    return runs, {"source": "gateway", **_plain(told), "httpStatus": answer.status}
+            except TimeoutError:
+                reason = f"no answer within {TIMEOUT_SECONDS:g} seconds"
+            except (aiohttp.ClientError, OSError) as error:
+                reason = type(error).__name__
+        return False, {"source": "gateway", "reason": reason}
+
+    async def _keep_listening(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            began = monotonic()
+            try:
+                await self._listen()
+            except Refused as error:
+                self.note = f"the gateway does not let Mission Control in: {error}"
+                pause = LONGEST_PAUSE
+            except (WebSocketException, OSError, TimeoutError, ValueError) as error:
+                self.note = f"the gateway's WebSocket is lost: {type(error).__name__}"
+            self._on_silence()
+            if monotonic() - began > LONGEST_PAUSE:
+                pause = FIRST_PAUSE
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _listen(self) -> None:
+        address = "ws" + self._url.removeprefix("http")
+        async with connect(
+            address, open_timeout=TIMEOUT_SECONDS, max_size=MAX_MESSAGE_BYTES, ping_interval=None
+        ) as socket:
+            patience = await self._introduce(socket)
+            await _ask(socket, "subscribe", "sessions.subscribe", {})
+            await _ask(socket, "sessions", "sessions.list", {})
+            self.note = None
+            while True:
+                # The gateway ticks; one that does not has gone without a word.
+                async with asyncio.timeout(patience):
+                    message = await _receive(socket)
+                self._take(message)
+
+    async def _introduce(self, socket: ClientConnection) -> float:
+        """Shake hands; returns the seconds of silence after which the gateway is taken for gone."""
+        async with asyncio.timeout(TIMEOUT_SECONDS * 2):
+            while (await _receive(socket)).get("event") != "connect.challenge":
+                pass
+            hello: Data = {
+                "minProtocol": PROTOCOL,
+                "maxProtocol": PROTOCOL,
+                "client": {"id": "gateway-client", "version": "1", "platform": "linux", "mode": "backend"},
+                "role": "operator",
+                "scopes": ["operator.read"],
+                "caps": [],
+            }
+            if self._token:
+                hello["auth"] = {"token": self._token}
+            await _ask(socket, "connect", "connect", hello)
+            while (answer := await _receive(socket)).get("id") != "connect":
+                pass
+        if not answer.get("ok"):
+            raise Refused(str(_object(answer.get("error")).get("message") or "no reason given")[:200])
+        policy = _object(_object(answer.get("payload")).get("policy"))
+        tick = policy.get("tickIntervalMs")
+        seconds = tick / 1000 if isinstance(tick, (int, float)) and tick > 0 else 30.0
+        return max(0.2, seconds * 2.5)
+
+    def _take(self, message: Data) -> None:
+        if message.get("event") == "sessions.changed":
+            self._take_session(_object(message.get("payload")))
+        elif message.get("id") == "sessions" and message.get("ok"):
+            sessions = _object(message.get("payload")).get("sessions")
+            for session in sessions if isinstance(sessions, list) else ():
+                self._take_session(_object(session))
+
+    def _take_session(self, session: Data) -> None:
+        key = session.get("sessionKey") or session.get("key")
+        runs = session.get("hasActiveRun")
+        if not isinstance(key, str) or not isinstance(runs, bool):
+            return
+        agent = session.get("agentId")
+        if not isinstance(agent, str):
+            parts = key.split(":")
+            if len(parts) < 3 or parts[0] != "agent":
+                return
+            agent = parts[1]
+        self._on_run(agent, key, runs, now())
+
+
+async def _ask(socket: ClientConnection, id_: str, method: str, parameters: Data) -> None:
+    request = {"type": "req", "id": id_, "method": method, "params": parameters}
+    await socket.send(msgspec.json.encode(request).decode())
+
+
+async def _receive(socket: ClientConnection) -> Data:
+    """Return the next message; what is none is passed over as an empty one."""
+    return _object(await socket.recv(decode=False))
+
+
+def _object(value: Any) -> Data:
+    if isinstance(value, bytes):
+        try:
+            value = msgspec.json.decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _plain(told: Data) -> Data:
+    """Keep what is a short value, and nothing nested."""
+    return {
+        str(name)[:50]: value[:200] if isinstance(value, str) else value
+        for name, value in list(told.items())[:20]
+        if isinstance(value, (str, int, float, bool))
+    }
