@@ -219,9 +219,8 @@ class Fleet:
 
     def _reset_session(self) -> None:
         path = self._transcript("main")
-        path.rename(
-            path.with_name(f"{path.name}.reset.2026-11-23T00-{self._tick % 60:02}-{self._tick:03}.000Z")
-        )
+        time = self._time()[11:19].replace(":", "-")
+        path.rename(path.with_name(f"{path.name}.reset.2026-11-23T{time}.000Z"))
         self._last_call.pop(path, None)
 
     def _break_a_file_for_a_moment(self) -> None:
