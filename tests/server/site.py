@@ -17,6 +17,9 @@ from missioncontrol.hub import Hub
 from missioncontrol.server.access import Access
 from missioncontrol.server.http import create_app
 from missioncontrol.server.service import Service
+from missioncontrol.sources.ignore import Ignore
+from missioncontrol.sources.source import Feed, SourceHealth, Workspace
+from missioncontrol.sources.tasks import TaskQueue
 from missioncontrol.state import FleetState
 from missioncontrol.store import MemoryLog
 
@@ -40,9 +43,13 @@ class Site:
         self.state = FleetState()
         self.hub = Hub(epoch=self.log.epoch, head=self.log.head, flush_window=0.0)
         self.sources: dict[str, Any] = {}
+        workspace = Path("/fleet/workspace")
+        tasks = TaskQueue(Workspace(workspace, Ignore(), self.config, self.state))
+        tasks.attach(Feed("tasks", self.log, SourceHealth("tasks"), asyncio.Event()))
         self.service = Service(
             config=self.config,
-            workspace=Path("/fleet/workspace"),
+            workspace=workspace,
+            tasks=tasks,
             log=self.log,
             hub=self.hub,
             state=self.state,

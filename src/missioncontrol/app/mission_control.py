@@ -170,7 +170,9 @@ class MissionControl(Broadcasts):
             hub=hub,
             state=state,
             access=Access(config, bound_host=host),
+            tasks=self._supervisor.tasks,
             sources=self._supervisor.health,
+            host=self._supervisor.host,
             simulation=self._simulation,
         )
         log.listen(self._committed)

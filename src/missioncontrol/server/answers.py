@@ -71,6 +71,8 @@ _ERRORS = {
     401: "A token is needed, or it is not known.",
     403: "The token lacks the scope, or the page's origin is not allowed.",
     404: "There is no such thing.",
+    409: "It is somebody else's, or over, or there already.",
+    412: "What `If-Match` names is not what is there any more.",
     413: "The body, or an event in it, is too large.",
     421: "The request names a host that is not this server's.",
     500: "Something went wrong that nobody foresaw; the server's log has the details.",

@@ -32,7 +32,17 @@ from missioncontrol.server.access import COOKIE, Access, Page, check_query_names
 from missioncontrol.server.answers import SERVICE, require_scope
 from missioncontrol.server.event_stream import PATH
 from missioncontrol.server.problems import answer_exception, send_problem
-from missioncontrol.server.routes import dashboard, events, files, fleet, reference, session, snapshot, system
+from missioncontrol.server.routes import (
+    dashboard,
+    events,
+    files,
+    fleet,
+    reference,
+    session,
+    snapshot,
+    system,
+    tasks,
+)
 from missioncontrol.server.service import Service
 
 COMPRESS_FROM_BYTES = 1400
@@ -71,8 +81,7 @@ ROUTES: Sequence[Any] = (
     fleet.list_agents,
     fleet.get_agent,
     files.agent_files,
-    fleet.list_tasks,
-    fleet.get_task,
+    *tasks.ROUTES,
     fleet.list_leads,
     fleet.get_tokens,
     files.file_activity,

@@ -11,13 +11,18 @@ from typing import Any
 from missioncontrol.config import Config
 from missioncontrol.hub import Hub
 from missioncontrol.server.access import Access
+from missioncontrol.sources.host import HostFigures
+from missioncontrol.sources.tasks import TaskQueue
 from missioncontrol.state import FleetState
 from missioncontrol.store import Log
 
 
 @dataclass
 class Service:
-    """The running parts. `sources` tells the health of each source by name, for `/health` and `/metrics`."""
+    """The running parts.
+
+    `sources` tells the health of each source by name, `host` how this machine is doing, for `/health` and `/metrics`.
+    """
 
     config: Config
     workspace: Path
@@ -25,7 +30,9 @@ class Service:
     hub: Hub
     state: FleetState
     access: Access
+    tasks: TaskQueue
     sources: Callable[[], dict[str, Any]]
+    host: Callable[[], HostFigures | None] = lambda: None
     simulation: bool = False
     draining: bool = False
     started: float = field(default_factory=monotonic)

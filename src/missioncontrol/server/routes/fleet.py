@@ -1,4 +1,4 @@
-"""What the fold knows, by noun: agents, tasks, leads and token use."""
+"""What the fold knows, by noun: agents, leads and token use."""
 
 from __future__ import annotations
 
@@ -30,15 +30,6 @@ class AgentList(msgspec.Struct, omit_defaults=True):
     """Agents in the order of their ids; `count` is of all, and `next` the `after` of the page that follows."""
 
     agents: list[dict[str, Any]]
-    count: int
-    cursor: str
-    next: str = ""
-
-
-class TaskList(msgspec.Struct, omit_defaults=True):
-    """Tasks in the order of their ids; `count` is of all, and `next` the `after` of the page that follows."""
-
-    tasks: list[dict[str, Any]]
     count: int
     cursor: str
     next: str = ""
@@ -104,18 +95,6 @@ async def get_agent(request: AnyRequest, agent_id: Id) -> Response[bytes]:
     return _one(request, "agents", agent_id)
 
 
-@get("/api/tasks", responses=documented(TaskList), tags=["state"], summary="The tasks")
-async def list_tasks(request: AnyRequest, limit: Limit = 1000, after: After = None) -> Response[bytes]:
-    """Return the tasks as the state knows them."""
-    return _list(request, "tasks", limit, after)
-
-
-@get("/api/tasks/{task_id:str}", responses=documented(dict[str, Any], 404), tags=["state"], summary="A task")
-async def get_task(request: AnyRequest, task_id: Id) -> Response[bytes]:
-    """Return one task."""
-    return _one(request, "tasks", task_id)
-
-
 @get("/api/leads", responses=documented(LeadList), tags=["state"], summary="The leads")
 async def list_leads(request: AnyRequest, limit: Limit = 1000, after: After = None) -> Response[bytes]:
     """Return the leads as the state knows them."""
@@ -145,7 +124,7 @@ def _budget_use(budget: float, spent: float) -> BudgetUse:
 
 
 def _list(
-    request: AnyRequest, noun: Literal["agents", "tasks", "leads"], limit: int, after: str | None
+    request: AnyRequest, noun: Literal["agents", "leads"], limit: int, after: str | None
 ) -> Response[bytes]:
     service = service_of(request)
     return list_records(noun, service.state.part(noun), state_cursor(service), limit, after)

@@ -55,9 +55,13 @@ class TaskQueue:
 
     async def run(self, feed: Feed) -> None:
         """Keep the file in step until cancelled."""
+        self.attach(feed)
+        await self._sync.run(feed)
+
+    def attach(self, feed: Feed) -> None:
+        """Let what is done with tasks be told by this feed; the file is kept in step by `run` alone."""
         self._feed = feed
         self._ready.set()
-        await self._sync.run(feed)
 
     # What there is.
 

@@ -1,0 +1,545 @@
+"""Tasks over HTTP: what there is, and what can be done with them.
+
+Bodies are read as they are, since a task may have fields of its own; what they may be is said in the document, and the
+queue judges them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response, delete, get, patch, post, put
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIType
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
+
+from missioncontrol.errors import BadMessage, BadTask, Draining
+from missioncontrol.server.answers import (
+    JSON,
+    AnyRequest,
+    Limit,
+    answer,
+    documented,
+    service_of,
+    state_cursor,
+)
+from missioncontrol.sources.tasks import TaskQueue
+from missioncontrol.sources.tasks.task import Task, priority_of, status_of, urgency
+
+MAX_BODY_BYTES = 1024 * 1024
+MAX_BULK = 1_000
+MAX_HOURS = 24 * 366 * 10
+
+Object = dict[str, Any]
+
+TaskId = Annotated[str, PathParameter(description="The task's id, as in TASK-0042.")]
+SubtaskId = Annotated[str, PathParameter(description="The subtask's id, as in TASK-0042-SUB-1.")]
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        description="The ETag of the task as it was read: refused with 412 if it has changed since.",
+        schema_extra={"pattern": r'^(\*|"[!#-~]*"(, ?"[!#-~]*")*)$'},
+    ),
+]
+
+
+class Summary(msgspec.Struct, rename="camel"):
+    """How the queue stands; `critical` and `high` are of priority P0 and P1, and not over."""
+
+    pending: int
+    in_progress: int
+    review: int
+    completed: int
+    critical: int
+    high: int
+    total: int
+    updated: str
+
+
+class Stats(msgspec.Struct, rename="camel"):
+    """The tasks by status, priority and assignee; `completed` counts the history's too."""
+
+    total: int
+    by_status: dict[str, int]
+    by_priority: dict[str, int]
+    by_assignee: dict[str, int]
+    completed: int
+    updated: str
+
+
+class TaskList(msgspec.Struct, omit_defaults=True):
+    """Tasks by priority, then age; `count` is of all that the filter lets through.
+
+    `next` is the `after` of the page that follows.
+    """
+
+    tasks: list[Object]
+    count: int
+    summary: Summary
+    cursor: str
+    next: str = ""
+
+
+class Export(msgspec.Struct):
+    """The whole queue, with the file's entries of tasks that are over."""
+
+    tasks: list[Object]
+    history: list[Any]
+
+
+def _text(**more: Any) -> Schema:
+    return Schema(type=OpenAPIType.STRING, **more)
+
+
+_NULLABLE = Schema(type=[OpenAPIType.STRING, OpenAPIType.NULL])
+_PRIORITY = Schema(type=[OpenAPIType.STRING, OpenAPIType.INTEGER])
+_FIELDS: Mapping[str, Schema] = {
+    "description": _text(),
+    "status": _text(description="A status, in any spelling that can be understood."),
+    "priority": _PRIORITY,
+    "assignedTo": _text(),
+    "notes": _text(),
+    "due": _NULLABLE,
+    "parentId": _NULLABLE,
+    "tags": Schema(type=OpenAPIType.ARRAY, items=_text()),
+    "metadata": Schema(type=OpenAPIType.OBJECT),
+    "subtasks": Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT)),
+}
+
+
+def _takes(
+    description: str, properties: Mapping[str, Schema], required: Sequence[str] = ()
+) -> type[Operation]:
+    """Describe the body of an operation that reads it as it is."""
+
+    class BodyOperation(Operation):
+        def __post_init__(self) -> None:
+            schema = Schema(
+                type=OpenAPIType.OBJECT, properties=dict(properties), required=list(required) or None
+            )
+            self.request_body = RequestBody(
+                required=bool(required),
+                description=description,
+                content={JSON: OpenAPIMediaType(schema=schema)},
+            )
+
+    return BodyOperation
+
+
+_CREATES = _takes(
+    "What the task is made of; all of it is optional.",
+    {**_FIELDS, "id": _text(min_length=1, max_length=100), "createdBy": _text()},
+)
+_CHANGES = _takes("The fields to change.", _FIELDS)
+_ASSIGNS = _takes(
+    "Who is to have it. `claim`: only if nobody else has it, and it is not over.",
+    {
+        "agentId": _text(min_length=1, pattern=r"\S"),
+        "assignedBy": _text(),
+        "claim": Schema(type=OpenAPIType.BOOLEAN),
+        "options": Schema(
+            type=OpenAPIType.OBJECT,
+            properties={"autoStart": Schema(type=OpenAPIType.BOOLEAN), "notes": _text()},
+        ),
+    },
+    ["agentId"],
+)
+_PRIORITISES = _takes("The priority.", {"priority": _PRIORITY}, ["priority"])
+_ADDS_SUBTASK = _takes("What is to be done.", {"description": _text()}, ["description"])
+_BULK = _takes(
+    "Which tasks, and the fields to change in each.",
+    {
+        "ids": Schema(type=OpenAPIType.ARRAY, items=_text(), max_items=MAX_BULK),
+        "updates": Schema(type=OpenAPIType.OBJECT, properties=dict(_FIELDS)),
+    },
+    ["ids", "updates"],
+)
+_TASK = documented(Object, 404, 409, 412, 413, 503)
+
+
+def _queue(request: AnyRequest) -> TaskQueue:
+    return service_of(request).tasks
+
+
+async def _body(request: AnyRequest) -> Any:
+    """Read the body of something that is to be done.
+
+    Raises:
+        BadMessage: it is not JSON.
+        Draining: nothing more is done.
+    """
+    if service_of(request).draining:
+        raise Draining("The server is about to stop and takes nothing more; send it again in a moment.")
+    body = await request.body()
+    if not body.strip():
+        return {}
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadMessage(f"The body is not JSON: {error}.") from None
+
+
+def _tell(task: Task, *, status: int = 200) -> Response[bytes]:
+    return answer(msgspec.json.encode(task), status=status, headers={"etag": TaskQueue.etag(task)})
+
+
+@get("/api/tasks", responses=documented(TaskList), tags=["tasks"], summary="The tasks")
+async def list_tasks(
+    request: AnyRequest,
+    limit: Limit = 1000,
+    after: Annotated[
+        str | None, QueryParameter(description="Go on after this place: the `next` of the page before.")
+    ] = None,
+    status: Annotated[
+        list[str] | None, QueryParameter(description="Only these statuses; several, or separated by commas.")
+    ] = None,
+    priority: Annotated[list[str] | None, QueryParameter(description="Only these priorities.")] = None,
+    assigned_to: Annotated[
+        str | None, QueryParameter(name="assignedTo", description="Only this agent's, whatever its case.")
+    ] = None,
+    tags: Annotated[
+        list[str] | None, QueryParameter(description="Only those with one of these tags.")
+    ] = None,
+) -> Response[bytes]:
+    """Return the tasks, the most urgent first."""
+    service = service_of(request)
+    queue = service.tasks
+    wanted = {
+        "status": {status_of(word) or word for word in _words(status)},
+        "priority": {priority_of(word) or word for word in _words(priority)},
+    }
+    some_tags = set(_words(tags))
+    found = [
+        task
+        for task in queue.ordered()
+        if all(not words or task.get(name) in words for name, words in wanted.items())
+        and (assigned_to is None or str(task.get("assignedTo")).casefold() == assigned_to.casefold())
+        and (not some_tags or not some_tags.isdisjoint(_tags_of(task)))
+    ]
+    start = 0 if after is None else _place(queue, found, after)
+    page = found[start : start + limit]
+    more = _token(page[-1]) if start + limit < len(found) else ""
+    answered = {
+        "tasks": page,
+        "count": len(found),
+        "summary": queue.summary(),
+        "cursor": str(state_cursor(service)),
+        **({"next": more} if more else {}),
+    }
+    return answer(msgspec.json.encode(answered))
+
+
+@post(
+    "/api/tasks",
+    opt={"scope": "publish"},
+    request_max_body_size=MAX_BODY_BYTES,
+    responses=documented(Object, 409, 413, 503, status=201),
+    operation_class=_CREATES,
+    tags=["tasks"],
+    summary="Add a task",
+)
+async def create_task(request: AnyRequest) -> Response[bytes]:
+    """Add a task to the queue; it is durable before the answer."""
+    return _tell(await _queue(request).create(await _body(request)), status=201)
+
+
+@get("/api/tasks/stats", responses=documented(Stats), tags=["tasks"], summary="The tasks, counted")
+async def task_stats(request: AnyRequest) -> Response[bytes]:
+    """Count the tasks by status, priority and assignee."""
+    return answer(msgspec.json.encode(_queue(request).stats()))
+
+
+@get("/api/tasks/summary", responses=documented(Summary), tags=["tasks"], summary="How the queue stands")
+async def task_summary(request: AnyRequest) -> Response[bytes]:
+    """Say in a few numbers how the queue stands."""
+    return answer(msgspec.json.encode(_queue(request).summary()))
+
+
+@get("/api/tasks/due", responses=documented(list[Object]), tags=["tasks"], summary="What is due soon")
+async def due_tasks(
+    request: AnyRequest,
+    hours: Annotated[
+        float, QueryParameter(ge=0, le=MAX_HOURS, description="Due within so many hours, or overdue.")
+    ] = 24.0,
+) -> Response[bytes]:
+    """Return the tasks that are due soon and not over, the soonest first."""
+    return answer(msgspec.json.encode(_queue(request).due(hours)))
+
+
+@get("/api/tasks/search", responses=documented(list[Object]), tags=["tasks"], summary="Find tasks")
+async def search_tasks(
+    request: AnyRequest,
+    q: Annotated[str, QueryParameter(description="What is looked for, whatever its case.")] = "",
+) -> Response[bytes]:
+    """Return the tasks in whose id, description, assignee, tags or notes the text occurs."""
+    return answer(msgspec.json.encode(_queue(request).search(q)))
+
+
+@put(
+    "/api/tasks/bulk",
+    opt={"scope": "publish"},
+    request_max_body_size=MAX_BODY_BYTES,
+    responses=documented(list[Object], 413, 503),
+    operation_class=_BULK,
+    tags=["tasks"],
+    summary="Change several tasks",
+)
+async def change_tasks(request: AnyRequest) -> Response[bytes]:
+    """Change the same fields of several tasks; each answers for itself, with the task or an `error`."""
+    body = await _body(request)
+    ids = body.get("ids") if isinstance(body, dict) else None
+    if not isinstance(ids, list) or not all(isinstance(id_, str) for id_ in ids) or len(ids) > MAX_BULK:
+        raise BadTask(
+            f'ids must be a list of at most {MAX_BULK:,} ids, as in {{"ids": ["TASK-0001"], "updates": {{}}}}.'
+        )
+    if not isinstance(body.get("updates"), dict):
+        raise BadTask("updates must be an object with the fields to change.")
+    return answer(msgspec.json.encode(await _queue(request).bulk_update(ids, body["updates"])))
+
+
+@get("/api/tasks/{task_id:str}", responses=documented(Object, 404), tags=["tasks"], summary="A task")
+async def get_task(request: AnyRequest, task_id: TaskId) -> Response[bytes]:
+    """Return one task, also one that is only in the file's history."""
+    return _tell(_queue(request).find(task_id))
+
+
+@patch(
+    "/api/tasks/{task_id:str}",
+    opt={"scope": "publish"},
+    request_max_body_size=MAX_BODY_BYTES,
+    responses=_TASK,
+    operation_class=_CHANGES,
+    tags=["tasks"],
+    summary="Change a task",
+)
+async def change_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = None) -> Response[bytes]:
+    """Change the fields that are given; `metadata` is merged into what there is."""
+    return _tell(await _queue(request).update(task_id, await _body(request), if_match=if_match))
+
+
+@put(
+    "/api/tasks/{task_id:str}",
+    opt={"scope": "publish"},
+    request_max_body_size=MAX_BODY_BYTES,
+    responses=_TASK,
+    operation_class=_CHANGES,
+    tags=["tasks"],
+    summary="Replace a task",
+)
+async def replace_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = None) -> Response[bytes]:
+    """Replace a task: what is not given returns to its default.
+
+    Without a `description` only what is given changes, as with PATCH.
+    """
+    return _tell(await _queue(request).replace(task_id, await _body(request), if_match=if_match))
+
+
+@delete(
+    "/api/tasks/{task_id:str}",
+    opt={"scope": "publish"},
+    status_code=200,
+    responses=_TASK,
+    tags=["tasks"],
+    summary="Remove a task",
+)
+async def delete_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = None) -> Response[bytes]:
+    """Remove a task, and return it as it was."""
+    await _body(request)
+    return answer(msgspec.json.encode(await _queue(request).delete(task_id, if_match=if_match)))
+
+
+@post(
+    "/api/tasks/{task_id:str}/assign",
+    opt={"scope": "publish"},
+    status_code=200,
+    request_max_body_size=MAX_BODY_BYTES,
+    responses=_TASK,
+    operation_class=_ASSIGNS,
+    tags=["tasks"],
+    summary="Give a task to an agent",
+)
+async def assign_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = None) -> Response[bytes]:
+    """Give a task to an agent; with `claim` or `If-Match`, of two who try exactly one gets it."""
+    return await _assign(request, task_id, if_match, claim=False)
+
+
+@post(
+    "/api/tasks/{task_id:str}/claim",
+    opt={"scope": "publish"},
+    status_code=200,
+    request_max_body_size=MAX_BODY_BYTES,
+    responses=_TASK,
+    operation_class=_ASSIGNS,
+    tags=["tasks"],
+    summary="Claim a task",
+)
+async def claim_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = None) -> Response[bytes]:
+    """Give a task to an agent if nobody else has it and it is not over: of two exactly one gets it."""
+    return await _assign(request, task_id, if_match, claim=True)
+
+
+@put(
+    "/api/tasks/{task_id:str}/priority",
+    opt={"scope": "publish"},
+    request_max_body_size=MAX_BODY_BYTES,
+    responses=_TASK,
+    operation_class=_PRIORITISES,
+    tags=["tasks"],
+    summary="Change a task's priority",
+)
+async def prioritise_task(request: AnyRequest, task_id: TaskId) -> Response[bytes]:
+    """Change a task's priority."""
+    body = await _body(request)
+    if not isinstance(body, dict) or "priority" not in body:
+        raise BadTask('The body names the priority, as in {"priority": "P1"}.')
+    return _tell(await _queue(request).set_priority(task_id, body["priority"]))
+
+
+@post(
+    "/api/tasks/{task_id:str}/subtasks",
+    opt={"scope": "publish"},
+    request_max_body_size=MAX_BODY_BYTES,
+    responses=documented(Object, 404, 409, 413, 503, status=201),
+    operation_class=_ADDS_SUBTASK,
+    tags=["tasks"],
+    summary="Add a subtask",
+)
+async def add_subtask(request: AnyRequest, task_id: TaskId) -> Response[bytes]:
+    """Add a subtask, and return it."""
+    added = await _queue(request).add_subtask(task_id, await _body(request))
+    return answer(msgspec.json.encode(added), status=201)
+
+
+@post(
+    "/api/tasks/{task_id:str}/subtasks/{subtask_id:str}/complete",
+    opt={"scope": "publish"},
+    status_code=200,
+    responses=_TASK,
+    tags=["tasks"],
+    summary="Complete a subtask",
+)
+async def complete_subtask(request: AnyRequest, task_id: TaskId, subtask_id: SubtaskId) -> Response[bytes]:
+    """Complete a subtask, and return it; when all are, the task goes into review."""
+    return await _complete(request, task_id, subtask_id)
+
+
+@put(
+    "/api/tasks/{task_id:str}/subtasks/{subtask_id:str}/complete",
+    opt={"scope": "publish"},
+    responses=_TASK,
+    tags=["tasks"],
+    summary="Complete a subtask",
+)
+async def complete_subtask_with_put(
+    request: AnyRequest, task_id: TaskId, subtask_id: SubtaskId
+) -> Response[bytes]:
+    """Do the same as POST."""
+    return await _complete(request, task_id, subtask_id)
+
+
+@get(
+    "/api/export/tasks",
+    responses=documented(Export),
+    tags=["tasks"],
+    summary="The whole queue, as JSON or Markdown",
+)
+async def export_tasks(
+    request: AnyRequest,
+    form: Annotated[
+        str,
+        QueryParameter(
+            name="format", description="`json` or `markdown`.", schema_extra={"enum": ["json", "markdown"]}
+        ),
+    ] = "json",
+) -> Response[bytes]:
+    """Return all tasks with the history, or a Markdown document of them."""
+    queue = _queue(request)
+    if form == "markdown":
+        headers = {"content-disposition": 'attachment; filename="TASK_QUEUE.md"', "cache-control": "no-store"}
+        return Response(queue.markdown().encode(), media_type="text/markdown; charset=utf-8", headers=headers)
+    if form != "json":
+        raise BadTask(f"format {form[:40]!r} is neither json nor markdown.")
+    return answer(msgspec.json.encode({"tasks": queue.ordered(), "history": queue.history()}))
+
+
+ROUTES = (
+    list_tasks,
+    create_task,
+    task_stats,
+    task_summary,
+    due_tasks,
+    search_tasks,
+    change_tasks,
+    get_task,
+    change_task,
+    replace_task,
+    delete_task,
+    assign_task,
+    claim_task,
+    prioritise_task,
+    add_subtask,
+    complete_subtask,
+    complete_subtask_with_put,
+    export_tasks,
+)
+"""All of them, in the order in which the reference shows them."""
+
+
+async def _assign(request: AnyRequest, task_id: str, if_match: str | None, *, claim: bool) -> Response[bytes]:
+    body = await _body(request)
+    if not isinstance(body, dict) or not isinstance(body.get("agentId"), str):
+        raise BadTask('The body names the agent, as in {"agentId": "scout"}.')
+    options = body.get("options", {})
+    if not isinstance(options, dict):
+        raise BadTask('options must be an object, as in {"autoStart": true}.')
+    for name, value, kind, wanted in (
+        ("claim", body.get("claim", False), bool, "true or false"),
+        ("autoStart", options.get("autoStart", False), bool, "true or false"),
+        ("notes", options.get("notes", ""), str, "a text"),
+        ("assignedBy", body.get("assignedBy", ""), str, "a text"),
+    ):
+        if not isinstance(value, kind):
+            raise BadTask(f"{name} must be {wanted}.")
+    task = await _queue(request).assign(
+        task_id,
+        body["agentId"],
+        by=body.get("assignedBy"),
+        start=options.get("autoStart", False),
+        notes=options.get("notes"),
+        claim=claim or body.get("claim", False),
+        if_match=if_match,
+    )
+    return _tell(task)
+
+
+async def _complete(request: AnyRequest, task_id: str, subtask_id: str) -> Response[bytes]:
+    await _body(request)
+    return answer(msgspec.json.encode(await _queue(request).complete_subtask(task_id, subtask_id)))
+
+
+def _words(values: Iterable[str] | None) -> list[str]:
+    return [word.strip() for value in values or () for word in value.split(",") if word.strip()]
+
+
+def _tags_of(task: Task) -> list[str]:
+    tags = task.get("tags")
+    return [str(tag) for tag in tags] if isinstance(tags, list) else []
+
+
+def _token(task: Task) -> str:
+    """Write a place in the order of tasks, which stays one when the task is gone."""
+    rank, created, id_ = urgency(task)
+    return f"{rank}~{created}~{id_}"
+
+
+def _place(queue: TaskQueue, tasks: Sequence[Task], token: str) -> int:
+    """Return the position of the first task after a place."""
+    parts = token.split("~", 2)
+    if len(parts) == 3 and parts[0].isdigit():
+        place = (int(parts[0][:4]), parts[1], parts[2])
+    else:
+        place = urgency(queue.find(token))
+    return sum(urgency(task) <= place for task in tasks)
