@@ -18,6 +18,7 @@ from missioncontrol.cli.doctor import doctor
 from missioncontrol.cli.publish import publish
 from missioncontrol.cli.serve import serve
 from missioncontrol.cli.status import status
+from missioncontrol.cli.tasks import tasks
 from missioncontrol.cli.token import token
 from missioncontrol.cli.watch import watch
 from missioncontrol.errors import ConfigError, InputError, MissionControlError
@@ -32,6 +33,7 @@ app = App(
 
 for command in (serve, demo, watch, publish, status, doctor):
     app.command(command)
+app.command(tasks)
 app.command(token)
 
 

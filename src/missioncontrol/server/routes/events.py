@@ -7,6 +7,7 @@ wire, without anything in between that would cost something per event.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from time import monotonic
 from typing import Annotated
 
@@ -66,6 +67,7 @@ class NewestEvent(Event, frozen=True, kw_only=True):
     timestamp: int = msgspec.field(name="_timestamp")
 
 
+@dataclass
 class PublishOperation(Operation):
     """The documentation of a body that the handler reads as it is."""
 

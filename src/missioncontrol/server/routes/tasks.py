@@ -6,12 +6,13 @@ queue judges them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, delete, get, patch, post, put
-from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
@@ -43,6 +44,12 @@ IfMatch = Annotated[
         description="The ETag of the task as it was read: refused with 412 if it has changed since.",
         schema_extra={"pattern": r'^(\*|"[!#-~]*"(, ?"[!#-~]*")*)$'},
     ),
+]
+
+
+Words = Annotated[
+    str | None,
+    QueryParameter(description="Only those with one of these; several, repeated or separated by commas."),
 ]
 
 
@@ -115,6 +122,7 @@ def _takes(
 ) -> type[Operation]:
     """Describe the body of an operation that reads it as it is."""
 
+    @dataclass
     class BodyOperation(Operation):
         def __post_init__(self) -> None:
             schema = Schema(
@@ -157,6 +165,19 @@ _BULK = _takes(
     },
     ["ids", "updates"],
 )
+
+
+@dataclass
+class ExportOperation(Operation):
+    """The documentation of an answer that comes in either of two forms."""
+
+    def __post_init__(self) -> None:
+        """Say what else the answer may be."""
+        success = (self.responses or {}).get("200")
+        if isinstance(success, OpenAPIResponse) and success.content is not None:
+            success.content["text/markdown"] = OpenAPIMediaType(schema=_text())
+
+
 _TASK = documented(Object, 404, 409, 412, 413, 503)
 
 
@@ -193,25 +214,21 @@ async def list_tasks(
     after: Annotated[
         str | None, QueryParameter(description="Go on after this place: the `next` of the page before.")
     ] = None,
-    status: Annotated[
-        list[str] | None, QueryParameter(description="Only these statuses; several, or separated by commas.")
-    ] = None,
-    priority: Annotated[list[str] | None, QueryParameter(description="Only these priorities.")] = None,
+    status: Words = None,
+    priority: Words = None,
     assigned_to: Annotated[
         str | None, QueryParameter(name="assignedTo", description="Only this agent's, whatever its case.")
     ] = None,
-    tags: Annotated[
-        list[str] | None, QueryParameter(description="Only those with one of these tags.")
-    ] = None,
+    tags: Words = None,
 ) -> Response[bytes]:
     """Return the tasks, the most urgent first."""
     service = service_of(request)
     queue = service.tasks
     wanted = {
-        "status": {status_of(word) or word for word in _words(status)},
-        "priority": {priority_of(word) or word for word in _words(priority)},
+        "status": {status_of(word) or word for word in _words(request, "status")},
+        "priority": {priority_of(word) or word for word in _words(request, "priority")},
     }
-    some_tags = set(_words(tags))
+    some_tags = set(_words(request, "tags"))
     found = [
         task
         for task in queue.ordered()
@@ -219,7 +236,7 @@ async def list_tasks(
         and (assigned_to is None or str(task.get("assignedTo")).casefold() == assigned_to.casefold())
         and (not some_tags or not some_tags.isdisjoint(_tags_of(task)))
     ]
-    start = 0 if after is None else _place(queue, found, after)
+    start = 0 if after is None else _place(found, after)
     page = found[start : start + limit]
     more = _token(page[-1]) if start + limit < len(found) else ""
     answered = {
@@ -443,6 +460,7 @@ async def complete_subtask_with_put(
 @get(
     "/api/export/tasks",
     responses=documented(Export),
+    operation_class=ExportOperation,
     tags=["tasks"],
     summary="The whole queue, as JSON or Markdown",
 )
@@ -520,8 +538,10 @@ async def _complete(request: AnyRequest, task_id: str, subtask_id: str) -> Respo
     return answer(msgspec.json.encode(await _queue(request).complete_subtask(task_id, subtask_id)))
 
 
-def _words(values: Iterable[str] | None) -> list[str]:
-    return [word.strip() for value in values or () for word in value.split(",") if word.strip()]
+def _words(request: AnyRequest, name: str) -> list[str]:
+    """Return all words of a query's parameter, however often it stands there."""
+    values = request.query_params.getall(name, [])
+    return [word.strip() for value in values for word in str(value).split(",") if word.strip()]
 
 
 def _tags_of(task: Task) -> list[str]:
@@ -535,11 +555,15 @@ def _token(task: Task) -> str:
     return f"{rank}~{created}~{id_}"
 
 
-def _place(queue: TaskQueue, tasks: Sequence[Task], token: str) -> int:
-    """Return the position of the first task after a place."""
+def _place(tasks: Sequence[Task], token: str) -> int:
+    """Return the position of the first task after a place.
+
+    Raises:
+        BadTask: it is none.
+    """
     parts = token.split("~", 2)
     if len(parts) == 3 and parts[0].isdigit():
         place = (int(parts[0][:4]), parts[1], parts[2])
     else:
-        place = urgency(queue.find(token))
+        raise BadTask("after is the `next` of the page before; leave it out for the first page.")
     return sum(urgency(task) <= place for task in tasks)

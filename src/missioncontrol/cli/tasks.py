@@ -1,0 +1,306 @@
+"""`tasks`: the queue of a server, from the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlencode
+
+import msgspec
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from missioncontrol.cli.sentences import clean
+from missioncontrol.cli.settings import ClientToken, Json, Url, read_token, read_url
+from missioncontrol.client import Unreachable, call
+from missioncontrol.errors import BadTask
+from missioncontrol.events import Data
+
+tasks = App(name="tasks", help="List, add, assign and finish the tasks of a server.")
+
+_COLOURS = {
+    "in_progress": "green",
+    "review": "cyan",
+    "blocked": "red",
+    "failed": "red",
+    "completed": "dim",
+    "cancelled": "dim",
+}
+
+Id = Annotated[str, Parameter(name="ID", help="The task's id, as in TASK-0042.")]
+Agent = Annotated[str, Parameter(name="AGENT", help="The agent's id.")]
+
+
+class _Server:
+    """The server that the commands speak to."""
+
+    def __init__(self, url: str | None, token: str | None) -> None:
+        self._url = read_url(url)
+        self._token = read_token(token)
+
+    def ask(self, path: str, method: str = "GET", body: Data | None = None) -> Any:
+        """Ask, and return the answer.
+
+        Raises:
+            Refused: the server says no.
+            Unreachable: there was no answer.
+        """
+        sent = None if body is None else msgspec.json.encode(body)
+        answer = call(self._url, path, method=method, body=sent, token=self._token)
+        try:
+            return msgspec.json.decode(answer)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise Unreachable("What answers there is not a Mission Control server.") from None
+
+    def text(self, path: str) -> str:
+        """Ask for something that is text."""
+        return call(self._url, path, token=self._token).decode("utf-8", "replace")
+
+
+@tasks.command(name="list")
+def list_tasks(
+    *,
+    status: Annotated[str | None, Parameter(help="Only these statuses, separated by commas.")] = None,
+    priority: Annotated[str | None, Parameter(help="Only these priorities, separated by commas.")] = None,
+    agent: Annotated[str | None, Parameter(help="Only this agent's.")] = None,
+    search: Annotated[str | None, Parameter(help="Only those in which this text occurs.")] = None,
+    limit: Annotated[int, Parameter(help="How many at most.")] = 100,
+    url: Url = None,
+    token: ClientToken = None,
+    json: Json = False,
+) -> int:
+    """List tasks, the most urgent first.
+
+    For example:
+
+        mission-control tasks list --status pending,in_progress
+        mission-control tasks list --agent scout --json
+    """
+    server = _Server(url, token)
+    if search is not None:
+        found = server.ask(f"/api/tasks/search?{urlencode({'q': search})}")[:limit]
+        answer = {"tasks": found, "count": len(found)}
+    else:
+        wanted = {"status": status, "priority": priority, "assignedTo": agent, "limit": str(limit)}
+        query = urlencode({name: value for name, value in wanted.items() if value is not None})
+        answer = server.ask(f"/api/tasks?{query}")
+    if json:
+        _print_json(answer["tasks"])
+    else:
+        _show(answer["tasks"], answer["count"])
+    return 0
+
+
+@tasks.command
+def show(id_: Id, /, *, url: Url = None, token: ClientToken = None) -> int:
+    """Show a task with all its fields, as JSON.
+
+    For example:
+
+        mission-control tasks show TASK-0042
+    """
+    _print_json(_Server(url, token).ask(_path(id_)))
+    return 0
+
+
+@tasks.command
+def add(
+    description: Annotated[str, Parameter(name="DESCRIPTION", help="What is to be done.")],
+    /,
+    *,
+    priority: Annotated[str | None, Parameter(help="P0 to P3, or a word such as high.")] = None,
+    agent: Annotated[str | None, Parameter(help="The agent that is to have it.")] = None,
+    due: Annotated[str | None, Parameter(help="When it is due, as in 2026-11-30T18:00:00Z.")] = None,
+    tag: Annotated[list[str] | None, Parameter(help="A tag; may be given several times.")] = None,
+    notes: Annotated[str | None, Parameter(help="What else there is to say.")] = None,
+    url: Url = None,
+    token: ClientToken = None,
+    json: Json = False,
+) -> int:
+    """Add a task, and print its id.
+
+    For example:
+
+        mission-control tasks add "Read the report" --priority high --agent scout --tag reading
+    """
+    given = {
+        "description": description,
+        "priority": priority,
+        "assignedTo": agent,
+        "due": due,
+        "tags": tag,
+        "notes": notes,
+        "createdBy": "cli",
+    }
+    body = {name: value for name, value in given.items() if value is not None}
+    task = _Server(url, token).ask("/api/tasks", "POST", body)
+    if json:
+        _print_json(task)
+    else:
+        print(task["id"])
+    return 0
+
+
+@tasks.command
+def assign(
+    id_: Id,
+    agent: Agent,
+    /,
+    *,
+    start: Annotated[bool, Parameter(help="Begin it at once.", negative="")] = False,
+    notes: Annotated[str | None, Parameter(help="What to add to its notes.")] = None,
+    url: Url = None,
+    token: ClientToken = None,
+) -> int:
+    """Give a task to an agent, whoever has it.
+
+    For example:
+
+        mission-control tasks assign TASK-0042 scout --start
+    """
+    options = {"autoStart": start, **({} if notes is None else {"notes": notes})}
+    body: Data = {"agentId": agent, "assignedBy": "cli", "options": options}
+    return _done(_Server(url, token).ask(f"{_path(id_)}/assign", "POST", body))
+
+
+@tasks.command
+def claim(id_: Id, agent: Agent, /, *, url: Url = None, token: ClientToken = None) -> int:
+    """Give a task to an agent if nobody else has it; of two who try exactly one gets it.
+
+    The exit status is 2 where somebody else has it.
+
+    For example:
+
+        mission-control tasks claim TASK-0042 scout && ./work-on-it
+    """
+    return _done(_Server(url, token).ask(f"{_path(id_)}/claim", "POST", {"agentId": agent}))
+
+
+@tasks.command
+def start(id_: Id, /, *, url: Url = None, token: ClientToken = None) -> int:
+    """Put a task in progress.
+
+    For example:
+
+        mission-control tasks start TASK-0042
+    """
+    return _done(_Server(url, token).ask(_path(id_), "PATCH", {"status": "in_progress"}))
+
+
+@tasks.command
+def done(
+    id_: Id,
+    /,
+    *,
+    result: Annotated[str | None, Parameter(help="What came of it.")] = None,
+    url: Url = None,
+    token: ClientToken = None,
+) -> int:
+    """Complete a task.
+
+    For example:
+
+        mission-control tasks done TASK-0042 --result "All read"
+    """
+    body: Data = {"status": "completed", **({} if result is None else {"result": result})}
+    return _done(_Server(url, token).ask(_path(id_), "PATCH", body))
+
+
+@tasks.command(name="set")
+def set_fields(
+    id_: Id,
+    fields: Annotated[
+        tuple[str, ...],
+        Parameter(name="FIELD=VALUE", help="What to change; the value is JSON where it can be read as such."),
+    ],
+    /,
+    *,
+    url: Url = None,
+    token: ClientToken = None,
+) -> int:
+    """Change fields of a task.
+
+    For example:
+
+        mission-control tasks set TASK-0042 priority=P0 'tags=["urgent"]' due=null
+    """
+    body: Data = {}
+    for field in fields:
+        name, equals, value = field.partition("=")
+        if not equals or not name:
+            raise BadTask(f"{field!r} is not of the form FIELD=VALUE, as in priority=P0.")
+        try:
+            body[name] = msgspec.json.decode(value)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            body[name] = value
+    return _done(_Server(url, token).ask(_path(id_), "PATCH", body))
+
+
+@tasks.command
+def delete(id_: Id, /, *, url: Url = None, token: ClientToken = None) -> int:
+    """Remove a task.
+
+    For example:
+
+        mission-control tasks delete TASK-0042
+    """
+    return _done(_Server(url, token).ask(_path(id_), "DELETE"))
+
+
+@tasks.command
+def export(
+    form: Annotated[Literal["json", "markdown"], Parameter(name="FORMAT", help="json or markdown.")] = "json",
+    /,
+    *,
+    url: Url = None,
+    token: ClientToken = None,
+) -> int:
+    """Write the whole queue to standard output.
+
+    For example:
+
+        mission-control tasks export markdown > TASK_QUEUE.md
+    """
+    print(_Server(url, token).text(f"/api/export/tasks?format={form}"), end="")
+    return 0
+
+
+def _path(id_: str) -> str:
+    return f"/api/tasks/{quote(id_, safe='')}"
+
+
+def _done(task: Data) -> int:
+    agent = task.get("assignedTo") or "nobody"
+    print(
+        f"{clean(task.get('id'))}: {clean(task.get('status'))}, {clean(task.get('priority'))}, {clean(agent)}"
+    )
+    return 0
+
+
+def _print_json(value: Any) -> None:
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def _show(found: list[Data], count: int) -> None:
+    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    if not found:
+        console.print("no tasks")
+        return
+    table = Table(box=None, padding=(0, 2), pad_edge=False)
+    for heading in ("task", "priority", "status", "agent", "due", "description"):
+        table.add_column(heading, header_style="bold")
+    for task in found:
+        status = clean(task.get("status") or "unknown")
+        table.add_row(
+            clean(task.get("id")),
+            clean(task.get("priority") or ""),
+            Text(status, style=_COLOURS.get(status, "default")),
+            clean(task.get("assignedTo") or ""),
+            clean(task.get("due") or ""),
+            clean(task.get("description") or ""),
+        )
+    console.print(table)
+    if count > len(found):
+        console.print(f"and {count - len(found):,} more")

@@ -1,0 +1,77 @@
+"""`tasks`, against a real server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from missioncontrol.cli import main
+from missioncontrol.testing import ServerProcess, start_server
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    with start_server(tmp_path_factory.mktemp("tasks") / "workspace") as server:
+        yield server
+
+
+def run(server: ServerProcess, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = main(["tasks", *arguments, "--url", server.url])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_a_tasks_life_from_the_terminal(server: ServerProcess, capsys: pytest.CaptureFixture[str]) -> None:
+    status, id_, _ = run(server, capsys, "add", "Read the report", "--priority", "high", "--tag", "reading")
+    assert status == 0
+    id_ = id_.strip()
+    assert run(server, capsys, "claim", id_, "scout")[:2] == (0, f"{id_}: pending, P1, scout\n")
+    status, _, wrong = run(server, capsys, "claim", id_, "forge")
+    assert status != 0
+    assert "scout's" in wrong
+    assert run(server, capsys, "start", id_)[0] == 0
+    assert run(server, capsys, "set", id_, "priority=P0", 'tags=["a", "b"]', "due=null", "owner=me")[0] == 0
+    assert run(server, capsys, "done", id_, "--result", "All read")[1].startswith(f"{id_}: completed, P0")
+    task = json.loads(run(server, capsys, "show", id_)[1])
+    assert (task["tags"], task["due"], task["owner"], task["result"]) == (["a", "b"], None, "me", "All read")
+    listed = run(server, capsys, "list", "--agent", "scout")[1]
+    assert "Read the report" in listed
+    assert json.loads(run(server, capsys, "list", "--status", "pending", "--json")[1]) == []
+    assert json.loads(run(server, capsys, "list", "--search", "REPORT", "--json")[1])[0]["id"] == id_
+    assert f"| {id_} | Read the report |" in run(server, capsys, "export", "markdown")[1]
+    assert run(server, capsys, "assign", id_, "forge", "--start", "--notes", "again")[0] == 0
+    assert run(server, capsys, "delete", id_)[0] == 0
+    assert run(server, capsys, "list")[1] == "no tasks\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        (("set", "TASK-0001", "priority"), "FIELD=VALUE"),
+        (("show", "none"), "There is no task"),
+        (("add", "x", "--priority", "P9"), "P0, P1, P2, P3"),
+    ],
+)
+def test_what_cannot_be_done_is_one_clear_line(
+    server: ServerProcess, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], wrong: str
+) -> None:
+    status, out, err = run(server, capsys, *arguments)
+    assert status != 0
+    assert out == ""
+    assert wrong in err
+    assert err.count("\n") == 1
+
+
+def test_the_queues_file_follows(server: ServerProcess, capsys: pytest.CaptureFixture[str]) -> None:
+    id_ = run(server, capsys, "add", "Into the file")[1].strip()
+    file = Path(server.workspace) / "mission-control" / "TASK_QUEUE.json"
+    for _ in range(200):
+        if file.exists() and id_ in file.read_text():
+            break
+        run(server, capsys, "list")
+    assert [task["description"] for task in json.loads(file.read_text())["tasks"]] == ["Into the file"]
