@@ -16,6 +16,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from missioncontrol.server.service import Service
+from missioncontrol.state import KINDS
 
 Value = float | dict[str, float]
 
@@ -44,6 +45,37 @@ def _restarts(service: Service) -> Value:
 
 def _sources(service: Service) -> list[tuple[str, dict[str, Any]]]:
     return list(msgspec.to_builtins(service.sources()).items())
+
+
+def _used(service: Service) -> Value:
+    figures = service.host()
+    if figures is None:
+        return {}
+    return {"disk": figures.disk, "log disk": figures.data_disk, "memory": figures.memory}
+
+
+def _load(service: Service) -> Value:
+    figures = service.host()
+    return 0.0 if figures is None else figures.load
+
+
+def _agents(service: Service) -> Value:
+    counts: dict[str, float] = dict.fromkeys(KINDS, 0.0)
+    for agent in service.state.table("agents").values():
+        counts[agent["kind"]] += 1
+    return counts
+
+
+def _tasks(service: Service) -> Value:
+    return {status: float(count) for status, count in service.tasks.stats()["byStatus"].items()}
+
+
+def _spent(service: Service) -> Value:
+    return {agent: float(use["cost"]) for agent, use in service.state.tokens.value()["agents"].items()}
+
+
+def _tokens(service: Service) -> Value:
+    return {agent: float(use["tokens"]) for agent, use in service.state.tokens.value()["agents"].items()}
 
 
 METRICS: tuple[Figure, ...] = (
@@ -205,6 +237,26 @@ METRICS: tuple[Figure, ...] = (
         _restarts,
         label="source",
     ),
+    Figure("mission_control_agents", "gauge", "Agents, by what they do.", _agents, label="kind"),
+    Figure("mission_control_tasks", "gauge", "Tasks of the queue, by status.", _tasks, label="status"),
+    Figure(
+        "mission_control_tokens_total", "counter", "Tokens that an agent has used.", _tokens, label="agent"
+    ),
+    Figure(
+        "mission_control_cost_dollars_total",
+        "counter",
+        "US dollars that an agent's tokens have cost.",
+        _spent,
+        label="agent",
+    ),
+    Figure(
+        "mission_control_host_used_percent",
+        "gauge",
+        "Percent of this machine's disks and memory that is used.",
+        _used,
+        label="of",
+    ),
+    Figure("mission_control_host_load", "gauge", "This machine's load of the last minute, per CPU.", _load),
     Figure(
         "mission_control_uptime_seconds",
         "gauge",

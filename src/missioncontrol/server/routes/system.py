@@ -27,6 +27,7 @@ from missioncontrol.server.answers import (
 )
 from missioncontrol.server.metrics import collect_json, make_registry
 from missioncontrol.server.service import Service
+from missioncontrol.sources.host import HostFigures
 
 VERSION = version("mission-control")
 
@@ -46,11 +47,16 @@ class Health(msgspec.Struct, omit_defaults=True, rename="camel"):
     services: dict[str, Any] | None = None
 
 
-class SystemStatusPage(msgspec.Struct):
-    """The gateway and the newest alerts, and the server with its log; `uptime` in seconds."""
+class SystemStatusPage(msgspec.Struct, rename="camel"):
+    """The gateway and the newest alerts, the queue, this machine, and the server with its log; `uptime` in seconds.
+
+    `host` has percent used of disks and memory, and load per CPU; null before it was looked at.
+    """
 
     gateway: dict[str, Any] | None
     alerts: list[dict[str, Any]]
+    task_queue: dict[str, Any]
+    host: HostFigures | None
     server: dict[str, Any]
     log: dict[str, Any]
     sources: dict[str, Any]
@@ -141,6 +147,8 @@ async def system_status(request: AnyRequest) -> Response[bytes]:
     page = SystemStatusPage(
         gateway=system["gateway"],
         alerts=system["alerts"],
+        task_queue=service.tasks.summary(),
+        host=service.host(),
         server={
             "version": VERSION,
             "uptime": round(monotonic() - service.started, 3),
