@@ -140,3 +140,16 @@ async def test_a_file_that_is_replaced_is_never_missing(world: World) -> None:
         world.write(LEADS, [lead(1, score=score)])
     await world.until(lambda: world.folded.table("leads")["lead_001"]["score"] == 19)
     assert not world.told("lead:removed")
+
+
+async def test_a_file_of_200_megabytes_is_refused_with_one_alert(world: World) -> None:
+    world.write(LEADS, [lead(1)])
+    await world.start()
+    await world.until(lambda: world.folded.table("leads"))
+    with (world.root / LEADS).open("r+b") as file:
+        file.truncate(200 * 1024 * 1024)
+    await world.until(lambda: world.alerts())
+    await world.silence()
+    (alert,) = world.alerts()
+    assert "larger than" in alert
+    assert list(await leads(world)) == ["lead_001"]

@@ -232,3 +232,85 @@ async def test_a_broken_line_loses_nothing_else(world: World, runtime: Runtime) 
     runtime.write("scout", answered())
     await world.until(lambda: use_of(world, "scout").get("tokens") == 840)
     assert not [alert for alert in world.alerts() if "failed" in alert]
+
+
+def claude_line(message: str, output: int, **fields: Any) -> str:
+    usage = {
+        "input_tokens": 1000,
+        "output_tokens": output,
+        "cache_read_input_tokens": 2000,
+        "cache_creation_input_tokens": 0,
+    }
+    line = {
+        "type": "assistant",
+        "uuid": f"{message}-{output}",
+        "sessionId": "session-1",
+        "timestamp": iso(time.time()),
+        "cwd": "/home/user/website",
+        "message": {
+            "id": message,
+            "role": "assistant",
+            "model": "claude-sonnet-4-5",
+            "content": [{"type": "text", "text": "…"}],
+            "stop_reason": "end_turn",
+            "usage": usage,
+        },
+        **fields,
+    }
+    return json.dumps(line) + "\n"
+
+
+async def test_claude_codes_responses_count_once_are_priced_and_its_sub_agents_belong_to_it(
+    world: World, tmp_path: Path
+) -> None:
+    project = tmp_path / "claude" / "projects" / "-home-user-website"
+    project.mkdir(parents=True)
+    world.config.sources = SourcesConfig(openclaw="off", claude=str(tmp_path / "claude"), codex="off")
+    await world.start()
+    with (project / "session-1.jsonl").open("w") as file:
+        for output in (5, 5, 100):
+            file.write(claude_line("msg_1", output))
+    await world.until(lambda: use_of(world, "claude-website").get("output") == 100)
+    use = use_of(world, "claude-website")
+    cost = 1000 * 3e-6 + 100 * 15e-6 + 2000 * 0.3e-6
+    assert (use["calls"], use["tokens"]) == (1, 3100)
+    assert use["cost"] == pytest.approx(cost)
+    assert use["costs"].keys() == {"prices"}
+    below = project / "session-1" / "subagents"
+    below.mkdir(parents=True)
+    (below / "agent-a1.jsonl").write_text(claude_line("msg_2", 50, isSidechain=True, agentId="a1"))
+    await world.until(lambda: use_of(world, "claude-website")["calls"] == 2)
+    agents = {agent["id"]: agent for agent in (await world.state())["agents"]}
+    assert agents.keys() == {"claude-website"}
+    assert agents["claude-website"]["name"] == "Claude Code · website"
+
+
+async def test_without_notifications_transcripts_are_looked_through_and_that_is_said(
+    world: World, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("missioncontrol.sources.usage.hearing.open_notices", none)
+    monkeypatch.setattr("missioncontrol.sources.usage.hearing.POLL_SECONDS", 0.05)
+    await world.start()
+    runtime.write("scout", said("Go"), answered())
+    await world.until(lambda: use_of(world, "scout").get("tokens") == 420)
+    assert world.supervisor is not None
+    assert "polling" in (world.supervisor.health()["tokens"].note or "")
+
+
+async def test_a_transcript_that_is_cut_and_written_anew_counts_what_is_new(
+    world: World, runtime: Runtime
+) -> None:
+    await world.start()
+    runtime.write("scout", said("Go"), answered(), answered())
+    await world.until(lambda: use_of(world, "scout").get("calls") == 2)
+    path = runtime.path("scout", "scout-1")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:2]))
+    path.write_bytes(b"".join(lines))
+    runtime.write("scout", answered())
+    await world.until(lambda: use_of(world, "scout")["calls"] == 3)
+    await world.silence()
+    assert use_of(world, "scout")["tokens"] == 1260

@@ -51,8 +51,8 @@ class Sums:
         return self.input + self.output + self.cache_read + self.cache_write
 
 
-class Warning_(NamedTuple):
-    """Something that is to be told as an alert."""
+class Concern(NamedTuple):
+    """Something that is to be told as a warning."""
 
     message: str
     details: dict[str, Any]
@@ -64,7 +64,7 @@ class Page:
     def __init__(self) -> None:
         self.uses: dict[Line, Sums] = {}
         self.activity: dict[str, tuple[int, str]] = {}
-        self.warnings: list[Warning_] = []
+        self.warnings: list[Concern] = []
         self.sessions: set[str] = set()
         self.habits: set[str] = set()
 
@@ -180,7 +180,7 @@ class Book:
                 "usualInMinute": round(usual, 6),
                 "costSoFar": round(session.cost, 6),
             }
-            self.page.warnings.append(Warning_(message, details))
+            self.page.warnings.append(Concern(message, details))
 
     def _call(self, call: ToolCall, now: int) -> None:
         session = self._session(call.session, "unknown")
@@ -207,7 +207,7 @@ class Book:
                 "count": loop.count,
                 "costSoFar": round(session.cost, 6),
             }
-            self.page.warnings.append(Warning_(message, details))
+            self.page.warnings.append(Concern(message, details))
 
     def _turn(self, turn: Turn) -> None:
         session = self._session(turn.session, "unknown")
