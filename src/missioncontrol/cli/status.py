@@ -128,12 +128,19 @@ def _show(found: dict[str, Any], console: Console) -> None:
             clean(agent.get("name") or ""),
             Text(now, style=_STATUS_COLOURS.get(now, "default")),
             clean(agent.get("lastActive") or ""),
-            clean(agent.get("currentTask") or ""),
+            clean(_task(agent.get("currentTask"))),
         )
     console.print()
     console.print(table)
     if found["agentCount"] > len(found["agents"]):
         console.print(f"and {found['agentCount'] - len(found['agents']):,} more")
+
+
+def _task(task: Any) -> Any:
+    """Return what a task is about, in whatever form its agent tells it."""
+    if isinstance(task, dict):
+        return task.get("description") or task.get("title") or task.get("id") or ""
+    return task or ""
 
 
 def duration(seconds: float) -> str:

@@ -376,7 +376,8 @@ def _only_confirmed(id_: str, old: Known, new: Known) -> bool:
     if not before["confirmed"] or not after["confirmed"]:
         return before == after
     passed = datetime.fromisoformat(after["confirmed"]) - datetime.fromisoformat(before["confirmed"])
-    after["confirmed"] = before["confirmed"]
+    # Where two say the same in turns, who has said it last is no news either.
+    after |= {name: before[name] for name in ("confirmed", "statusSource")}
     return before == after and passed.total_seconds() < CONFIRM_SECONDS
 
 

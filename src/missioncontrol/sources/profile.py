@@ -117,7 +117,8 @@ def _doing(known: Known) -> dict[str, Any]:
     evidence, confirmed = STATE_FILE if "status" in state else None, known.confirmed
     if runtime is not None:
         at = rfc3339(runtime.at).decode()
-        if evidence is None or confirmed is None or at >= confirmed:
+        says_something = runtime.status != "unknown"
+        if evidence is None or confirmed is None or (says_something and at >= confirmed):
             status, evidence, confirmed = runtime.status, runtime.evidence, at
     return {"status": status, "kind": kind_of(status), "statusSource": evidence, "confirmed": confirmed}
 

@@ -64,7 +64,8 @@ const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
     },
     "agent:activity": (data, nameOf) => {
       const name = agentIn(data, nameOf);
-      return name ? line("✎", name, `worked on ${count(data.fileCount, "file")}`) : null;
+      const doing = textOf(data.activity);
+      return name ? line("✎", name, doing ? `is at it: ${doing}` : "worked on files") : null;
     },
     "agent:removed": (data, nameOf) => {
       const name = agentIn(data, nameOf);
@@ -83,6 +84,18 @@ const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
       return describeTask(data.taskId, name ? `was given to ${name}` : "is no longer assigned");
     },
     "task:deleted": (data) => describeTask(data.taskId, "was deleted"),
+    "lead:added": (data) => {
+      const lead = isData(data.lead) ? data.lead : {};
+      const score = typeof lead.score === "number" ? `, scored ${lead.score}` : "";
+      return line("★", leadOf(lead) ?? "A lead", `was found${score}`);
+    },
+    "lead:updated": (data) =>
+      describeLead(data.leadId, isData(data.updates) ? `changed: ${keys(data.updates)}` : "changed"),
+    "lead:scored": (data) => {
+      const was = typeof data.previousScore === "number" ? ` (was ${data.previousScore})` : "";
+      return describeLead(data.leadId, `now scores ${data.score}${was}`);
+    },
+    "lead:removed": (data) => describeLead(data.leadId, "is gone"),
     "token:usage": (data, nameOf) => {
       const agent = textOf(data.agent);
       const text = `has used ${count(data.tokens, "token")} so far, ${dollars(data.cost)}`;
@@ -91,7 +104,8 @@ const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
     "token:threshold": (data, nameOf) => {
       const agent = textOf(data.agent);
       const text = `has spent ${dollars(data.currentCost)} of its ${dollars(data.threshold)}`;
-      return agent ? line("$", nameOf(agent), text, toneOf(data.alert)) : null;
+      const name = data.scope === "fleet" ? "The fleet" : agent && nameOf(agent);
+      return name ? line("$", name, text, toneOf(data.alert)) : null;
     },
     "system:alert": (data) => {
       const message = textOf(data.message);
@@ -102,8 +116,16 @@ const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
       const status = textOf(data.status);
       return status ? line("■", "Gateway", `is ${status}`) : null;
     },
-    "state:baseline": (data) =>
-      Array.isArray(data.agents) ? line("⌂", "Workspace", `has ${count(data.agents.length, "agent")}`) : null,
+    "state:baseline": (data) => {
+      for (const noun of ["agent", "task", "lead"]) {
+        const found = data[`${noun}s`];
+        if (Array.isArray(found) && found.length > 0) {
+          return line("⌂", "Workspace", `has ${count(found.length, noun)}`);
+        }
+      }
+      const source = textOf(data.source);
+      return source === null ? null : line("⌂", "Workspace", `was looked at for ${source}`);
+    },
   }),
 );
 
@@ -147,6 +169,15 @@ function describeUpdates(updates: Data): string {
 function describeTask(id: unknown, text: string): Line | null {
   const known = textOf(id) ?? (typeof id === "number" ? String(id) : null);
   return known ? line("☑", known, text) : null;
+}
+
+function describeLead(id: unknown, text: string): Line | null {
+  const known = textOf(id) ?? (typeof id === "number" ? String(id) : null);
+  return known ? line("★", known, text) : null;
+}
+
+function leadOf(lead: Data): string | null {
+  return textOf(lead.company) ?? textOf(lead.name) ?? textOf(lead.id);
 }
 
 function agentIn(data: Data, nameOf: NameOf): string | null {
