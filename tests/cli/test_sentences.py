@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from missioncontrol.cli.sentences import clean, clock, describe, describe_gap, size
@@ -95,6 +95,7 @@ def test_data_without_the_shape_is_shown_as_it_is() -> None:
     assert describe(event("agent:statusChange", {"agentId": 7})) == '{"agentId":7}'
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from([*CATALOGUE, "custom:event"]),
     st.dictionaries(

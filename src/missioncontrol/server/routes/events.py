@@ -7,6 +7,7 @@ wire, without anything in between that would cost something per event.
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from time import monotonic
 from typing import Annotated
@@ -45,6 +46,7 @@ from missioncontrol.server.service import Service
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_WAIT_SECONDS = 55
 POLLS = "polls"
+_KEY = "[!#-~]+"
 SCAN_EVENTS = 5_000
 SCAN_SECONDS = 0.5
 """How long one poll looks for events that its filter lets through before it answers with the cursor moved on."""
@@ -116,7 +118,7 @@ async def publish_events(
         HeaderParameter(
             name="Idempotency-Key",
             description="The `key` of a single event: sent again with the same key, it is not told again.",
-            schema_extra={"minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": "^[!#-~]+$"},
+            schema_extra={"minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": f'^(?:{_KEY}|"{_KEY}")$'},
         ),
     ] = None,
 ) -> Response[bytes]:
@@ -137,6 +139,8 @@ async def publish_events(
 def _apply_key(drafts: list[Draft], header: str) -> None:
     """Take the header for the event's key; both the bare and the quoted form of it are in use."""
     key = header[1:-1] if len(header) > 2 and header[0] == header[-1] == '"' else header
+    if not re.fullmatch(_KEY, key):
+        raise BadEvent("Idempotency-Key takes visible ASCII characters, without blanks and quotes.")
     if len(drafts) != 1:
         raise BadEvent(
             "Idempotency-Key is for a single event; give each of several events a 'key' of its own."
