@@ -20,6 +20,9 @@ from missioncontrol.errors import ConfigError
 
 Scope = Literal["read", "publish", "admin"]
 
+DEFAULT_URL = "http://127.0.0.1:3001"
+"""Where a server is that nobody has configured."""
+
 
 class TokenConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A token that is let in: `sha256` is the hex digest of it, never the token itself."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from missioncontrol.cli.entry import app
+from missioncontrol.cli.entry import make_app
 from missioncontrol.testing import start_server
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -27,7 +27,7 @@ def run(arguments: list[str], folder: Path) -> str:
 
 def test_it_lists_the_commands_that_there_are() -> None:
     assert {command.partition(" ")[0] for command in COMMANDS} == {
-        name for name in app if not name.startswith("-")
+        name for name in make_app() if not name.startswith("-")
     }
 
 

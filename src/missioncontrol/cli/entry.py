@@ -9,36 +9,39 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from missioncontrol.cli.demo import demo
-from missioncontrol.cli.doctor import doctor
-from missioncontrol.cli.publish import publish
-from missioncontrol.cli.serve import serve
-from missioncontrol.cli.status import status
-from missioncontrol.cli.tasks import tasks
-from missioncontrol.cli.token import token
-from missioncontrol.cli.watch import watch
 from missioncontrol.errors import ConfigError, InputError, MissionControlError
 
-app = App(
-    name="mission-control",
-    help="Watch a fleet of AI agents: one durable event log, live to every browser and program.",
-    version=lambda: version("mission-control"),
-    help_format="markdown",
-    suppress_keyboard_interrupt=False,
-)
+COMMANDS = ("serve", "demo", "watch", "publish", "tasks", "status", "doctor", "token")
 
-for command in (serve, demo, watch, publish, status, doctor):
-    app.command(command)
-app.command(tasks)
-app.command(token)
+
+def make_app(wanted: str | None = None) -> App:
+    """Put the program together.
+
+    Args:
+        wanted: the one command that will be used, where that is known: a server needs nothing of what a client needs,
+            and what is not imported takes no memory.
+    """
+    app = App(
+        name="mission-control",
+        help="Watch a fleet of AI agents: one durable event log, live to every browser and program.",
+        version=lambda: version("mission-control"),
+        help_format="markdown",
+        suppress_keyboard_interrupt=False,
+    )
+    for name in (wanted,) if wanted in COMMANDS else COMMANDS:
+        app.command(getattr(import_module(f"missioncontrol.cli.{name}"), str(name)))
+    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; without arguments those of the process."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    app = make_app(given[0] if given else None)
     try:
         result = app(
             arguments, exit_on_error=False, print_error=False, result_action="return_value", backend="asyncio"

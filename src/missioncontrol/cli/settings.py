@@ -13,8 +13,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from missioncontrol.client import DEFAULT_URL
-from missioncontrol.config import Config, TokenConfig, load_config
+from missioncontrol.config import DEFAULT_URL, Config, TokenConfig, load_config
 from missioncontrol.errors import ConfigError
 
 CONFIG_VARIABLE = "MISSION_CONTROL_CONFIG"

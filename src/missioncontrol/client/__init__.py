@@ -5,7 +5,7 @@ hook that has no event loop.
 """
 
 from missioncontrol.client.client import Client, StateListener
-from missioncontrol.client.http import DEFAULT_URL, call
+from missioncontrol.client.http import call
 from missioncontrol.client.items import (
     ClientError,
     ClientState,
@@ -17,6 +17,7 @@ from missioncontrol.client.items import (
     Unreachable,
 )
 from missioncontrol.client.publishing import Publisher, publish
+from missioncontrol.config import DEFAULT_URL
 from missioncontrol.events import Event
 
 __all__ = [

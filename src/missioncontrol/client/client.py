@@ -20,7 +20,7 @@ from typing import Any, Self, TypeVar
 import aiohttp
 
 from missioncontrol.client.feed import Feed
-from missioncontrol.client.http import DEFAULT_URL, USER_AGENT, Address, Api, credentials
+from missioncontrol.client.http import USER_AGENT, Address, Api, credentials
 from missioncontrol.client.items import (
     ClientError,
     ClientState,
@@ -34,6 +34,7 @@ from missioncontrol.client.links import LINKS, Link, Received, Target
 from missioncontrol.client.publishing import DEADLINE, Publisher
 from missioncontrol.client.route import Choice, Route
 from missioncontrol.client.wire import Draining, read_snapshot
+from missioncontrol.config import DEFAULT_URL
 from missioncontrol.events import Cursor, Data, Draft, Patterns
 
 OPEN_TIMEOUT = 10.0

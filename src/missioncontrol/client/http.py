@@ -20,9 +20,9 @@ import msgspec
 
 from missioncontrol.client.items import ClientError, Refused, Unreachable, Unsuitable
 from missioncontrol.client.route import Backoff
+from missioncontrol.config import DEFAULT_URL
 from missioncontrol.errors import ConfigError
 
-DEFAULT_URL = "http://127.0.0.1:3001"
 MAX_DETAIL = 200
 USER_AGENT = "mission-control"
 # Statuses that say "not now" though they are the client's.

@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from missioncontrol.events import Data, Draft, now, rfc3339
 from missioncontrol.sources.doubts import Doubt
-from missioncontrol.sources.gateway.link import GatewayLink
 from missioncontrol.sources.gateway.sentry import SentryReport, read_report
 from missioncontrol.sources.layout import AGENT_FOLDERS, STATE_FILE, parent_of
 from missioncontrol.sources.runtimes import RuntimeAgent
@@ -23,6 +22,9 @@ from missioncontrol.sources.source import MARK, Batch, Feed, Inbox, Step, Worksp
 from missioncontrol.sources.transcripts.places import find_openclaw, gateway_address
 from missioncontrol.sources.transcripts.records import UnreadableError
 from missioncontrol.sources.tree import Content, read_file
+
+if TYPE_CHECKING:
+    from missioncontrol.sources.gateway.link import GatewayLink
 
 MAX_FILE_BYTES = 1024 * 1024
 SETTLE = 0.02
@@ -196,6 +198,9 @@ class Gateway:
             return None
         url = f"http://127.0.0.1:{address.port}" if setting == "auto" and address is not None else setting
         token = token or (address.token if address is not None else None)
+        # It takes 20 MB, and most fleets have no gateway.
+        from missioncontrol.sources.gateway.link import GatewayLink
+
         return GatewayLink(
             url, token, on_health=self._heard_health, on_run=self._heard_run, on_silence=self._heard_nothing
         )
