@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from missioncontrol.sources.tasks.task import Task
 
 BOM = b"\xef\xbb\xbf"
-EMPTY = '{\n  "tasks": [],\n  "history": [],\n  "nextId": 1\n}\n'
+EMPTY = b'{\n  "tasks": [],\n  "history": [],\n  "nextId": 1\n}\n'
 
 _SPACE = re.compile(r"[ \t\r\n]*")
+_INDENTED = re.compile(r"\n([ \t]+)\S")
+_SAMPLES = 20
+"""How many tasks are looked at for how lists are written."""
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"it is not JSON: {name} is none")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
@@ -38,7 +41,7 @@ class Member(NamedTuple):
 
 
 class Element(NamedTuple):
-    """An element of the array of tasks."""
+    """An element of the array of tasks, and where it stands in the text."""
 
     value: Any
     start: int
@@ -55,7 +58,10 @@ class Edit:
 
 @dataclass
 class Edits:
-    """What is to become of a document. Elements are named by their index."""
+    """What is to become of a document. Elements are named by their index.
+
+    `updated` is the time, for a document that says when it was last changed; alone it is no reason to write.
+    """
 
     changed: dict[int, Edit] = field(default_factory=dict)
     dropped: set[int] = field(default_factory=set)
@@ -68,8 +74,22 @@ class Edits:
         return bool(self.changed or self.dropped or self.added or self.next_id is not None)
 
 
+class Manner(NamedTuple):
+    """How an object is written: what stands between its members, and between a name and its value.
+
+    `column` is the indentation of its members; None where they stand in one line.
+    """
+
+    joint: str
+    colon: str
+    column: str | None
+
+
 class Document:
-    """A queue's text, and where everything stands in it."""
+    """A queue's text, and where everything stands in it.
+
+    `root` has the members besides the tasks; `tasks` is None where the root names none.
+    """
 
     def __init__(self, data: bytes) -> None:
         """Read a queue.
@@ -95,43 +115,39 @@ class Document:
     def _read(self, start: int) -> None:
         text = self._text
         self.root: dict[str, Any] = {}
+        self.tasks: list[Element] | None = None
         self._members: dict[str, Member] = {}
+        self._object = -1
         if text[start] == "[":
-            self._array, end = start, self._read_tasks(start)
+            end = self._read_tasks(start)
         elif text[start] == "{":
-            self._array = -1
-            self.tasks: list[Element] = []
-            members, end = _members(text, start)
-            for member in members:
-                self._members[member.key] = member
-            for key, member in self._members.items():
-                if key == "tasks" and text[member.value_start] == "[":
-                    self._array = member.value_start
-                    self._read_tasks(member.value_start)
-                else:
-                    self.root[key] = _DECODER.raw_decode(text, member.value_start)[0]
+            self._object = start
+            members, end = _members(text, start, self._read_value)
+            self._members = {member.key: member for member in members}
             if "tasks" in self.root:
                 raise ValueError('its "tasks" is no list')
         else:
             raise ValueError("it holds neither an object nor a list")
-        self._object = -1 if text[start] == "[" else start
         if _after_space(text, end) != len(text):
             raise ValueError("something follows after its end")
 
+    def _read_value(self, key: str, start: int) -> int:
+        """Read a value of the root, and return its end; of two with the same key the last one counts."""
+        if key == "tasks" and self._text[start : start + 1] == "[":
+            self.root.pop(key, None)
+            return self._read_tasks(start)
+        self.root[key], end = _DECODER.raw_decode(self._text, start)
+        return end
+
     def _read_tasks(self, start: int) -> int:
+        text = self._text
         self.tasks = []
-        position = _after_space(self._text, start + 1)
-        while self._text[position : position + 1] != "]":
-            value, end = _DECODER.raw_decode(self._text, position)
+        position = _after_space(text, start + 1)
+        while text[position : position + 1] != "]":
+            value, end = _DECODER.raw_decode(text, position)
             self.tasks.append(Element(value, position, end))
-            position = _after_space(self._text, end)
-            if self._text[position : position + 1] == ",":
-                position = _after_space(self._text, position + 1)
-                if self._text[position : position + 1] == "]":
-                    raise json.JSONDecodeError("a comma before the end of the list", self._text, position)
-            elif self._text[position : position + 1] != "]":
-                raise json.JSONDecodeError("a comma is missing", self._text, position)
-        self._array_end = position
+            position = _after_comma(text, end, "]")
+        self._array, self._array_end = start, position
         return position + 1
 
     @property
@@ -141,167 +157,163 @@ class Document:
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
     @property
+    def takes_next_id(self) -> bool:
+        """Say whether the number of the next task has a place here: not in a bare list, nor over something else."""
+        return self._object >= 0 and ("nextId" not in self.root or self.next_id is not None)
+
+    @property
     def history(self) -> list[Any]:
         """The entries of tasks that are over."""
         history = self.root.get("history")
         return history if isinstance(history, list) else []
 
+    # What it is to become.
+
     def edited(self, edits: Edits) -> bytes:
         """Return the text with these edits."""
+        self._ascii = self._text.isascii() and "\\u" in self._text
+        self._newline = "\r\n" if "\r\n" in self._text else "\n"
+        indented = _INDENTED.search(self._text)
+        self._unit = indented[1] if indented else "  "
         replacements: list[tuple[int, int, str]] = []
-        if edits.changed or edits.dropped or edits.added:
-            replacements.append(self._edited_tasks(edits))
-        if self._object >= 0:
-            insert: dict[str, Any] = {}
-            root = {"nextId": edits.next_id, "updated": edits.updated if "updated" in self.root else None}
-            for key, value in root.items():
-                if value is None or self.root.get(key) == value:
-                    continue
-                if (member := self._members.get(key)) is not None:
-                    replacements.append((member.value_start, member.end, json.dumps(value)))
-                elif key == "nextId":
-                    insert[key] = value
-            if self._array < 0 and edits.added:
-                insert["tasks"] = edits.added
-            if insert:
-                replacements.append(self._insertion(insert))
-        text, position = "", 0
-        for start, end, new in sorted(replacements):
-            text += self._text[position:start] + new
-            position = end
-        text += self._text[position:]
-        return (BOM if self._bom else b"") + text.encode()
-
-    def _edited_tasks(self, edits: Edits) -> tuple[int, int, str]:
-        """Return the array of tasks between its brackets, as it is to be."""
-        if self._array < 0:
-            return (0, 0, "")
-        text = self._text
-        lead = text[self._array + 1 : self.tasks[0].start] if self.tasks else self._new_lead()
-        joint = text[self.tasks[0].end : self.tasks[1].start] if len(self.tasks) > 1 else f",{lead}"
-        tail = text[self.tasks[-1].end : self._array_end] if self.tasks else self._new_tail(lead)
+        if self.tasks is not None and (edits.changed or edits.dropped or edits.added):
+            replacements.append(self._edited_tasks(self.tasks, edits))
+        new: dict[str, Any] = {}
+        for key, value in (("nextId", edits.next_id), ("updated", edits.updated)):
+            if value is None or not self._takes(key):
+                continue
+            if (member := self._members.get(key)) is not None:
+                replacements.append((member.value_start, member.end, json.dumps(value)))
+            else:
+                new[key] = value
+        if self.tasks is None and edits.added:
+            new["tasks"] = edits.added
+        if new:
+            replacements.append(self._insertion(new))
         parts: list[str] = []
-        for index, element in enumerate(self.tasks):
+        position = 0
+        for start, end, text in sorted(replacements):
+            parts += (self._text[position:start], text)
+            position = end
+        parts.append(self._text[position:])
+        return (BOM if self._bom else b"") + "".join(parts).encode()
+
+    def _takes(self, key: str) -> bool:
+        return self.takes_next_id if key == "nextId" else isinstance(self.root.get(key), str)
+
+    def _edited_tasks(self, tasks: list[Element], edits: Edits) -> tuple[int, int, str]:
+        """Return what is to stand between the brackets of the array of tasks."""
+        text = self._text
+        lead = text[self._array + 1 : tasks[0].start] if tasks else self._new_lead()
+        joint = text[tasks[0].end : tasks[1].start] if len(tasks) > 1 else f",{lead}"
+        tail = text[tasks[-1].end : self._array_end] if tasks else self._new_tail(lead)
+        parts: list[str] = []
+        for index, element in enumerate(tasks):
             if index in edits.dropped:
                 continue
             if parts:
-                before = text[self.tasks[index - 1].end : element.start] if index else joint
-                parts.append(before)
+                parts.append(text[tasks[index - 1].end : element.start])
             parts.append(self._edited_task(element, edits.changed.get(index)))
-        like = self.tasks[0] if self.tasks else None
-        for task in edits.added:
-            if parts:
-                parts.append(joint)
-            parts.append(self._new_task(task, lead, like))
-        inside = f"{lead}{''.join(parts)}{tail}" if parts else ""
-        return (self._array + 1, self._array_end, inside)
+        if edits.added:
+            spread = self._spread(tasks)
+            manner = self._manner_of_tasks(tasks, lead)
+            column = lead.rpartition("\n")[2] if "\n" in lead else ""
+            for task in edits.added:
+                if parts:
+                    parts.append(joint)
+                parts.append(self._new_object(task, manner, column, spread=spread))
+        return (self._array + 1, self._array_end, f"{lead}{''.join(parts)}{tail}" if parts else "")
 
     def _edited_task(self, element: Element, edit: Edit | None) -> str:
         text = self._text[element.start : element.end]
         if edit is None:
             return text
         members, _ = _members(text, 0)
-        known = {member.key: member for member in members}
-        replacements: list[tuple[int, int, str]] = []
-        colon = _colon(text, members)
-        joint = _joint(text, members)
-        column = _indent_at(self._text, element.start)
-        inner = _indent_in(text, members)
+        manner = _manner(text, members)
+        last = {member.key: member for member in members}
+        parts: list[str] = []
+        for index, member in enumerate(members):
+            if member.key in edit.removed:
+                continue
+            if parts:
+                parts.append(text[members[index - 1].end : member.start])
+            value = text[member.value_start : member.end]
+            if member.key in edit.updates and last[member.key] is member:
+                spread = "\n" in value if value[0] in "[{" and len(value) > 2 else None
+                value = self._written(edit.updates[member.key], manner, spread=spread)
+            parts.append(text[member.start : member.value_start] + value)
         for name, value in edit.updates.items():
-            member = known.get(name)
-            if member is not None:
-                old = text[member.value_start : member.end]
-                new = self._dump(value, inner if inner is not None else column, multiline="\n" in old)
-                replacements.append((member.value_start, member.end, new))
-        for member in members:
-            if member.key in edit.removed and known[member.key] is member:
-                index = members.index(member)
-                if index + 1 < len(members):
-                    replacements.append((member.start, members[index + 1].start, ""))
-                else:
-                    begin = members[index - 1].end if index else member.start
-                    replacements.append((begin, member.end, ""))
-        result, position = "", 0
-        for start, end, new in sorted(replacements):
-            if start >= position:
-                result += text[position:start] + new
-                position = end
-        result += text[position:]
-        new_names = [name for name in edit.updates if name not in known]
-        if new_names:
-            kept = [member for member in members if member.key not in edit.removed]
-            addition = joint.join(
-                f"{json.dumps(name, ensure_ascii=False)}{colon}"
-                f"{self._dump(edit.updates[name], inner if inner is not None else column)}"
-                for name in new_names
-            )
-            closing = len(result) - 1
-            body = result[:closing].rstrip(" \t\r\n")
-            space = result[len(body) : closing]
-            result = f"{body}{joint if kept else ''}{addition}{space}}}"
-        return result
+            if name not in last:
+                parts += [manner.joint] if parts else []
+                parts.append(self._member(name, value, manner))
+        head, tail = (text[1 : members[0].start], text[members[-1].end : -1]) if members else ("", "")
+        return f"{{{head}{''.join(parts)}{tail}}}"
 
-    def _new_task(self, task: Task, lead: str, like: Element | None) -> str:
-        """Write a new task in the manner of one that is there, or of the file."""
-        multiline = "\n" in self._text[like.start : like.end] if like is not None else "\n" in lead
-        column = lead.rpartition("\n")[2] if "\n" in lead else ""
-        if not multiline:
-            return json.dumps(task, ensure_ascii=False)
-        unit = self._unit()
-        inner = column + unit
-        colon = ": "
-        if like is not None and isinstance(like.value, dict):
-            text = self._text[like.start : like.end]
-            members, _ = _members(text, 0)
-            colon = _colon(text, members)
-            found = _indent_in(text, members)
-            inner = found if found is not None else inner
-        lines = [
-            f"{inner}{json.dumps(name, ensure_ascii=False)}{colon}{self._dump(value, inner)}"
-            for name, value in task.items()
-        ]
-        newline = self._newline()
-        return "{" + newline + f",{newline}".join(lines) + newline + column + "}"
-
-    def _dump(self, value: Any, column: str, *, multiline: bool = True) -> str:
-        """Write a value. What is nested goes over several lines where the file has such."""
-        nested = isinstance(value, dict | list) and any(
-            isinstance(one, dict | list) for one in _inside(value)
+    def _new_object(self, task: Task, manner: Manner, column: str, *, spread: bool) -> str:
+        inside = manner.joint.join(
+            self._member(name, value, manner, spread=spread) for name, value in task.items()
         )
-        if not nested or not multiline or "\n" not in self._text:
-            return json.dumps(value, ensure_ascii=False)
-        written = json.dumps(value, ensure_ascii=False, indent=self._unit())
-        return written.replace("\n", self._newline() + column)
+        if manner.column is None:
+            return f"{{{inside}}}"
+        return f"{{{self._newline}{manner.column}{inside}{self._newline}{column}}}"
+
+    def _member(self, name: str, value: Any, manner: Manner, *, spread: bool | None = None) -> str:
+        key = json.dumps(name, ensure_ascii=self._ascii)
+        return f"{key}{manner.colon}{self._written(value, manner, spread=spread)}"
+
+    def _written(self, value: Any, manner: Manner, *, spread: bool | None = None) -> str:
+        """Write a value. A list or an object goes over several lines if `spread`; None: as others here do."""
+        if spread is None and isinstance(value, dict | list):
+            spread = self._spread(self.tasks or [])
+        if manner.column is None or not spread:
+            separators = (", " if manner.joint != "," else ",", ": " if manner.colon != ":" else ":")
+            return json.dumps(value, ensure_ascii=self._ascii, separators=separators)
+        written = json.dumps(
+            value, ensure_ascii=self._ascii, indent=self._unit, separators=(",", manner.colon)
+        )
+        return written.replace("\n", f"{self._newline}{manner.column}")
+
+    def _spread(self, tasks: Iterable[Element]) -> bool:
+        """Say whether lists and objects inside a task go over several lines: as the first that is there does."""
+        for element in [one for one in tasks if isinstance(one.value, dict)][:_SAMPLES]:
+            text = self._text[element.start : element.end]
+            if "\n" in text:
+                for member in _members(text, 0)[0]:
+                    value = text[member.value_start : member.end]
+                    if value[0] in "[{" and len(value) > 2:
+                        return "\n" in value
+        return True
+
+    def _manner_of_tasks(self, tasks: Sequence[Element], lead: str) -> Manner:
+        """Return how a new task is to be written: like the first, or as the file suggests."""
+        first = next((one for one in tasks if isinstance(one.value, dict) and one.value), None)
+        if first is not None:
+            text = self._text[first.start : first.end]
+            return _manner(text, _members(text, 0)[0])
+        root = _manner(self._text, list(self._members.values()))
+        if "\n" not in lead:
+            return Manner(",", ":", None) if root.colon == ":" else Manner(", ", ": ", None)
+        column = lead.rpartition("\n")[2] + self._unit
+        return Manner(f",{self._newline}{column}", root.colon, column)
 
     def _insertion(self, members: Mapping[str, Any]) -> tuple[int, int, str]:
-        """Write new members at the end of the root object."""
-        found = list(self._members.values())
-        joint, colon = _joint(self._text, found), _colon(self._text, found)
-        column = _indent_in(self._text[self._object :], found) if not found else joint.rpartition("\n")[2]
-        written = joint.join(
-            f'"{key}"{colon}{self._dump(value, column or "")}' for key, value in members.items()
-        )
-        if not found:
+        """Write new members at the end of the root."""
+        there = list(self._members.values())
+        manner = _manner(self._text, there)
+        written = manner.joint.join(self._member(key, value, manner) for key, value in members.items())
+        if not there:
             return (self._object + 1, self._object + 1, written)
-        end = max(member.end for member in found)
-        return (end, end, joint + written)
+        end = max(member.end for member in there)
+        return (end, end, manner.joint + written)
 
     def _new_lead(self) -> str:
-        """Return what stands between the bracket and the first task of a list that was empty."""
-        if "\n" not in self._text:
+        """Return what is to stand between the bracket and the first task of a list that was empty."""
+        if "\n" not in self._text.strip():
             return ""
-        return self._newline() + _indent_at(self._text, self._array) + self._unit()
+        return self._newline + _indent_at(self._text, self._array) + self._unit
 
     def _new_tail(self, lead: str) -> str:
-        return self._newline() + _indent_at(self._text, self._array) if "\n" in lead else ""
-
-    def _newline(self) -> str:
-        return "\r\n" if "\r\n" in self._text else "\n"
-
-    def _unit(self) -> str:
-        """Return one step of indentation: that of the first line that has any."""
-        found = re.search(r"\n([ \t]+)\S", self._text)
-        return found[1] if found else "  "
+        return self._newline + _indent_at(self._text, self._array) if "\n" in lead else ""
 
 
 def _after_space(text: str, position: int) -> int:
@@ -309,7 +321,21 @@ def _after_space(text: str, position: int) -> int:
     return found.end() if found else position
 
 
-def _members(text: str, start: int) -> tuple[list[Member], int]:
+def _after_comma(text: str, position: int, closing: str) -> int:
+    """Return where the next entry begins after one that ends at `position`, or the closing bracket stands."""
+    position = _after_space(text, position)
+    if text[position : position + 1] == ",":
+        position = _after_space(text, position + 1)
+        if text[position : position + 1] == closing:
+            raise json.JSONDecodeError("a comma before the end", text, position)
+    elif text[position : position + 1] != closing:
+        raise json.JSONDecodeError("a comma is missing", text, position)
+    return position
+
+
+def _members(
+    text: str, start: int, value_end: Callable[[str, int], int] | None = None
+) -> tuple[list[Member], int]:
     """Return the members of the object that begins at `start`, and where it ends."""
     members: list[Member] = []
     position = _after_space(text, start + 1)
@@ -320,41 +346,25 @@ def _members(text: str, start: int) -> tuple[list[Member], int]:
         colon = _after_space(text, end)
         if text[colon : colon + 1] != ":":
             raise json.JSONDecodeError("a colon is missing", text, colon)
-        value_start = _after_space(text, colon + 1)
-        _, value_end = _DECODER.raw_decode(text, value_start)
-        members.append(Member(key, position, value_start, value_end))
-        position = _after_space(text, value_end)
-        if text[position : position + 1] == ",":
-            position = _after_space(text, position + 1)
-            if text[position : position + 1] == "}":
-                raise json.JSONDecodeError("a comma before the end of the object", text, position)
-        elif text[position : position + 1] != "}":
-            raise json.JSONDecodeError("a comma is missing", text, position)
+        value = _after_space(text, colon + 1)
+        end = _DECODER.raw_decode(text, value)[1] if value_end is None else value_end(key, value)
+        members.append(Member(key, position, value, end))
+        position = _after_comma(text, end, "}")
     return members, position + 1
 
 
-def _joint(text: str, members: Sequence[Member]) -> str:
-    """Return what stands between two members."""
-    if len(members) > 1:
-        return text[members[0].end : members[1].start]
-    if members and "\n" in (lead := _space_before(text, members[0].start)):
-        return f",{lead}"
-    return ", "
-
-
-def _colon(text: str, members: Sequence[Member]) -> str:
+def _manner(text: str, members: Sequence[Member]) -> Manner:
+    """Return how an object with these members is written."""
     if not members:
-        return ": "
+        return Manner(", ", ": ", None)
     first = members[0]
-    return text[_DECODER.raw_decode(text, first.start)[1] : first.value_start]
-
-
-def _indent_in(text: str, members: Sequence[Member]) -> str | None:
-    """Return the indentation of an object's members; None where they stand in one line with it."""
-    if not members:
-        return None
-    lead = _space_before(text, members[0].start)
-    return lead.rpartition("\n")[2] if "\n" in lead else None
+    lead = _space_before(text, first.start)
+    colon = text[_DECODER.raw_decode(text, first.start)[1] : first.value_start]
+    if len(members) > 1:
+        joint = text[first.end : members[1].start]
+    else:
+        joint = f",{lead}" if "\n" in lead else "," if colon == ":" else ", "
+    return Manner(joint, colon, lead.rpartition("\n")[2] if "\n" in lead else None)
 
 
 def _space_before(text: str, position: int) -> str:
@@ -368,7 +378,3 @@ def _indent_at(text: str, position: int) -> str:
     """Return the indentation of the line that a position is in."""
     line = text[text.rfind("\n", 0, position) + 1 : position]
     return line[: len(line) - len(line.lstrip(" \t"))]
-
-
-def _inside(value: dict[str, Any] | list[Any]) -> list[Any]:
-    return list(value.values()) if isinstance(value, dict) else value

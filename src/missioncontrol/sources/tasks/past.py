@@ -1,34 +1,45 @@
-"""What the file has been: each task's versions, and how old a copy of the file is.
+"""What the file has been: each task's versions, and of which content of the file a copy was made.
 
 Whoever edits the queue often writes back a copy that was read minutes ago. To see what was changed in it, it must be
 compared with the file as it was then. So every content of the file has a number, and of each task the newest versions
 are kept with the numbers between which they stood in the file. The rules:
 
-1. A task that is exactly one of its versions says that the copy was read while that version stood; so does a `nextId`.
-   All of them together narrow down when the copy can have been read.
-2. A task that is none of its versions was edited. It was made of the version with the same `updated`, where there is
-   one in that time; else of the one that it differs least from, of equals the newest. From a version that it would
-   differ from in `updated` alone it was not made, since nobody touches a task to change nothing.
-3. A task that is missing was deleted, unless the copy was read before the task was there: that is so where the task
-   came later than rule 1 allows, where its number is not below the copy's `nextId`, and, where a copy has no `nextId`,
-   where it is newer than all that is in the copy.
+1. A copy was made no earlier than any of the versions that stand in it unchanged, nor than its `nextId` as it was
+   before tasks were added to it.
+2. It was made before the first of those versions was replaced, and before its `nextId` was; but what rule 1 excludes
+   was put back by hand, and says nothing.
+3. A task that is one of its versions of that time was not edited. A copy that is an old content as a whole was not made
+   to change nothing: a task in it that has the `updated` of its newest version was put back by hand.
+4. Any other task was edited. Among its versions of that time, but for those with a later `updated`, it was made of one
+   with the same `updated` if there is one, and of those of the one that it differs least from, of equals the newest. Of
+   a version that it would differ from in `updated` alone it was not made, since nobody touches a task to change
+   nothing.
+5. A task that is missing was deleted, unless whoever made the copy cannot have known it: it came into the file later
+   than rule 2 allows; or it was not there all the time from rule 1 to rule 2, and comes, by its number or by its time,
+   after all that was known then. A copy of which nothing at all is known deletes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import msgspec
 
-from missioncontrol.sources.tasks.task import Task, number_of
+from missioncontrol.sources.tasks.task import Task, later, moment, number_of
 
 MAX_VERSIONS = 20
-"""How many versions of a task are kept."""
+MAX_VERSIONS_BYTES = 256 * 1024
+"""How many versions of a task are kept, and how much they may have to remember."""
 
 MAX_NEXT_IDS = 200
+MAX_GONE = 2_000
+"""Of how many tasks that are gone the versions are kept, for copies that still have them."""
 
 FOREVER = 2**53
+_TASK = "task:"
+_COUNTER = "counter"
 
 
 class Version(msgspec.Struct):
@@ -48,35 +59,68 @@ class NextId(msgspec.Struct):
 
 
 class Counter(msgspec.Struct):
-    """The number of the newest content, and the file's `nextId` in the contents so far."""
+    """The number of the newest content, and the file's `nextId` in the contents so far.
+
+    `reached` is the newest content that is known to have stood in the file.
+    """
 
     content: int = 0
+    reached: int = 0
     next_ids: list[NextId] = []
 
 
-class Span(msgspec.Struct, frozen=True):
-    """The contents from `since` to the one before `until`, of which a copy was made."""
+class Origin(NamedTuple):
+    """What a copy shows of the contents that it can have been made of: those from `since` to the one before `until`.
+
+    `known` says that something in it shows that it was made of this file at all; `restored`, that it is an old content
+    as a whole; `counted`, that the file has had its `nextId`. Numbers from `new_from` on were new to whoever made it;
+    `newest` is the latest time in it.
+    """
 
     since: int = 0
     until: int = FOREVER
+    known: bool = True
+    restored: bool = False
+    counted: bool = False
+    new_from: int | None = None
+    newest: datetime | None = None
 
-    def meets(self, version: Version | NextId) -> bool:
+    def meets(self, version: Version) -> bool:
         """Say whether a version stood in the file in this time."""
         return version.since < self.until and self.since < version.until
 
 
 class Past:
-    """The versions of all tasks by id. `changed` are the ids of which something is to be remembered."""
+    """The versions of all tasks by id, and what the file has been."""
 
     def __init__(self) -> None:
         self.versions: dict[str, list[Version]] = {}
-        self.counter = Counter()
-        self.changed: set[str] = set()
+        self._counter = Counter()
+        self._changed: set[str] = set()
+        self._counted = False
 
-    def note(self, tasks: Mapping[str, Task], next_id: int | None) -> bool:
-        """Note what the file has in it now, and say whether that is anything new."""
-        content = self.counter.content + 1
-        before = len(self.changed)
+    def __bool__(self) -> bool:
+        """Say whether there has been a file."""
+        return self._counter.content > 0
+
+    def note(
+        self,
+        tasks: Mapping[str, Task],
+        next_id: int | None,
+        left: Collection[str] = (),
+        *,
+        ahead: bool = False,
+    ) -> None:
+        """Note what the file has in it now.
+
+        Args:
+            tasks: what stands there, by id.
+            next_id: the number that it gives as the next.
+            left: ids that stand there too, in a form that is not understood: as far as is known, they are as they were.
+            ahead: it is still to be written.
+        """
+        content = self._counter.content + 1
+        changed: set[str] = set()
         for id_, task in tasks.items():
             known = self.versions.setdefault(id_, [])
             if known and known[-1].until == FOREVER:
@@ -84,96 +128,219 @@ class Past:
                     continue
                 known[-1].until = content
             known.append(Version(task, content))
-            del known[:-MAX_VERSIONS]
-            self.changed.add(id_)
+            while len(known) > MAX_VERSIONS:
+                _thin(known)
+            changed.add(id_)
         for id_, known in self.versions.items():
-            if id_ not in tasks and known[-1].until == FOREVER:
+            if id_ not in tasks and id_ not in left and known[-1].until == FOREVER:
                 known[-1].until = content
-                self.changed.add(id_)
-        next_ids = self.counter.next_ids
+                changed.add(id_)
+        next_ids = self._counter.next_ids
         told_anew = next_id is not None and (not next_ids or next_ids[-1].value != next_id)
         if next_id is not None and told_anew:
             if next_ids:
                 next_ids[-1].until = content
             next_ids.append(NextId(next_id, content))
             del next_ids[:-MAX_NEXT_IDS]
-        if len(self.changed) == before and not told_anew:
-            return False
-        self.counter.content = content
-        return True
+        if changed or told_anew or not self:
+            self._counter.content = content
+            self._changed |= changed
+            self._counted = True
+        if not ahead:
+            self.reached()
+        self._forget()
 
-    def newest(self, id_: str) -> Version | None:
-        """Return the version of a task that the file had last, if the file has it still."""
-        known = self.versions.get(id_)
-        return known[-1] if known and known[-1].until == FOREVER else None
+    def reached(self) -> None:
+        """Note that the newest content stands in the file."""
+        if self._counter.reached != self._counter.content:
+            self._counter.reached = self._counter.content
+            self._counted = True
 
-    def span(self, tasks: Iterable[Task], next_id: int | None) -> Span:
-        """Say when a copy was read that has these tasks in it: rule 1."""
-        since, until = 0, FOREVER
-        for task in tasks:
-            same = [version for version in self.versions.get(task["id"], ()) if version.task == task]
+    def settle(self, copy: Mapping[str, Task], next_id: int | None) -> None:
+        """Forget the content that was noted ahead, where a copy shows nothing of it: it has not come to the file.
+
+        Args:
+            copy: the tasks of what stands there now, by id.
+            next_id: its `nextId`.
+        """
+        reached = self._counter.reached
+        if reached < self._counter.content and self.origin(copy, next_id).since <= reached:
+            self._back_to(reached)
+
+    def _back_to(self, content: int) -> None:
+        """Forget all that came after a content."""
+        for id_, known in list(self.versions.items()):
+            if known[-1].since > content or content < known[-1].until < FOREVER:
+                self.versions[id_] = stood = [version for version in known if version.since <= content]
+                if not stood:
+                    del self.versions[id_]
+                elif stood[-1].until > content:
+                    stood[-1].until = FOREVER
+                self._changed.add(id_)
+        if content < self._counter.content:
+            next_ids = [known for known in self._counter.next_ids if known.since <= content]
+            if next_ids:
+                next_ids[-1].until = FOREVER
+            self._counter.next_ids, self._counter.content = next_ids, content
+            self._counted = True
+
+    def _forget(self) -> None:
+        gone = [id_ for id_, known in self.versions.items() if known[-1].until < FOREVER]
+        gone.sort(key=lambda id_: self.versions[id_][-1].until)
+        for id_ in gone[: max(0, len(gone) - MAX_GONE)]:
+            del self.versions[id_]
+            self._changed.add(id_)
+
+    # What a copy tells.
+
+    def origin(self, copy: Mapping[str, Task], next_id: int | None, new_from: int | None = None) -> Origin:
+        """Say of which contents a copy can have been made: rules 1 and 2.
+
+        Args:
+            copy: its tasks by id.
+            next_id: its `nextId`.
+            new_from: the lowest number that was new to whoever made it; None where only `next_id` tells.
+        """
+        since, edited, new = 0, False, False
+        ends: list[int] = []
+        times: list[datetime] = []
+        for id_, task in copy.items():
+            known = self.versions.get(id_, ())
+            same = [version for version in known if version.task == task]
             if same:
                 since = max(since, same[0].since)
-                until = min(until, same[-1].until)
-        of_next = [known for known in self.counter.next_ids if known.value == next_id]
-        if of_next:
-            since, until = max(since, of_next[0].since), min(until, of_next[-1].until)
-        # A copy that was put together from several tells nothing.
-        return Span(since, until) if since < until else Span()
+                ends.append(same[-1].until)
+            edited |= not same
+            new |= not known
+            if (time := moment(task.get("updated")) or moment(task.get("created"))) is not None:
+                times.append(time)
+        first = min((one for one in (next_id, new_from) if one is not None), default=None)
+        counted = [known for known in self._counter.next_ids if known.value == first]
+        if counted:
+            ends.append(counted[-1].until)
+            if not new or new_from is not None:
+                since = max(since, counted[0].since)
+        until = min((end for end in ends if end > since), default=FOREVER)
+        old = bool(copy) and not edited and min(ends, default=FOREVER) <= self._counter.reached
+        return Origin(
+            since,
+            until,
+            known=bool(ends) or not copy or not all(id_ not in self.versions for id_ in copy),
+            restored=old and not self._lacks(copy, since),
+            counted=bool(counted),
+            new_from=first,
+            newest=max(times, default=None),
+        )
 
-    def base(self, task: Task, span: Span) -> Version | None:
-        """Return the version that an edited task was made of: rule 2. None where it has no past."""
-        known = self.versions.get(task["id"], [])
-        possible = [version for version in known if span.meets(version)] or known
-        same_time = [v for v in possible if "updated" in task and v.task.get("updated") == task["updated"]]
-        if same_time:
-            return same_time[-1]
-        best: Version | None = None
-        least = 0
-        for version in possible:
-            cost = _distance(version.task, task)
-            if cost == 0 and version is not possible[-1]:
-                continue
-            # The newest comes last, and wins over its equals.
-            if best is None or cost <= least:
-                best, least = version, cost
-        return best
+    def _lacks(self, copy: Mapping[str, Task], content: int) -> bool:
+        """Say whether anything of a content is missing in a copy."""
+        return any(
+            id_ not in copy and any(version.since <= content < version.until for version in known)
+            for id_, known in self.versions.items()
+        )
 
-    def unseen(self, id_: str, span: Span, copy: Iterable[Task], next_id: int | None) -> bool:
-        """Say whether whoever made the copy cannot have known a task: rule 3."""
+    def base(self, id_: str, task: Task, origin: Origin) -> Task | None:
+        """Return the version that a task of a copy was made of: rules 3 and 4. None where it has no past."""
         known = self.versions.get(id_)
-        if not known or known[0].since >= span.until:
-            return True
-        number = number_of(id_)
-        if next_id is not None:
-            return number is not None and number >= next_id
-        newest = str(known[0].task.get("created") or known[0].task.get("updated") or "")
-        times = [str(task.get("updated") or task.get("created") or "") for task in copy]
-        return bool(newest) and bool(times) and newest > max(times)
+        if not known:
+            return None
+        possible = [version.task for version in known if origin.meets(version)]
+        possible = possible or [version.task for version in known]
+        if task in possible:
+            newest = known[-1].task
+            put_back = origin.restored and newest.get("updated") == task.get("updated")
+            return newest if put_back else task
+        same_time = [
+            base for base in possible if "updated" in task and base.get("updated") == task["updated"]
+        ]
+        earlier = [base for base in possible if not later(base, task)]
+        return _nearest(task, same_time or earlier or possible)
 
-    def forget(self, ids: Iterable[str]) -> None:
-        """Forget tasks that nobody can bring back any more."""
-        for id_ in ids:
-            if self.versions.pop(id_, None) is not None:
-                self.changed.add(id_)
+    def unseen(self, id_: str, origin: Origin) -> bool:
+        """Say whether whoever made a copy that lacks a task cannot have known it: rule 5."""
+        known = self.versions.get(id_)
+        if not known or not origin.known or known[0].since >= origin.until:
+            return True
+        if self._lasted(known, origin):
+            return False
+        number = number_of(id_)
+        if number is not None and origin.new_from is not None:
+            return origin.counted or number >= origin.new_from
+        task = known[0].task
+        came = moment(task.get("created")) or moment(task.get("updated"))
+        return came is not None and origin.newest is not None and came > origin.newest
+
+    def _lasted(self, known: Sequence[Version], origin: Origin) -> bool:
+        """Say whether a task was there in all contents that a copy can have been made of."""
+        there = origin.since
+        for version in known:
+            if version.since <= there < version.until:
+                there = version.until
+        return there >= min(origin.until, self._counter.content + 1)
+
+    def seen(self, id_: str, origin: Origin) -> Task | None:
+        """Return the version of a task that whoever made a copy saw last; None where it was not there."""
+        met = [version.task for version in self.versions.get(id_, ()) if origin.meets(version)]
+        return met[-1] if met else None
+
+    # What is to be remembered.
 
     def changes(self) -> dict[str, bytes | None]:
-        """Return what is to be remembered, by key, and take it as remembered."""
-        changes: dict[str, bytes | None] = {
-            f"task:{id_}": msgspec.json.encode(self.versions[id_]) if id_ in self.versions else None
-            for id_ in self.changed
-        }
-        self.changed.clear()
-        changes["counter"] = msgspec.json.encode(self.counter)
+        """Return what is to be remembered of tasks, by key, and take it as remembered."""
+        changes = {self.key(id_): self._encoded(id_) for id_ in self._changed}
+        self._changed.clear()
         return changes
 
+    @staticmethod
+    def key(id_: str) -> str:
+        """Return under which key a task's versions are remembered."""
+        return f"{_TASK}{id_}"
+
+    def counter(self) -> dict[str, bytes | None]:
+        """Return what is to be remembered of the file, by key, and take it as remembered."""
+        if not self._counted:
+            return {}
+        self._counted = False
+        return {_COUNTER: msgspec.json.encode(self._counter)}
+
+    def _encoded(self, id_: str) -> bytes | None:
+        known = self.versions.get(id_)
+        if known is None:
+            return None
+        encoded = msgspec.json.encode(known)
+        while len(encoded) > MAX_VERSIONS_BYTES and len(known) > 2:
+            _thin(known)
+            encoded = msgspec.json.encode(known)
+        return encoded
+
     def recall(self, memory: Mapping[str, bytes]) -> None:
-        """Take over what was remembered."""
+        """Take over what was remembered.
+
+        The counter is remembered last: what goes beyond it was cut short, and is judged anew.
+        """
         for key, kept in memory.items():
-            if key.startswith("task:"):
-                self.versions[key.removeprefix("task:")] = msgspec.json.decode(kept, type=list[Version])
-        if "counter" in memory:
-            self.counter = msgspec.json.decode(memory["counter"], type=Counter)
+            if key.startswith(_TASK):
+                self.versions[key.removeprefix(_TASK)] = msgspec.json.decode(kept, type=list[Version])
+        if _COUNTER in memory:
+            self._counter = msgspec.json.decode(memory[_COUNTER], type=Counter)
+        self._back_to(self._counter.content)
+
+
+def _thin(known: list[Version]) -> None:
+    """Forget the second of a task's versions; the first stays, for it says since when the task has been there."""
+    first, second = known[0], known.pop(1)
+    if first.until == second.since:
+        first.until = second.until
+
+
+def _nearest(task: Task, bases: Sequence[Task]) -> Task:
+    """Return the one that a task differs least from, of equals the last; but not for the sake of its time alone."""
+    best, least = bases[-1], _distance(bases[-1], task)
+    for base in reversed(bases[:-1]):
+        distance = _distance(base, task)
+        if 0 < distance < least:
+            best, least = base, distance
+    return best
 
 
 def _distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> int:

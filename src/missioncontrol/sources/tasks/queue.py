@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from missioncontrol.errors import BadTask, Conflict, InputError, NotFound, PreconditionFailed, Unavailable
 from missioncontrol.events import Data, now, rfc3339
 from missioncontrol.sources.source import Feed, Workspace
 from missioncontrol.sources.tasks.markdown import write_markdown
+from missioncontrol.sources.tasks.reading import id_in
 from missioncontrol.sources.tasks.sync import Sync
 from missioncontrol.sources.tasks.task import (
     CLOSED,
@@ -31,6 +32,8 @@ from missioncontrol.sources.tasks.task import (
     checked_priority,
     created,
     deleted,
+    fitting,
+    moment,
     tag_of,
     urgency,
 )
@@ -39,6 +42,8 @@ PATIENCE = 10.0
 """Seconds for which something that is to be done waits for what is being done."""
 
 MAX_ID = 100
+MAX_AHEAD = 60_000
+"""Milliseconds by which somebody else's clock may be ahead of ours and still be believed."""
 
 
 class TaskQueue:
@@ -55,8 +60,12 @@ class TaskQueue:
 
     async def run(self, feed: Feed) -> None:
         """Keep the file in step until cancelled."""
-        self.attach(feed)
-        await self._sync.run(feed)
+        self._feed = feed
+        try:
+            await self._sync.run(feed, self._ready.set)
+        finally:
+            # With a file that cannot be kept in step, the queue goes on all the same.
+            self._ready.set()
 
     def attach(self, feed: Feed) -> None:
         """Let what is done with tasks be told by this feed; the file is kept in step by `run` alone."""
@@ -83,8 +92,9 @@ class TaskQueue:
         if task is not None:
             return task
         for entry in self._sync.history:
-            if isinstance(entry, dict) and entry.get("id") == id_:
-                return entry
+            if id_in(entry) == id_:
+                found: Task = entry
+                return found
         raise NotFound(f"There is no task {id_[:MAX_ID]!r}; /api/tasks lists those there are.")
 
     @staticmethod
@@ -130,11 +140,11 @@ class TaskQueue:
 
     def due(self, hours: float = 24.0) -> list[Task]:
         """Return the tasks that are not over and due within so many hours, or before now; the soonest first."""
-        until = datetime.fromisoformat(_time()) + timedelta(hours=hours)
-        found: list[tuple[float, Task]] = []
+        until = datetime.now(UTC) + timedelta(hours=hours)
+        found: list[tuple[datetime, Task]] = []
         for task in self._tasks.values():
-            at = _moment(task.get("due"))
-            if at is not None and task.get("status") not in CLOSED and at <= until.timestamp():
+            at = moment(task.get("due"))
+            if at is not None and task.get("status") not in CLOSED and at <= until:
                 found.append((at, task))
         return [task for _, task in sorted(found, key=lambda one: (one[0], one[1]["id"]))]
 
@@ -167,8 +177,8 @@ class TaskQueue:
             raise BadTask(f"id must be a text of 1 to {MAX_ID} characters; leave it out to be given one.")
         async with self._in_order() as feed:
             if id_ is None:
-                id_ = self._sync.new_id()
-            elif id_ in self._tasks:
+                id_ = self._sync.ids.new()
+            elif id_ in self._tasks or any(id_in(entry) == id_ for entry in self._sync.history):
                 raise Conflict(f"There is a task {id_!r} already; leave the id out to be given one.")
             time = _time()
             task: Task = {
@@ -179,7 +189,7 @@ class TaskQueue:
                 "updated": time,
             }
             task = _in_its_status({**task, **given}, {}, time)
-            await self._tell(feed, created(task))
+            await self._tell(feed, created(fitting(task)))
         return task
 
     async def update(self, id_: str, fields: Any, *, if_match: str | None = None) -> Task:
@@ -260,7 +270,7 @@ class TaskQueue:
                 new["notes"] = f"{old.get('notes') or ''}\n[{_time()}] Assigned to {agent}: {notes}"
             return new
 
-        return await self._change(id_, make, by=by, if_match=if_match)
+        return await self._change(id_, make, given=True, by=by, if_match=if_match)
 
     async def set_priority(self, id_: str, priority: Any) -> Task:
         """Change a task's priority."""
@@ -331,16 +341,21 @@ class TaskQueue:
     # How it is done.
 
     async def _change(
-        self, id_: str, make: Callable[[Task], Task], *, by: str | None = None, if_match: str | None = None
+        self,
+        id_: str,
+        make: Callable[[Task], Task],
+        *,
+        given: bool = False,
+        by: str | None = None,
+        if_match: str | None = None,
     ) -> Task:
         async with self._in_order() as feed:
             old = self._current(id_, if_match)
-            time = _time()
+            time = _time_after(old)
             new = _in_its_status(make(old), old, time)
             if new == old:
                 return old
-            told = changed(old, {**new, "updated": time}, by=by, result=new.get("result"))
-            await self._tell(feed, told)
+            await self._tell(feed, changed(old, fitting({**new, "updated": time}), given=given, by=by))
             return self._tasks.get(id_, new)
 
     def _current(self, id_: str, if_match: str | None) -> Task:
@@ -379,11 +394,12 @@ def _time() -> str:
     return rfc3339(now()).decode()
 
 
-def _moment(text: Any) -> float | None:
-    try:
-        return datetime.fromisoformat(text).timestamp() if isinstance(text, str) and text else None
-    except (ValueError, OverflowError, OSError):
-        return None
+def _time_after(task: Task) -> str:
+    """Return the time that it is, or a millisecond after the task's last change, whichever is later."""
+    time, last = now(), moment(task.get("updated"))
+    if last is not None and 0 <= round(last.timestamp() * 1000) - time < MAX_AHEAD:
+        time = round(last.timestamp() * 1000) + 1
+    return rfc3339(time).decode()
 
 
 def _words(task: Task) -> str:
@@ -406,7 +422,7 @@ def _check_free(task: Task, agent: str) -> None:
     holder = task.get("assignedTo")
     if task.get("status") in CLOSED:
         raise Conflict(f"The task {task['id']} is {task['status']}.")
-    if holder not in (None, "", agent) and str(holder).casefold() != UNASSIGNED.casefold():
+    if holder and str(holder).casefold() not in (agent.casefold(), UNASSIGNED.casefold()):
         raise Conflict(f"The task {task['id']} is {holder}'s.")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from missioncontrol.errors import BadTask
 from missioncontrol.events import Data
 from missioncontrol.sources.profile import fingerprint
+from missioncontrol.state import deeper_than
 
 Task = dict[str, Any]
 
@@ -24,6 +26,7 @@ CLOSED = frozenset({"completed", "cancelled"})
 
 UNASSIGNED = "Unassigned"
 MAX_TASK_BYTES = 128 * 1024
+MAX_TASK_DEPTH = 64
 
 _STATUS_WORDS = {status.replace("_", ""): status for status in STATUSES} | {
     "done": "completed",
@@ -129,6 +132,17 @@ def checked(fields: Any) -> Data:
         task["status"] = checked_status(task["status"])
     if "priority" in task:
         task["priority"] = checked_priority(task["priority"])
+    return fitting(task)
+
+
+def fitting(task: Data) -> Data:
+    """Return a task, or fields of one, if it may be kept.
+
+    Raises:
+        BadTask: it is too large, or nested too deep.
+    """
+    if deeper_than(task, MAX_TASK_DEPTH):
+        raise BadTask(f"A task may be nested {MAX_TASK_DEPTH} levels deep.")
     if len(msgspec.json.encode(task)) > MAX_TASK_BYTES:
         raise BadTask(
             f"A task may have {MAX_TASK_BYTES // 1024} KiB; put the rest into a file and name that."
@@ -177,14 +191,14 @@ def deleted(id_: str) -> Told:
     return Told("task:deleted", {"taskId": id_})
 
 
-def changed(old: Task, new: Task, *, by: str | None = None, result: Any = None) -> Told | None:
+def changed(old: Task, new: Task, *, given: bool = False, by: str | None = None) -> Told | None:
     """Say with the one event that fits how a task changed; None where it did not.
 
     Args:
         old: the task before.
         new: the task after.
-        by: who gave it to its agent, where it was given to one.
-        result: what came of it, where it was completed.
+        given: it was given to its agent, and whatever else changed came with that.
+        by: who gave it.
     """
     updates = {name: value for name, value in new.items() if name not in old or old[name] != value}
     removed = sorted(old.keys() - new.keys())
@@ -194,12 +208,31 @@ def changed(old: Task, new: Task, *, by: str | None = None, result: Any = None) 
     if removed:
         data["removed"] = removed
     if updates.get("status") == "completed":
-        return Told("task:completed", {**data, **({} if result is None else {"result": result})})
-    assigned = isinstance(updates.get("assignedTo"), str) and not removed
-    if assigned and updates.keys() <= {"assignedTo", "updated"}:
-        given = {"agentId": updates["assignedTo"], **({} if by is None else {"assignedBy": by})}
-        return Told("task:assigned", {**data, **given})
+        result = new.get("result")
+        return Told("task:completed", data if result is None else {**data, "result": result})
+    agent = updates.get("assignedTo")
+    if (
+        isinstance(agent, str)
+        and agent
+        and (given or (not removed and updates.keys() <= {"assignedTo", "updated"}))
+    ):
+        return Told("task:assigned", {**data, "agentId": agent, **({} if by is None else {"assignedBy": by})})
     return Told("task:updated", data)
+
+
+def moment(time: Any) -> datetime | None:
+    """Read a time as people and models write it; one without a zone is taken as UTC. None where it is none."""
+    try:
+        read = datetime.fromisoformat(time) if isinstance(time, str) else None
+    except ValueError:
+        return None
+    return read.replace(tzinfo=UTC) if read is not None and read.tzinfo is None else read
+
+
+def later(one: Task, other: Task) -> bool:
+    """Say whether a task was changed later than another; both must say when."""
+    time, than = moment(one.get("updated")), moment(other.get("updated"))
+    return time is not None and than is not None and time > than
 
 
 def tag_of(task: Task) -> str:
