@@ -1,4 +1,4 @@
-/** The messages of `/api/ws`, as far as this client takes part, and the checks on what comes in. */
+/** What goes over the wire, as far as this client takes part, and the checks on what comes in. */
 
 export type Data = Readonly<Record<string, unknown>>;
 
@@ -32,18 +32,25 @@ export interface Gap {
   readonly cursor: Cursor;
 }
 
-/** What the server could not do, and what to change. */
-export interface Problem {
-  readonly code: string;
-  readonly message: string;
+/** A page of the log: events after a cursor, oldest first, and the cursor to go on with. */
+export interface Page {
+  readonly events: readonly LogEvent[];
+  readonly cursor: Cursor;
+  readonly gap: Gap | null;
 }
 
-export type ClientMessage =
-  | { readonly type: "ping" | "pong" }
-  | { readonly type: "subscribe"; readonly events: readonly string[]; readonly snapshot: boolean }
-  | { readonly type: "getHistory"; readonly limit: number };
-
-export const CLOSE_POLICY = 1008;
+export const CLOSE = {
+  /** The server stops or restarts. */
+  DRAINING: 1001,
+  /** The origin or the token is not accepted: coming back the same way is of no use. */
+  POLICY: 1008,
+  /** As many clients as are allowed. */
+  FULL: 1013,
+  /** Nothing was taken for 60 seconds. */
+  TOO_SLOW: 4008,
+  /** Nothing was heard for two heartbeats. */
+  NO_HEARTBEAT: 4009,
+} as const;
 
 export function isData(value: unknown): value is Data {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -59,11 +66,39 @@ export function formatCursor(cursor: Cursor): string {
 }
 
 /** Events of the log are the only messages with an id. */
-export function isLogEvent(message: Data): message is Data & LogEvent {
+export function isLogEvent(message: unknown): message is LogEvent {
   return (
+    isData(message) &&
     Number.isSafeInteger(message.id) &&
     typeof message.type === "string" &&
     typeof message.time === "string" &&
     isData(message.data)
   );
+}
+
+export function parseGap(value: unknown): Gap | null {
+  const cursor = isData(value) ? parseCursor(value.cursor) : null;
+  return isData(value) && cursor
+    ? { from: Number(value.from), to: Number(value.to), reason: String(value.reason), cursor }
+    : null;
+}
+
+export function parseSnapshot(value: unknown): Snapshot | null {
+  const cursor = isData(value) ? parseCursor(value.cursor) : null;
+  return isData(value) && cursor && isData(value.state) ? { state: value.state, cursor } : null;
+}
+
+export function parsePage(value: unknown): Page | null {
+  const cursor = isData(value) ? parseCursor(value.cursor) : null;
+  return isData(value) && cursor && Array.isArray(value.events)
+    ? { events: value.events.filter(isLogEvent), cursor, gap: parseGap(value.gap) }
+    : null;
+}
+
+export function parseJson(text: unknown): unknown {
+  try {
+    return typeof text === "string" ? JSON.parse(text) : undefined;
+  } catch {
+    return undefined;
+  }
 }
