@@ -19,10 +19,10 @@ export UV_PYTHON_DOWNLOADS := never
 PYTHON_STAMP := .venv/.synced
 NODE_STAMP := web/node_modules/.installed
 WEB_STAMP := $(BUILT)/index.html
-WEB_SOURCES = $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/coverage/*' 2>/dev/null)
+WEB_SOURCES = $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/coverage/*' -not -path 'web/client-package/*' 2>/dev/null)
 
 .PHONY: help setup run test check format lint types contracts unit process browser autobahn stress bench \
-        web web-check web-unit chromium clean
+        web web-check web-unit catalogue chromium clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,9 @@ $(WEB_STAMP): $(NODE_STAMP) $(WEB_SOURCES)
 	@touch $@
 
 web: $(WEB_STAMP)  ## build the browser client and the dashboard into the package
+
+catalogue: $(PYTHON_STAMP)  ## the types of events in TypeScript, from the server's catalogue
+	$(BIN)/python web/scripts/catalogue.py
 
 chromium:  ## Debian's Chromium for the browser tests, where there is none
 	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { \

@@ -7,9 +7,8 @@ const MOST_SHOWN = 3;
 /** What somebody should know, until they say that they do. */
 export function AlertPanel({ live }: { live: LiveFleet }) {
   const alerts = live.alerts.value;
-  const problem = live.problem.value;
   const more = alerts.length - MOST_SHOWN;
-  if (alerts.length === 0 && problem === null) {
+  if (alerts.length === 0) {
     return null;
   }
   return (
@@ -18,11 +17,6 @@ export function AlertPanel({ live }: { live: LiveFleet }) {
         Alerts
       </h2>
       <ul>
-        {problem !== null && (
-          <li class="warning">
-            <b>The server refused a request:</b> {problem.message}
-          </li>
-        )}
         {alerts.slice(0, MOST_SHOWN).map((alert) => (
           <AlertLine key={alert.id} alert={alert} now={live.now.value} />
         ))}

@@ -7,7 +7,10 @@ import type { Line } from "./event-words";
 export type Filter = (event: LogEvent) => boolean;
 
 /** An event is wanted if one of the patterns matches its type, and every word stands in its line or its type. */
-export function parseFilter(text: string, lineOf: (event: LogEvent) => Line): Filter {
+export function parseFilter(
+  text: string,
+  lineOf: (event: LogEvent) => Pick<Line, "subject" | "text">,
+): Filter {
   const terms = text.split(/[\s,]+/).filter(Boolean);
   const matches = parsePatterns(terms.filter(isPattern).join(" "));
   const words = terms.filter((term) => !isPattern(term)).map((word) => word.toLowerCase());

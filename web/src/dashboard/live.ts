@@ -1,17 +1,26 @@
 /** What the page knows: the connection's news as signals, folded and rendered once per frame. */
 
 import { computed, signal } from "@preact/signals";
-import { Connection, type ConnectionListener, type ConnectionStatus } from "../client/connection";
-import { type Data, type Gap, isData, type LogEvent, type Problem, type Snapshot } from "../client/protocol";
-import { type FleetState, foldEvents, stateFromSnapshot } from "../client/state";
+import { type Data, type Gap, isData, type LogEvent, parseGap } from "../client/protocol";
+import { type ConnectionState, MCRealtimeClient } from "../client/realtime";
+import type { FleetState } from "../client/state";
 import { EventLog } from "./event-log";
 import { describeEvent, type NameOf } from "./event-words";
 import { oncePerFrame } from "./frame";
 
 const HISTORY = 100;
 
-export class LiveFleet implements ConnectionListener {
-  readonly connection = signal<ConnectionStatus>({ state: "connecting", reason: null, retryAt: null });
+/** How the connection is; `retryAt` in milliseconds since 1970. */
+interface Connection {
+  readonly state: ConnectionState;
+  readonly reason: string | null;
+  readonly retryAt: number | null;
+  /** Whether what is shown may have changed without this page knowing. */
+  readonly stale: boolean;
+}
+
+export class LiveFleet {
+  readonly connection = signal<Connection>({ state: "connecting", reason: null, retryAt: null, stale: true });
   /** Null until the first snapshot. */
   readonly fleet = signal<FleetState | null>(null);
   /** When the connection was lost, in milliseconds since 1970; null while the page is live, or never was. */
@@ -27,8 +36,6 @@ export class LiveFleet implements ConnectionListener {
   readonly log = new EventLog((event) => describeEvent(event, this.nameOf));
   /** How many clients the server has; null until it says so. */
   readonly clientCount = signal<number | null>(null);
-  /** The last thing that the server would not do for this page. */
-  readonly problem = signal<Problem | null>(null);
   /** Alerts that nobody at this page has dismissed, newest first; notes stand in the list of events only. */
   readonly alerts = computed(() =>
     (this.fleet.value?.system.alerts ?? []).filter(
@@ -38,83 +45,79 @@ export class LiveFleet implements ConnectionListener {
   /** What stands where nothing is known yet. */
   readonly waitingWord = computed(() => (this.connection.value.reason === null ? "Loading …" : "Not known."));
 
-  readonly #connection = new Connection(socketUrl(), this);
+  readonly #client = new MCRealtimeClient({
+    apiUrl: location.origin,
+    workerUrl: "/js/realtime-worker.js",
+    messageHistoryLimit: HISTORY,
+    // The snapshot and the history tell what a page that is loaded again has missed.
+    resume: false,
+    autoConnect: false,
+  });
   readonly #flushSoon = oncePerFrame(() => this.#flush());
   /** The newest event up to which alerts are dismissed. */
   readonly #dismissed = signal(0);
   #pending: (LogEvent | Gap)[] = [];
-  #historyKnown = false;
 
   start(): void {
-    this.#connection.open();
+    this.#client
+      .on("*", (_, event) => this.#take(event))
+      .on("gap", (data) => this.#gap(parseGap(data)))
+      .on("snapshot", () => this.#snapshot())
+      .on("history", (events) => this.#history(events))
+      .on("clients", ({ count }) => {
+        this.clientCount.value = count;
+      })
+      .on("stateChange", (connection) => this.#status(connection));
+    this.#client.connect().catch(() => {});
     setInterval(() => {
       this.now.value = Date.now();
     }, 1000);
     addEventListener("online", () => {
       this.networkUp.value = true;
-      this.#connection.wake();
     });
     addEventListener("offline", () => {
       this.networkUp.value = false;
-    });
-    // Whoever looks again wants to know now, not at the end of a delay that began while nobody looked.
-    document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") {
-        this.#connection.wake();
-      }
     });
   }
 
   dismissAlerts(): void {
     this.#dismissed.value = this.fleet.peek()?.id ?? 0;
-    this.problem.value = null;
   }
 
-  status(status: ConnectionStatus): void {
-    const wasLive = this.connection.peek().state === "connected";
+  #status(connection: Connection): void {
+    const wasStale = this.connection.peek().stale;
     this.now.value = Date.now();
-    if (status.state === "connected") {
+    if (!connection.stale) {
       this.frozenAt.value = null;
       void this.#readSystemStatus();
-      if (!this.#historyKnown) {
-        this.#connection.requestHistory(HISTORY);
-      }
-    } else if (wasLive) {
+    } else if (!wasStale) {
       this.#flush();
       this.frozenAt.value = Date.now();
     }
-    this.connection.value = status;
+    this.connection.value = connection;
   }
 
-  event(event: LogEvent): void {
-    this.#pending.push(event);
+  #take(item: LogEvent | Gap): void {
+    this.#pending.push(item);
     this.#flushSoon();
   }
 
-  gap(gap: Gap): void {
-    if (gap.reason !== "trimmed") {
-      // The ids begin anew.
-      this.#dismissed.value = 0;
+  #gap(gap: Gap | null): void {
+    if (gap) {
+      if (gap.reason !== "trimmed") {
+        // The ids begin anew.
+        this.#dismissed.value = 0;
+      }
+      this.#take(gap);
     }
-    this.#pending.push(gap);
-    this.#flushSoon();
   }
 
-  snapshot(snapshot: Snapshot): void {
+  #snapshot(): void {
     this.#flush();
-    this.fleet.value = stateFromSnapshot(snapshot);
+    this.fleet.value = this.#client.state;
   }
 
-  clients(count: number): void {
-    this.clientCount.value = count;
-  }
-
-  refused(problem: Problem): void {
-    this.problem.value = problem;
-  }
-
-  history(events: readonly LogEvent[]): void {
-    this.#historyKnown = true;
+  #history(events: readonly LogEvent[]): void {
     this.#flush();
     this.log.addOlder(events);
     this.#happened(events[0]);
@@ -127,10 +130,7 @@ export class LiveFleet implements ConnectionListener {
     }
     this.#pending = [];
     const events = items.filter((item): item is LogEvent => !("reason" in item));
-    const fleet = this.fleet.peek();
-    if (fleet) {
-      this.fleet.value = foldEvents(fleet, events);
-    }
+    this.fleet.value = this.#client.state;
     this.log.add(items);
     this.#happened(events.at(-1));
   }
@@ -157,10 +157,4 @@ export class LiveFleet implements ConnectionListener {
       // The connection tells what there is to tell about a server that cannot be reached.
     }
   }
-}
-
-function socketUrl(): string {
-  const url = new URL("/api/ws", location.href);
-  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  return url.href;
 }

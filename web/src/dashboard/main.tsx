@@ -1,4 +1,6 @@
 import { render } from "preact";
+// With the page itself, not after it: the client loads it when it is first needed.
+import "../client/state";
 import { Dashboard } from "./dashboard";
 import { LiveFleet } from "./live";
 import "./style.css";

@@ -9,7 +9,7 @@ export function SignIn({ live }: { live: LiveFleet }) {
   const refusal = useSignal<string | null>(null);
 
   useSignalEffect(() => {
-    if (live.connection.value.state === "disconnected") {
+    if (live.connection.value.state === "error") {
       void tokenIsMissing().then((missing) => {
         needed.value = missing;
       });

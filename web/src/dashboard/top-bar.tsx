@@ -35,7 +35,7 @@ interface Lamp {
 }
 
 function lampOf(live: LiveFleet): Lamp {
-  const { state, reason, retryAt } = live.connection.value;
+  const { state, retryAt, stale } = live.connection.value;
   switch (state) {
     case "connecting":
       return { look: "trying", sign: "↻", word: "Connecting", detail: null };
@@ -48,9 +48,13 @@ function lampOf(live: LiveFleet): Lamp {
         ? { look: "trying", sign: "↻", word: "Reconnecting", detail }
         : { look: "off", sign: "○", word: "Offline", detail };
     }
+    case "polling":
+      return stale
+        ? { look: "error", sign: "✕", word: "Out of reach", detail: "asking twice a minute" }
+        : { look: "trying", sign: "◐", word: "Polling", detail: "asking twice a minute" };
     case "disconnected":
-      return reason === null
-        ? { look: "off", sign: "○", word: "Offline", detail: null }
-        : { look: "error", sign: "✕", word: "Error", detail: "not trying again" };
+      return { look: "off", sign: "○", word: "Offline", detail: null };
+    case "error":
+      return { look: "error", sign: "✕", word: "Error", detail: "not trying again" };
   }
 }

@@ -1,0 +1,232 @@
+/** The types of event that the server tells, as it describes them. Made by `make catalogue`; not to be edited. */
+
+import type { Data } from "./protocol";
+
+/** `agent:statusChange`: An agent's status became another one; `agent` is the whole record of an agent that is new. */
+export interface AgentStatusChange {
+  readonly agentId: string;
+  readonly status: string;
+  readonly previousStatus?: string | null;
+  readonly kind?: string | null;
+  readonly lastActive?: string | null;
+  readonly stats?: Data | null;
+  readonly agent?: Data | null;
+  readonly timestamp?: string;
+}
+
+/**
+ * `agent:activity`: An agent was seen at work: on files below its folder, of which there are `fileCount`, or in its transcript.
+ *
+ * `activity` says in a few words what it was doing.
+ */
+export interface AgentActivity {
+  readonly agentId: string;
+  readonly fileCount: number;
+  readonly lastActivity: string;
+  readonly activity?: string | null;
+  readonly timestamp?: string;
+}
+
+/** `agent:updated`: Something about an agent other than its status changed: its profile, its task, its figures. */
+export interface AgentUpdated {
+  readonly agentId: string;
+  readonly updates: Data;
+  readonly timestamp?: string;
+}
+
+/** `agent:removed`: An agent's folder is gone. */
+export interface AgentRemoved {
+  readonly agentId: string;
+  readonly timestamp?: string;
+}
+
+/** `task:created`: A task was added to the queue. */
+export interface TaskCreated {
+  readonly task: Data;
+  readonly timestamp?: string;
+}
+
+/**
+ * `task:updated`: Fields of a task changed; `removed` names those that are gone.
+ *
+ * `conflicts` says which of two edits of one field was kept, and which was not.
+ */
+export interface TaskUpdated {
+  readonly taskId: string;
+  readonly updates: Data;
+  readonly removed?: readonly string[];
+  readonly conflicts?: readonly Data[];
+  readonly foundAtStart?: boolean;
+  readonly timestamp?: string;
+}
+
+/** `task:completed`: A task was finished; `updates` are the other fields that changed with it. */
+export interface TaskCompleted {
+  readonly taskId: string;
+  readonly result?: unknown;
+  readonly updates?: Data | null;
+  readonly timestamp?: string;
+}
+
+/** `task:assigned`: A task was given to an agent; `updates` are the other fields that changed with it. */
+export interface TaskAssigned {
+  readonly taskId: string;
+  readonly agentId: string;
+  readonly assignedBy?: string | null;
+  readonly updates?: Data | null;
+  readonly timestamp?: string;
+}
+
+/** `task:deleted`: A task was removed from the queue. */
+export interface TaskDeleted {
+  readonly taskId: string;
+  readonly timestamp?: string;
+}
+
+/** `lead:added`: A lead was found. */
+export interface LeadAdded {
+  readonly lead: Data;
+  readonly timestamp?: string;
+}
+
+/** `lead:updated`: Fields of a lead changed; `removed` names those that are gone. */
+export interface LeadUpdated {
+  readonly leadId: string;
+  readonly updates: Data;
+  readonly removed?: readonly string[];
+  readonly timestamp?: string;
+}
+
+/** `lead:scored`: A lead's score changed; `updates` are the fields of its record that changed with it. */
+export interface LeadScored {
+  readonly leadId: string;
+  readonly score: number;
+  readonly factors?: unknown;
+  readonly previousScore?: number | null;
+  readonly updates?: Data | null;
+  readonly timestamp?: string;
+}
+
+/** `lead:removed`: A lead is no longer in its file. */
+export interface LeadRemoved {
+  readonly leadId: string;
+  readonly timestamp?: string;
+}
+
+/**
+ * `token:usage`: An agent's token use: totals so far (`cost` in US dollars), and in `delta` what is new.
+ *
+ * `delta.uses` has an entry for each session, model and day: `session`, `runtime`, `model`, `day`, `tokens`, `input`,
+ * `output`, `cacheRead`, `cacheWrite`, `calls`, `cost`, and as `costSource` `transcript`, `prices` or `none`.
+ */
+export interface TokenUsage {
+  readonly agent: string;
+  readonly tokens: number;
+  readonly cost: number;
+  readonly session?: unknown;
+  readonly delta?: Data | null;
+  readonly timestamp?: string;
+}
+
+/**
+ * `token:threshold`: A budget threshold was crossed; costs in US dollars, `period` the day that the budget is for.
+ *
+ * `scope` is `fleet` for the budget of all agents together, whose `agent` is `fleet` too.
+ */
+export interface TokenThreshold {
+  readonly agent: string;
+  readonly currentCost: number;
+  readonly threshold: number;
+  readonly percentUsed: number;
+  readonly alert: "critical" | "info" | "warning";
+  readonly period?: string | null;
+  readonly scope?: "agent" | "fleet";
+  readonly timestamp?: string;
+}
+
+/** `system:alert`: Something needs attention. */
+export interface SystemAlert {
+  readonly level: "critical" | "info" | "warning";
+  readonly message: string;
+  readonly details?: unknown;
+  readonly timestamp?: string;
+}
+
+/** `system:status`: The gateway's status changed. */
+export interface SystemStatus {
+  readonly status: string;
+  readonly previousStatus?: string | null;
+  readonly details?: unknown;
+  readonly timestamp?: string;
+}
+
+/**
+ * `file:change`: A file of the workspace changed; `path` is relative to the workspace, `size` in bytes.
+ *
+ * `foundAtStart` marks what changed while the server was down.
+ */
+export interface FileChange {
+  readonly action: "created" | "deleted" | "modified";
+  readonly path: string;
+  readonly agentId?: string | null;
+  readonly size?: number | null;
+  readonly extension?: string | null;
+  readonly foundAtStart?: boolean;
+  readonly timestamp?: string;
+}
+
+/** `state:baseline`: What a source found when it first saw the workspace: state, told once and whole, not as changes. */
+export interface StateBaseline {
+  readonly source: string;
+  readonly agents?: readonly Data[];
+  readonly tasks?: readonly Data[];
+  readonly leads?: readonly Data[];
+  readonly tokens?: Data | null;
+  readonly gateway?: Data | null;
+  readonly timestamp?: string;
+}
+
+/** The data of each type of event. */
+export interface EventDataByType {
+  readonly "agent:statusChange": AgentStatusChange;
+  readonly "agent:activity": AgentActivity;
+  readonly "agent:updated": AgentUpdated;
+  readonly "agent:removed": AgentRemoved;
+  readonly "task:created": TaskCreated;
+  readonly "task:updated": TaskUpdated;
+  readonly "task:completed": TaskCompleted;
+  readonly "task:assigned": TaskAssigned;
+  readonly "task:deleted": TaskDeleted;
+  readonly "lead:added": LeadAdded;
+  readonly "lead:updated": LeadUpdated;
+  readonly "lead:scored": LeadScored;
+  readonly "lead:removed": LeadRemoved;
+  readonly "token:usage": TokenUsage;
+  readonly "token:threshold": TokenThreshold;
+  readonly "system:alert": SystemAlert;
+  readonly "system:status": SystemStatus;
+  readonly "file:change": FileChange;
+  readonly "state:baseline": StateBaseline;
+}
+
+export const EVENT_TYPES = {
+  AGENT_STATUS_CHANGE: "agent:statusChange",
+  AGENT_ACTIVITY: "agent:activity",
+  AGENT_UPDATED: "agent:updated",
+  AGENT_REMOVED: "agent:removed",
+  TASK_CREATED: "task:created",
+  TASK_UPDATED: "task:updated",
+  TASK_COMPLETED: "task:completed",
+  TASK_ASSIGNED: "task:assigned",
+  TASK_DELETED: "task:deleted",
+  LEAD_ADDED: "lead:added",
+  LEAD_UPDATED: "lead:updated",
+  LEAD_SCORED: "lead:scored",
+  LEAD_REMOVED: "lead:removed",
+  TOKEN_USAGE: "token:usage",
+  TOKEN_THRESHOLD: "token:threshold",
+  SYSTEM_ALERT: "system:alert",
+  SYSTEM_STATUS: "system:status",
+  FILE_CHANGE: "file:change",
+  STATE_BASELINE: "state:baseline",
+} as const;

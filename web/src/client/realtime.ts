@@ -1,0 +1,702 @@
+/** The client that an application uses: events with handlers, the state that they make, and how the connection is. */
+
+import type { EventDataByType } from "./catalogue";
+import { CursorStore } from "./cursor-store";
+import { endpointsFor } from "./endpoints";
+import { readJson, readPage, readSnapshot, request } from "./http";
+import type { LinkOptions, LinkStatus } from "./link";
+import { watchPage } from "./page-life";
+import {
+  type Cursor,
+  type Data,
+  formatCursor,
+  type Gap,
+  isLogEvent,
+  type LogEvent,
+  type Snapshot,
+} from "./protocol";
+import { type Fold, Reader } from "./reader";
+import type { FleetState } from "./state/index";
+import { Subscriptions } from "./subscriptions";
+import { type Page, type SharedLink, shareLink } from "./tabs";
+import { type Endpoint, TRANSPORTS, type TransportName } from "./transport";
+
+export const MC_CONNECTION_STATE = {
+  CONNECTING: "connecting",
+  CONNECTED: "connected",
+  DISCONNECTED: "disconnected",
+  RECONNECTING: "reconnecting",
+  ERROR: "error",
+  POLLING: "polling",
+} as const;
+
+export type ConnectionState = (typeof MC_CONNECTION_STATE)[keyof typeof MC_CONNECTION_STATE];
+
+/** What one may choose; times in milliseconds. */
+export interface RealtimeOptions {
+  /** Where the server is; found by itself where neither is given. */
+  readonly wsUrl?: string | null;
+  readonly apiUrl?: string | null;
+  /** The ceiling of the first delay before another attempt; each delay is random below its ceiling. */
+  readonly reconnectInterval?: number;
+  readonly maxReconnectInterval?: number;
+  /** By what the ceiling grows from one attempt to the next. */
+  readonly reconnectDecay?: number;
+  /** After so many attempts in vain it polls, and goes on trying beside that. */
+  readonly maxReconnectAttempts?: number;
+  readonly heartbeatInterval?: number;
+  readonly enablePolling?: boolean;
+  readonly pollingInterval?: number;
+  /** How many events `getHistory` has; 0 for none. */
+  readonly messageHistoryLimit?: number;
+  readonly debug?: boolean;
+  /** The transports that may be used, from the one that is preferred down. */
+  readonly transports?: readonly TransportName[];
+  /** Whether pages of the same origin share one connection. */
+  readonly share?: boolean;
+  /** The script of the worker that has the shared connection; null for none. */
+  readonly workerUrl?: string | null;
+  /** Whether `state` is wanted. */
+  readonly state?: boolean;
+  /** Whether a page that is loaded again goes on where it was. */
+  readonly resume?: boolean;
+  /** For pages of other origins; a page of the server's own has its token in a cookie. */
+  readonly token?: string;
+  /** Whether it connects by itself, without a call of `connect`. */
+  readonly autoConnect?: boolean;
+}
+
+const DEFAULTS = {
+  wsUrl: null,
+  apiUrl: null,
+  reconnectInterval: 1_000,
+  maxReconnectInterval: 30_000,
+  reconnectDecay: 1.5,
+  maxReconnectAttempts: 10,
+  heartbeatInterval: 30_000,
+  enablePolling: true,
+  pollingInterval: 30_000,
+  messageHistoryLimit: 100,
+  debug: false,
+  transports: TRANSPORTS,
+  share: true,
+  state: true,
+  resume: true,
+  autoConnect: true,
+} as const;
+
+export interface RealtimeMetrics {
+  readonly messagesReceived: number;
+  readonly messagesSent: number;
+  readonly reconnects: number;
+  readonly reconnectCount: number;
+  /** Milliseconds since 1970. */
+  readonly lastConnectedAt: number | null;
+  /** Milliseconds. */
+  readonly totalUptime: number;
+  readonly gaps: number;
+}
+
+export interface RealtimeState {
+  readonly state: ConnectionState;
+  readonly clientId: string | null;
+  readonly subscriptions: readonly string[];
+  readonly metrics: RealtimeMetrics;
+  readonly connected: boolean;
+  readonly transport: TransportName | null;
+  /** Why there is no live connection, as a sentence for people. */
+  readonly reason: string | null;
+  /** When the next attempt begins, in milliseconds since 1970. */
+  readonly retryAt: number | null;
+  /** Whether what is shown may have changed without this client knowing. */
+  readonly stale: boolean;
+  /** The last event that handlers got, as EPOCH:ID. */
+  readonly cursor: string | null;
+  /** Whether this page has the connection that others use. */
+  readonly leads: boolean;
+}
+
+/** An event as `getHistory` has it; `_timestamp` in milliseconds since 1970. */
+export interface HistoryEvent extends LogEvent {
+  readonly _timestamp: number;
+}
+
+/** What a publication came to. */
+export interface Published {
+  readonly ids: readonly number[];
+  readonly cursor: string;
+}
+
+/** A handler of one type of event; the second argument is the event as the log has it. */
+export type Handler<Body = unknown> = (data: Body, event: LogEvent) => void;
+
+/** What is told beside the events of the log, by the names of `addEventListener`. */
+const OWN_EVENTS = new Set([
+  "connected",
+  "disconnected",
+  "stateChange",
+  "error",
+  "message",
+  "history",
+  "gap",
+  "snapshot",
+  "state",
+  "clients",
+  "poll:update",
+  "ping",
+  "pong",
+]);
+
+const PUBLISH_ATTEMPTS = 5;
+const PUBLISH_RETRY_MS = 500;
+
+export class MCRealtimeClient extends EventTarget {
+  readonly config: Readonly<Required<Omit<RealtimeOptions, "token">> & { token: string | undefined }>;
+  readonly #page: Page;
+  readonly #link: SharedLink;
+  readonly #endpoints: readonly [Endpoint, ...Endpoint[]];
+  readonly #store: CursorStore | null;
+  #reader: Reader;
+  readonly #subscriptions = new Subscriptions();
+  readonly #handlers = new Map<string, Set<Handler<never>>>();
+  readonly #listened = new Set<string>();
+  #history: HistoryEvent[] = [];
+  #historyAsked = false;
+  #status: LinkStatus;
+  /** Whether it is to be connected; null until somebody has said so. */
+  #wanted: boolean | null = null;
+  #hidden = false;
+  #connecting: PromiseWithResolvers | null = null;
+  #stateTimer: ReturnType<typeof setTimeout> | undefined;
+  #pollTimer: ReturnType<typeof setInterval> | undefined;
+  #received = 0;
+  #sent = 0;
+  #connections = 0;
+  #gaps = 0;
+  #uptime = 0;
+  #connectedAt: number | null = null;
+  #lastConnectedAt: number | null = null;
+
+  constructor(options: RealtimeOptions = {}) {
+    super();
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    const [pageUrl, scriptUrl] = [pageAddress(), SCRIPT_URL];
+    this.#endpoints = endpointsFor(options, pageUrl, scriptUrl);
+    const [{ wsUrl, apiUrl }] = this.#endpoints;
+    const workerUrl = workerBeside(pageUrl, scriptUrl);
+    this.config = { token: undefined, ...DEFAULTS, workerUrl, ...given, wsUrl, apiUrl };
+    this.#store = this.config.resume ? new CursorStore(apiUrl) : null;
+    this.#reader = this.#newReader(this.#store?.load() ?? null);
+    this.#page = this.#listenToLink();
+    this.#link = shareLink(this.#linkOptions(), this.#page, this.config.share, this.config.workerUrl);
+    this.#status = this.#link.status;
+    watchPage({
+      wake: () => this.#link.command({ do: "wake" }),
+      hide: () => this.#hide(),
+      show: () => this.#show(),
+    });
+    if (this.config.autoConnect) {
+      queueMicrotask(() => {
+        if (this.#wanted === null) {
+          this.connect().catch(() => {});
+        }
+      });
+    }
+    this.#log("made", this.config);
+  }
+
+  // The connection.
+
+  /**
+   * Connect. The promise is kept once events come (and `state` is there, where it is wanted), or it polls; it is broken
+   * where the server will not have this page, or `disconnect` comes first.
+   */
+  connect(): Promise<void> {
+    this.#wanted = true;
+    this.#connecting ??= promiseWithResolvers();
+    const { promise } = this.#connecting;
+    this.#link.open();
+    this.#settle();
+    return promise;
+  }
+
+  disconnect(): void {
+    this.#wanted = false;
+    this.#store?.save();
+    this.#link.close();
+    this.#connecting?.reject(new Error("Disconnected."));
+    this.#connecting = null;
+    this.#emit("disconnected", null);
+  }
+
+  reconnect(): Promise<void> {
+    this.disconnect();
+    return this.connect();
+  }
+
+  /** Break the connection as if the network had: it comes back by itself, with everything that happened meanwhile. */
+  dropConnection(): void {
+    this.#link.command({ do: "cut" });
+  }
+
+  /** Use only these transports from now on, from the first down. */
+  useTransports(transports: readonly TransportName[]): void {
+    const unknown = transports.find((name) => !TRANSPORTS.includes(name));
+    if (unknown !== undefined || transports.length === 0) {
+      throw new TypeError(`${JSON.stringify(unknown ?? transports)}: use some of ${TRANSPORTS.join(", ")}.`);
+    }
+    this.#link.command({ do: "use", transports });
+  }
+
+  isConnected(): boolean {
+    return this.#status.state === "connected";
+  }
+
+  isPolling(): boolean {
+    return this.#status.state === "polling";
+  }
+
+  get clientId(): string | null {
+    return this.#status.clientId;
+  }
+
+  /** The fleet as the events make it; null before the first snapshot, and where `state: false` was chosen. */
+  get state(): FleetState | null {
+    return this.#reader.state;
+  }
+
+  getState(): RealtimeState {
+    const { clientId, transport, reason, retryAt } = this.#status;
+    const { cursor } = this.#reader;
+    return {
+      state: this.#connectionState(),
+      clientId,
+      subscriptions: this.#subscriptions.list,
+      metrics: this.metrics,
+      connected: this.isConnected(),
+      transport,
+      reason,
+      retryAt,
+      stale: this.#isStale(),
+      cursor: cursor && formatCursor(cursor),
+      leads: this.#link.leads,
+    };
+  }
+
+  get metrics(): RealtimeMetrics {
+    const reconnects = Math.max(0, this.#connections - 1);
+    return {
+      messagesReceived: this.#received,
+      messagesSent: this.#sent,
+      reconnects,
+      reconnectCount: reconnects,
+      lastConnectedAt: this.#lastConnectedAt,
+      totalUptime: this.#uptime + (this.#connectedAt === null ? 0 : Date.now() - this.#connectedAt),
+      gaps: this.#gaps,
+    };
+  }
+
+  // What is heard.
+
+  subscribe(events: string | readonly string[]): this {
+    this.#subscriptions.subscribe(listOf(events));
+    return this;
+  }
+
+  unsubscribe(events: string | readonly string[]): this {
+    this.#subscriptions.unsubscribe(listOf(events));
+    return this;
+  }
+
+  subscribeAll(): this {
+    return this.subscribe("*");
+  }
+
+  clearSubscriptions(): this {
+    this.#subscriptions.clear();
+    return this;
+  }
+
+  /** Have a handler called with the data of each event of a type or of a pattern. */
+  on<Type extends keyof EventDataByType>(type: Type, handler: Handler<EventDataByType[Type]>): this;
+  // biome-ignore lint/suspicious/noExplicitAny: the data of a type that nobody has described may be anything
+  on(type: string, handler: Handler<any>): this;
+  on(type: string, handler: Handler<never>): this {
+    const handlers = this.#handlers.get(type) ?? new Set();
+    this.#handlers.set(type, handlers.add(handler));
+    this.#hear(type);
+    return this;
+  }
+
+  off(type: string, handler: Handler<never>): this {
+    const handlers = this.#handlers.get(type);
+    if (handlers?.delete(handler) && handlers.size === 0) {
+      this.#handlers.delete(type);
+      if (!this.#listened.has(type)) {
+        this.#subscriptions.unhandle(type);
+      }
+    }
+    return this;
+  }
+
+  override addEventListener(...[type, ...rest]: Parameters<EventTarget["addEventListener"]>): void {
+    this.#listened.add(type);
+    this.#hear(type);
+    super.addEventListener(type, ...rest);
+  }
+
+  #hear(type: string): void {
+    if (!OWN_EVENTS.has(type)) {
+      this.#subscriptions.handle(type);
+    }
+  }
+
+  /** The newest events, newest first. */
+  getHistory(limit = 50): readonly HistoryEvent[] {
+    return this.#history.slice(0, limit);
+  }
+
+  // What is said.
+
+  /** Publish an event; the promise is kept once it is durable. Sent again after a failure it is told once all the same. */
+  async publish(type: string, data: Data = {}, key: string = newKey()): Promise<Published> {
+    const body = JSON.stringify({ type, data, key });
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const headers = { "content-type": "application/json" };
+        const response = await request("/api/events", this.#http(), { method: "POST", body, headers });
+        this.#sent += 1;
+        return (await response.json()) as Published;
+      } catch (error) {
+        const status = (error as { status?: number }).status ?? 0;
+        if ((status > 0 && status < 500) || attempt >= PUBLISH_ATTEMPTS) {
+          throw error;
+        }
+        await new Promise((resolve) => setTimeout(resolve, PUBLISH_RETRY_MS * attempt));
+      }
+    }
+  }
+
+  // How it is done.
+
+  #linkOptions(): LinkOptions {
+    const { config } = this;
+    return {
+      endpoints: this.#endpoints,
+      transports: config.transports,
+      reconnectInterval: config.reconnectInterval,
+      reconnectDecay: config.reconnectDecay,
+      maxReconnectInterval: config.maxReconnectInterval,
+      maxReconnectAttempts: config.maxReconnectAttempts,
+      heartbeatInterval: config.heartbeatInterval,
+      enablePolling: config.enablePolling,
+      pollingInterval: config.pollingInterval,
+      token: config.token,
+    };
+  }
+
+  #http() {
+    return { apiUrl: (this.#status ?? this.#link.status).endpoint.apiUrl, token: this.config.token };
+  }
+
+  #newReader(since: Cursor | null): Reader {
+    return new Reader(
+      {
+        page: (cursor) => readPage(this.#http(), cursor, 0),
+        snapshot: () => readSnapshot(this.#http()),
+        fold: loadFold,
+      },
+      {
+        event: (event) => this.#event(event),
+        gap: (gap, snapshot) => this.#gap(gap, snapshot),
+        snapshot: (snapshot) => this.#snapshot(snapshot),
+      },
+      since,
+      this.config.state,
+    );
+  }
+
+  #listenToLink(): Page {
+    const client = this;
+    return {
+      get cursor() {
+        return client.#reader.cursor;
+      },
+      status: (status) => this.#changed(status),
+      event: (epoch, event) => this.#reader.event(epoch, event),
+      position: (cursor) => this.#reader.position(cursor),
+      gap: () => this.#reader.gap(),
+      clients: (count) => this.#emit("clients", { count }),
+      counted: (direction) => {
+        if (direction === "received") {
+          this.#received += 1;
+        } else {
+          this.#sent += 1;
+        }
+      },
+    };
+  }
+
+  #connectionState(): ConnectionState {
+    const { state, refused } = this.#status;
+    return refused ? "error" : state;
+  }
+
+  #isStale(): boolean {
+    const { state, reason } = this.#status;
+    return state !== "connected" && !(state === "polling" && reason === null);
+  }
+
+  #changed(status: LinkStatus): void {
+    const before = this.#status;
+    this.#status = status;
+    const live = status.state === "connected";
+    if (live !== (before?.state === "connected")) {
+      this.#count(live);
+    }
+    if (before && KEYS.every((key) => before[key] === status[key])) {
+      return;
+    }
+    const state = this.#connectionState();
+    this.#log("is", state, status.transport, status.reason);
+    const { clientId, transport, reason, retryAt } = status;
+    this.#emit("stateChange", { state, clientId, transport, reason, retryAt, stale: this.#isStale() });
+    if (reason !== null && reason !== before?.reason) {
+      this.#emit("error", { error: reason, state });
+    }
+    if (live && before?.state !== "connected") {
+      this.#emit("connected", { clientId, transport });
+    }
+    if (live || status.state === "polling") {
+      void this.#readHistory();
+    }
+    this.#pollWhile(status.state === "polling");
+    this.#settle();
+  }
+
+  #count(live: boolean): void {
+    const now = Date.now();
+    if (live) {
+      this.#connections += 1;
+      this.#connectedAt = this.#lastConnectedAt = now;
+    } else if (this.#connectedAt !== null) {
+      this.#uptime += now - this.#connectedAt;
+      this.#connectedAt = null;
+    }
+  }
+
+  /** Keep or break the promise of `connect`, where it is time. */
+  #settle(): void {
+    const { state, refused, reason } = this.#status;
+    const known = !this.config.state || this.#reader.state !== null;
+    if ((state === "connected" && known) || state === "polling") {
+      this.#connecting?.resolve();
+    } else if (state === "disconnected" && (refused || reason !== null)) {
+      this.#connecting?.reject(new Error(reason ?? "Disconnected."));
+      this.#connecting = null;
+    }
+  }
+
+  #event(event: LogEvent): void {
+    this.#store?.set({ epoch: this.#reader.cursor?.epoch ?? "", id: event.id });
+    this.#tellState();
+    if (!this.#subscriptions.wants(event.type)) {
+      return;
+    }
+    this.#remember([{ ...event, _timestamp: Date.parse(event.time) }]);
+    this.#dispatch(event.type, event.data);
+    this.#dispatch("message", event);
+    this.#call(event.type, event.data, event);
+    const category = event.type.slice(0, event.type.indexOf(":"));
+    for (const pattern of [category, `${category}:*`, "*"]) {
+      this.#call(pattern, event.data, event);
+    }
+    this.#call("message", event, event);
+  }
+
+  #gap(gap: Gap, snapshot: Snapshot | null): void {
+    this.#gaps += 1;
+    this.#store?.set(gap.cursor);
+    const { from, to, reason, cursor } = gap;
+    this.#emit("gap", { from, to, reason, cursor: formatCursor(cursor), snapshot });
+    this.#tellState();
+    this.#settle();
+  }
+
+  #snapshot(snapshot: Snapshot): void {
+    this.#emit("snapshot", snapshot);
+    this.#tellState();
+    this.#settle();
+  }
+
+  /** Say that the state is another one: once for all that came in one go. */
+  #tellState(): void {
+    if (this.#listened.has("state") || this.#handlers.has("state")) {
+      this.#stateTimer ??= setTimeout(() => {
+        this.#stateTimer = undefined;
+        this.#emit("state", this.state);
+      });
+    }
+  }
+
+  #remember(events: readonly HistoryEvent[]): void {
+    const limit = this.config.messageHistoryLimit;
+    const [newest] = this.#history;
+    const [event] = events;
+    if (events.length === 1 && event && event.id > (newest?.id ?? 0)) {
+      this.#history.unshift(event);
+      this.#history.length = Math.min(this.#history.length, limit);
+      return;
+    }
+    const byId = new Map([...events, ...this.#history].map((one) => [one.id, one]));
+    this.#history = [...byId.values()].sort((one, other) => other.id - one.id).slice(0, limit);
+  }
+
+  async #readHistory(): Promise<void> {
+    const { messageHistoryLimit: limit } = this.config;
+    if (this.#historyAsked || limit <= 0) {
+      return;
+    }
+    this.#historyAsked = true;
+    const events = await readJson(`/api/system/events?limit=${limit}`, this.#http()).catch(() => null);
+    if (Array.isArray(events)) {
+      this.#remember(events.filter((event) => isLogEvent(event)) as HistoryEvent[]);
+      this.#emit("history", events);
+    } else {
+      this.#historyAsked = false;
+    }
+  }
+
+  /** While it polls, the lists that the earlier server's pages ask for come too. */
+  #pollWhile(polling: boolean): void {
+    if (!polling) {
+      clearInterval(this.#pollTimer);
+      this.#pollTimer = undefined;
+    } else if (this.#pollTimer === undefined) {
+      this.#pollTimer = setInterval(() => void this.#poll(), this.config.pollingInterval);
+      void this.#poll();
+    }
+  }
+
+  async #poll(): Promise<void> {
+    const paths = ["/api/agents", "/api/tasks", "/api/system/events?limit=10"];
+    const read = (path: string) => readJson(path, this.#http()).catch(() => null);
+    const [agents, tasks, events] = await Promise.all(paths.map(read));
+    if (agents || tasks || events) {
+      this.#emit("poll:update", { agents, tasks, events });
+    }
+  }
+
+  /** The page is put away: what it holds would keep it out of the back-forward cache. */
+  #hide(): void {
+    this.#store?.save();
+    this.#hidden = this.#wanted === true;
+    this.#link.close();
+  }
+
+  #show(): void {
+    if (this.#hidden) {
+      this.#hidden = false;
+      this.#link.open();
+    }
+  }
+
+  #emit(name: string, detail: unknown): void {
+    this.#dispatch(name, detail);
+    this.#call(name, detail, null);
+  }
+
+  #dispatch(name: string, detail: unknown): void {
+    if (this.#listened.has(name)) {
+      this.dispatchEvent(new CustomEvent(name, { detail }));
+    }
+  }
+
+  /** Call the handlers of a name; one that throws harms nobody else. */
+  #call(name: string, data: unknown, event: LogEvent | null): void {
+    for (const handler of this.#handlers.get(name) ?? []) {
+      try {
+        (handler as (data: unknown, event: LogEvent | null) => void)(data, event);
+      } catch (error) {
+        // biome-ignore lint/suspicious/noConsole: whoever wrote the handler looks there
+        console.error(`A handler of ${name} failed:`, error);
+      }
+    }
+  }
+
+  #log(...words: readonly unknown[]): void {
+    if (this.config.debug) {
+      // biome-ignore lint/suspicious/noConsole: that is what `debug` is for
+      console.log("[MCRealtime]", ...words);
+    }
+  }
+}
+
+/** What of a link's status an application is told of. */
+const KEYS = ["state", "transport", "clientId", "reason", "retryAt", "refused"] as const;
+
+interface PromiseWithResolvers {
+  readonly promise: Promise<void>;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+function promiseWithResolvers(): PromiseWithResolvers {
+  let resolve = () => {};
+  let reject = (_error: Error) => {};
+  const promise = new Promise<void>((keep, fail) => {
+    [resolve, reject] = [keep, fail];
+  });
+  // Whoever does not wait for it is told by events; it is not to be an error of its own.
+  promise.catch(() => {});
+  return { promise, resolve: () => resolve(), reject: (error) => reject(error) };
+}
+
+function listOf(events: string | readonly string[]): readonly string[] {
+  return typeof events === "string" ? [events] : events;
+}
+
+function newKey(): string {
+  return `web-${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+}
+
+interface Host {
+  readonly location?: { readonly href: string };
+  readonly document?: { readonly currentScript?: { readonly src?: string } | null };
+}
+
+const HOST = globalThis as unknown as Host;
+
+function pageAddress(): string | undefined {
+  return HOST.location?.href;
+}
+
+/** Where this script came from; a classic script knows that only while it is being run, a bundle does not at all. */
+const SCRIPT_URL =
+  HOST.document?.currentScript?.src ||
+  (import.meta.url?.endsWith("/realtime.mjs") ? import.meta.url : undefined);
+
+let foldAttempts = 0;
+
+/**
+ * Load the fold from beside this script. By its whole address, since a script of another origin has no base of its own;
+ * and by another one each time, since a browser may remember that it was not to be had.
+ */
+function loadFold(): Promise<Fold> {
+  if (!SCRIPT_URL) {
+    return import("./state/index");
+  }
+  const url = new URL("realtime-state.mjs", SCRIPT_URL);
+  url.search = foldAttempts > 0 ? `?${foldAttempts}` : "";
+  foldAttempts += 1;
+  return import(/* @vite-ignore */ url.href);
+}
+
+/** The worker's script lies beside this one; one of another origin cannot be used. */
+function workerBeside(pageUrl: string | undefined, scriptUrl: string | undefined): string | null {
+  if (!pageUrl?.startsWith("http") || !scriptUrl) {
+    return null;
+  }
+  const url = new URL("realtime-worker.js", scriptUrl);
+  return url.origin === new URL(pageUrl).origin ? url.href : null;
+}

@@ -1,0 +1,28 @@
+/** The browser client of Mission Control, as a module. */
+
+import { EVENT_TYPES } from "../client/catalogue";
+
+export type * from "../client/catalogue";
+export type { Cursor, Data, Gap, LogEvent, Snapshot } from "../client/protocol";
+export {
+  type ConnectionState,
+  type Handler,
+  type HistoryEvent,
+  MC_CONNECTION_STATE,
+  MCRealtimeClient,
+  type Published,
+  type RealtimeMetrics,
+  type RealtimeOptions,
+  type RealtimeState,
+} from "../client/realtime";
+export type { Agent, Alert, FleetState, Item, SystemState, TokenState } from "../client/state/index";
+export type { TransportName } from "../client/transport";
+export { MCRealtimeDashboard, type RealtimeDashboardOptions } from "./realtime-dashboard";
+
+export const MC_REALTIME_EVENTS = {
+  ...EVENT_TYPES,
+  CONNECTED: "connected",
+  DISCONNECTED: "disconnected",
+  PING: "ping",
+  PONG: "pong",
+} as const;
