@@ -20,6 +20,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A page that a test has made comes from no address, and would not be let to this machine.
+    "--disable-features=LocalNetworkAccessChecks",
 ]
 
 
@@ -30,7 +32,12 @@ def chromium() -> Iterator[Browser]:
     if path is None:
         pytest.fail("There is no Chromium; `make chromium` installs Debian's.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=FLAGS,
+            # People's browsers have it.
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
         yield browser
         browser.close()
 
