@@ -22,7 +22,7 @@ from tests.browser.tabs import (
 )
 
 from missioncontrol.client import publish
-from missioncontrol.testing import ServerProcess
+from missioncontrol.testing import ServerProcess, start_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -160,6 +160,32 @@ def test_tabs_share_a_worker(context: BrowserContext, server: ServerProcess) -> 
         expect_everything_once(page, server)
 
 
+def test_without_worker_and_locks_each_tab_has_its_own(
+    context: BrowserContext, server: ServerProcess
+) -> None:
+    context.add_init_script("delete window.SharedWorker; delete Navigator.prototype.locks;")
+    pages = [open_tab(context, server) for _ in range(3)]
+    assert len({state_of(page)["clientId"] for page in pages}) == 3
+    publish_many(server, range(20))
+    for page in pages:
+        expect_everything_once(page, server)
+
+
+@pytest.mark.parametrize("transport", ["websocket", "sse"])
+def test_a_server_that_hangs_is_noticed_and_nothing_is_lost(
+    context: BrowserContext, tmp_path: Path, transport: str
+) -> None:
+    env = {"MISSION_CONTROL_HEARTBEAT_INTERVAL": "0.5"}
+    with start_server(tmp_path / "workspace", env=env) as server:
+        page = open_tab(context, server, transports=[transport], share=False)
+        server.pause()
+        until(page, "client.getState().stale", 5)
+        server.resume()
+        publish_many(server, range(20))
+        until(page, "client.isConnected()")
+        expect_everything_once(page, server)
+
+
 def test_a_page_that_is_loaded_again_goes_on_where_it_was(
     context: BrowserContext, server: ServerProcess
 ) -> None:
@@ -268,6 +294,52 @@ def test_the_page_of_the_earlier_system_works_as_it_is(
     assert said == ["scout is now busy"]
     server.kill()
     expect(page.locator(".ws-connection-indicator")).to_have_text("↻ Reconnecting...")
+
+
+def test_every_call_of_the_earlier_client_is_there(context: BrowserContext, server: ServerProcess) -> None:
+    serve(context, server, '<script src="js/realtime.js"></script>')
+    page = context.new_page()
+    page.goto(f"{server.url}{PATH}")
+    told = page.evaluate(
+        """async ([wsUrl, apiUrl]) => {
+          const told = [];
+          const client = new MCRealtimeClient({
+            wsUrl, apiUrl, reconnectInterval: 1000, maxReconnectInterval: 30000, maxReconnectAttempts: 10,
+            enablePolling: true, pollingInterval: 30000, debug: false,
+          });
+          client.addEventListener("stateChange", (event) => told.push(event.detail.state));
+          await client.connect();
+          client.disconnect();
+          await client.reconnect();
+          client.subscribe(["agent:statusChange", "task:completed"]);
+          client.subscribe("agent:*");
+          client.subscribeAll();
+          client.unsubscribe("agent:statusChange");
+          client.clearSubscriptions();
+          client.subscribe("agent:*");
+          const seen = new Promise((resolve) => client.addEventListener("agent:statusChange", resolve));
+          await client.publish("agent:statusChange", { agentId: "scout", status: "online" });
+          const { detail } = await seen;
+          const { state, clientId, subscriptions, metrics } = client.getState();
+          const names = Object.values(MC_REALTIME_EVENTS).concat(Object.values(MC_CONNECTION_STATE));
+          return {
+            told, detail, state, clientId, subscriptions, metrics, names,
+            connected: client.isConnected(), polling: client.isPolling(), last: client.getHistory(1)[0].type,
+            usual: mcRealtime instanceof MCRealtimeClient && mcRealtime === window.mcRealtime,
+          };
+        }""",
+        [server.ws_url, server.url],
+    )
+    assert told["told"] == ["connecting", "connected", "disconnected", "connecting", "connected"]
+    assert (told["detail"]["agentId"], told["detail"]["status"]) == ("scout", "online")
+    assert told["state"] == "connected"
+    assert re.match("ws_", told["clientId"])
+    assert told["subscriptions"] == ["agent:*", "agent:statusChange"]
+    assert told["metrics"]["messagesReceived"] > 0
+    assert told["metrics"]["reconnects"] == 1
+    assert (told["connected"], told["polling"], told["usual"]) == (True, False, True)
+    assert told["last"] == "agent:statusChange"
+    assert {"agent:statusChange", "token:threshold", "ping", "polling", "error"} <= set(told["names"])
 
 
 def test_a_thousand_events_a_second_for_a_minute(context: BrowserContext, server: ServerProcess) -> None:

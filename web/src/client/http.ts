@@ -11,6 +11,9 @@ import {
 } from "./protocol";
 import { type Failure, NO_MESSAGE, UNREACHABLE } from "./transport";
 
+/** How long an answer may take, in milliseconds, where nobody says otherwise: a link that is half open gives none. */
+const PATIENCE = 30_000;
+
 /** What a request came to that did not come to an answer. */
 export class RequestFailed extends Error {
   readonly failure: Failure;
@@ -38,7 +41,8 @@ export async function request(
   const headers = { ...init.headers, ...(token && { authorization: `Bearer ${token}` }) };
   let response: Response;
   try {
-    response = await fetch(`${apiUrl}${path}`, { cache: "no-store", ...init, headers });
+    const signal = init.signal ?? AbortSignal.timeout(PATIENCE);
+    response = await fetch(`${apiUrl}${path}`, { cache: "no-store", ...init, signal, headers });
   } catch {
     throw new RequestFailed({ reason: UNREACHABLE });
   }

@@ -401,8 +401,8 @@ export class Link {
     const milliseconds = delay ?? this.#backoff.next();
     clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(() => this.#retry(), milliseconds);
-    const state = this.#status.state === "connecting" ? "connecting" : "reconnecting";
-    this.#set({ state, transport: null, reason, attempts, retryAt: Date.now() + milliseconds });
+    const retryAt = Date.now() + milliseconds;
+    this.#set({ state: "reconnecting", transport: null, reason, attempts, retryAt });
   }
 
   #retry(): void {

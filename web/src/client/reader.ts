@@ -51,7 +51,8 @@ export class Reader {
   #state: FleetState | null = null;
   #unfolded: LogEvent[] = [];
   #snapshotting = false;
-  #closed = false;
+  /** Changes when reading is stopped: what was under way then comes to nothing. */
+  #term = {};
 
   /** `since` is where to begin; without it, where the link stands first. `folds`: whether the state is wanted. */
   constructor(library: Library, listener: ReaderListener, since: Cursor | null, folds: boolean) {
@@ -72,8 +73,11 @@ export class Reader {
     return this.#state;
   }
 
-  close(): void {
-    this.#closed = true;
+  /** Tell nothing more; the next position begins anew from where this page is. */
+  stop(): void {
+    this.#term = {};
+    this.#queue = null;
+    this.#snapshotting = false;
   }
 
   /** The log stands at this position, as far as the link is concerned. */
@@ -147,15 +151,17 @@ export class Reader {
 
   /** Read the log from where this page is to where the link is. */
   async #catchUp(): Promise<void> {
+    const term = this.#term;
     this.#queue = [];
-    while (!this.#closed && this.#cursor) {
+    while (this.#cursor) {
       const since = this.#cursor;
       const page = await this.#insist(() => this.#library.page(since));
-      if (!page || this.#closed) {
+      const snapshot = page?.gap ? await this.#library.snapshot().catch(() => null) : null;
+      if (!page || term !== this.#term) {
         return;
       }
       if (page.gap) {
-        await this.#leap(page.gap);
+        this.#leap(page.gap, snapshot);
       }
       for (const event of page.events) {
         this.#deliver(page.cursor.epoch, event);
@@ -180,11 +186,7 @@ export class Reader {
   }
 
   /** Go on behind a gap, with the state that stands there. */
-  async #leap(gap: Gap): Promise<void> {
-    const snapshot = await this.#library.snapshot().catch(() => null);
-    if (this.#closed) {
-      return;
-    }
+  #leap(gap: Gap, snapshot: Snapshot | null): void {
     this.#cursor = gap.cursor;
     if (this.#folds) {
       this.#state = (snapshot && this.#fold?.stateFromSnapshot(snapshot)) ?? null;
@@ -198,6 +200,7 @@ export class Reader {
 
   /** Read the state. What is delivered meanwhile is folded into it as far as it is newer. */
   async #readState(): Promise<void> {
+    const term = this.#term;
     this.#snapshotting = true;
     this.#fold ??= await this.#insist(() => this.#library.fold());
     const snapshot = await this.#insist(async () => {
@@ -207,10 +210,10 @@ export class Reader {
       }
       return answer;
     });
-    this.#snapshotting = false;
-    if (!snapshot || this.#closed) {
+    if (!snapshot || term !== this.#term) {
       return;
     }
+    this.#snapshotting = false;
     if (this.#fold && this.#state === null) {
       this.#state = this.#fold.stateFromSnapshot(snapshot);
       this.#listener.snapshot(snapshot);
@@ -223,10 +226,11 @@ export class Reader {
     return this.#cursor?.epoch !== epoch || id >= next - 1;
   }
 
-  /** Ask until there is an answer. */
+  /** Ask until there is an answer; null where reading is stopped meanwhile. */
   async #insist<Answer>(ask: () => Promise<Answer>): Promise<Answer | null> {
+    const term = this.#term;
     const backoff = new Backoff(RETRY);
-    while (!this.#closed) {
+    while (term === this.#term) {
       try {
         return await ask();
       } catch {

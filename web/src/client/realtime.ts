@@ -156,7 +156,7 @@ export class MCRealtimeClient extends EventTarget {
   readonly #link: SharedLink;
   readonly #endpoints: readonly [Endpoint, ...Endpoint[]];
   readonly #store: CursorStore | null;
-  #reader: Reader;
+  readonly #reader: Reader;
   readonly #subscriptions = new Subscriptions();
   readonly #handlers = new Map<string, Set<Handler<never>>>();
   readonly #listened = new Set<string>();
@@ -222,8 +222,7 @@ export class MCRealtimeClient extends EventTarget {
 
   disconnect(): void {
     this.#wanted = false;
-    this.#store?.save();
-    this.#link.close();
+    this.#leave();
     this.#connecting?.reject(new Error("Disconnected."));
     this.#connecting = null;
     this.#emit("disconnected", null);
@@ -589,9 +588,14 @@ export class MCRealtimeClient extends EventTarget {
 
   /** The page is put away: what it holds would keep it out of the back-forward cache. */
   #hide(): void {
-    this.#store?.save();
     this.#hidden = this.#wanted === true;
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.#store?.save();
     this.#link.close();
+    this.#reader.stop();
   }
 
   #show(): void {

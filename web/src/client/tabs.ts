@@ -53,6 +53,8 @@ type Asked =
   | { readonly kind: "hello" | "bye"; readonly page: string }
   | { readonly kind: "command"; readonly command: Command };
 
+/** With the version of what is said here: a page does not follow one that says it otherwise. */
+const PREFIX = "mission-control:1:";
 /** How long a leader may leave a hello unanswered, in milliseconds. */
 const ANSWER_MS = 700;
 /** After so much silence a page asks whether its leader lives; a little later than others, for one is enough. */
@@ -68,7 +70,7 @@ type Timer = ReturnType<typeof setTimeout> | undefined;
 
 /** The name under which pages that want the same link find each other. */
 export function channelName(options: LinkOptions): string {
-  return `mission-control:${JSON.stringify(options)}`;
+  return PREFIX + JSON.stringify(options);
 }
 
 /** Open the link for a page: shared where that can be. `workerUrl` is that of the worker's script, null for none. */
@@ -185,10 +187,13 @@ export class Leader {
 
   #asked(asked: Asked | Told): void {
     if (asked.kind === "hello") {
-      this.#pages.add(asked.page);
       clearTimeout(this.#lingering);
-      // In a worker the link ends with its last page, and begins with the next one.
-      this.#link.open();
+      // In a worker the link ends with its last page, and begins with the next one; that one may have what was missing
+      // where the server has refused the others.
+      if (!this.#link.status.refused || !this.#pages.has(asked.page)) {
+        this.#link.open();
+      }
+      this.#pages.add(asked.page);
       this.#tellWhere();
     } else if (asked.kind === "bye") {
       this.#pages.delete(asked.page);
@@ -452,7 +457,7 @@ interface WorkerHost {
 /** What a worker is named, read back: the options of the link that it is to lead. */
 export function optionsIn(name: string): LinkOptions | null {
   try {
-    const options: unknown = JSON.parse(name.slice("mission-control:".length));
+    const options: unknown = JSON.parse(name.slice(PREFIX.length));
     return isData(options) ? (options as unknown as LinkOptions) : null;
   } catch {
     return null;

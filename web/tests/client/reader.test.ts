@@ -162,14 +162,16 @@ test("a state that is older than what was read is asked for again", async () => 
   vi.useRealTimers();
 });
 
-test("once closed it tells nothing any more", async () => {
+test("once stopped it tells nothing any more, until it is told where the log stands", async () => {
   const shelf = new Shelf();
   shelf.add(5);
   const reader = shelf.reader({ epoch: "e1", id: 0 });
   reader.position({ epoch: "e1", id: 5 });
-  reader.close();
+  reader.stop();
   await new Promise((resolve) => setTimeout(resolve, 10));
   expect(shelf.told).toEqual([]);
+  reader.position({ epoch: "e1", id: 5 });
+  await vi.waitFor(() => expect(shelf.told).toEqual(range(1, 5)));
 });
 
 test("whatever a link drops, repeats or mixes up, each event is told once and in order", async () => {
