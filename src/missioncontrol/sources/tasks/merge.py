@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
+from missioncontrol.events import rfc3339
 from missioncontrol.sources.tasks.past import Past
-from missioncontrol.sources.tasks.task import Task, later
+from missioncontrol.sources.tasks.task import Task, later, moment
 
 _MISSING: Any = object()
 
@@ -92,7 +93,16 @@ def merge_task(base: Mapping[str, Any], mine: Task, theirs: Task, conflicts: lis
         theirs: the task of the copy.
         conflicts: where to report.
     """
-    return _Sides(theirs_later=later(theirs, mine), conflicts=conflicts).task(base, mine, theirs)
+    merged = _Sides(theirs_later=later(theirs, mine), conflicts=conflicts).task(base, mine, theirs)
+    time = moment(merged.get("updated"))
+    if time is not None and all(_differ(merged, side) for side in (mine, theirs)):
+        # It is neither's: whoever writes one of the two again is to be told from whoever takes this one back.
+        merged["updated"] = rfc3339(round(time.timestamp() * 1000) + 1).decode()
+    return merged
+
+
+def _differ(one: Task, other: Task) -> bool:
+    return {**one, "updated": None} != {**other, "updated": None}
 
 
 class _Sides(NamedTuple):
