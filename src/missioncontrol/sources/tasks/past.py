@@ -9,7 +9,8 @@ are kept with the numbers between which they stood in the file. The rules:
 2. It was made before the first of those versions was replaced, and before its `nextId` was; but what rule 1 excludes
    was put back by hand, and says nothing.
 3. A task that is one of its versions of that time was not edited. A copy that is an old content as a whole was not made
-   to change nothing: a task in it that has the `updated` of its newest version was put back by hand.
+   to change nothing: a task in it that has the `updated` of its newest version was put back by hand. But one that was
+   merged when it came is that same copy, written again.
 4. Any other task was edited. Among its versions of that time, but for those with a later `updated`, it was made of one
    with the same `updated` if there is one, and of those of the one that it differs least from, of equals the newest. Of
    a version that it would differ from in `updated` alone it was not made, since nobody touches a task to change
@@ -61,12 +62,14 @@ class NextId(msgspec.Struct):
 class Counter(msgspec.Struct):
     """The number of the newest content, and the file's `nextId` in the contents so far.
 
-    `reached` is the newest content that is known to have stood in the file.
+    `reached` is the newest content that is known to have stood in the file; `mended` are those that were somebody's
+    copy, and were merged at once.
     """
 
     content: int = 0
     reached: int = 0
     next_ids: list[NextId] = []
+    mended: list[int] = []
 
 
 class Origin(NamedTuple):
@@ -110,8 +113,8 @@ class Past:
         left: Collection[str] = (),
         *,
         ahead: bool = False,
-    ) -> None:
-        """Note what the file has in it now.
+    ) -> bool:
+        """Note what the file has in it now, and say whether that is a content of its own.
 
         Args:
             tasks: what stands there, by id.
@@ -142,13 +145,21 @@ class Past:
                 next_ids[-1].until = content
             next_ids.append(NextId(next_id, content))
             del next_ids[:-MAX_NEXT_IDS]
-        if changed or told_anew or not self:
+        new = bool(changed) or told_anew or not self
+        if new:
             self._counter.content = content
             self._changed |= changed
             self._counted = True
         if not ahead:
             self.reached()
         self._forget()
+        return new
+
+    def mend(self) -> None:
+        """Note that the newest content is somebody's copy, which does not stay as it is."""
+        self._counter.mended.append(self._counter.content)
+        del self._counter.mended[:-MAX_NEXT_IDS]
+        self._counted = True
 
     def reached(self) -> None:
         """Note that the newest content stands in the file."""
@@ -222,6 +233,7 @@ class Past:
                 since = max(since, counted[0].since)
         until = min((end for end in ends if end > since), default=FOREVER)
         old = bool(copy) and not edited and min(ends, default=FOREVER) <= self._counter.reached
+        old = old and since not in self._counter.mended
         return Origin(
             since,
             until,

@@ -50,12 +50,16 @@ def agree(past: Past, ids: Ids, ours: Mapping[str, Task], copy: Copy, *, heal: b
     entries = _named(past, ids, ours, copy)
     theirs = {id_: entry.task for id_, entry in entries.items()}
     past.settle(theirs, copy.next_id)
-    new = [number_of(entry.id) for entry in copy.entries if entry.id and _is_new(past, entry.id, entry.task)]
-    new_from = min((number for number in new if number is not None), default=None)
+    numbers = [
+        number_of(entry.id) for entry in copy.entries if entry.id and _is_new(past, entry.id, entry.task)
+    ]
+    new_from = min((number for number in numbers if number is not None), default=None)
     tasks, conflicts = merge(past, ours, theirs, copy.next_id, copy.left, new_from)
     edits = _edits(ids, copy, entries, tasks, heal=heal)
-    past.note(theirs, copy.next_id, copy.left)
+    new = past.note(theirs, copy.next_id, copy.left)
     if edits:
+        if new:
+            past.mend()
         # Before it is written: nobody is to come with a copy of it that is not known.
         past.note(tasks, copy.next_id if edits.next_id is None else edits.next_id, copy.left, ahead=True)
     return Plan(tasks, _told(ours, tasks, conflicts, copy.history), conflicts, edits)
