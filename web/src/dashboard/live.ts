@@ -1,14 +1,20 @@
 /** What the page knows: the connection's news as signals, folded and rendered once per frame. */
 
 import { computed, signal } from "@preact/signals";
-import { type Data, type Gap, isData, type LogEvent, parseGap } from "../client/protocol";
+import { type Data, type Gap, isData, type LogEvent, parseCursor, parseGap } from "../client/protocol";
 import { type ConnectionState, MCRealtimeClient } from "../client/realtime";
 import type { FleetState } from "../client/state";
 import { EventLog } from "./event-log";
 import { describeEvent, type NameOf } from "./event-words";
 import { oncePerFrame } from "./frame";
+import { readStored, store } from "./storage";
 
 const HISTORY = 100;
+/** Under this name stands the cursor up to which the alerts were seen. */
+const SEEN = "alerts-seen";
+
+/** Takes what has happened since the last frame, oldest first. */
+export type Follower = (events: readonly LogEvent[]) => void;
 
 /** How the connection is; `retryAt` in milliseconds since 1970. */
 interface Connection {
@@ -36,7 +42,7 @@ export class LiveFleet {
   readonly log = new EventLog((event) => describeEvent(event, this.nameOf));
   /** How many clients the server has; null until it says so. */
   readonly clientCount = signal<number | null>(null);
-  /** Alerts that nobody at this page has dismissed, newest first; notes stand in the list of events only. */
+  /** Alerts that nobody at this browser has dismissed, newest first; notes stand in the list of events only. */
   readonly alerts = computed(() =>
     (this.fleet.value?.system.alerts ?? []).filter(
       ({ id, level }) => level !== "info" && id > this.#dismissed.value,
@@ -56,6 +62,7 @@ export class LiveFleet {
   readonly #flushSoon = oncePerFrame(() => this.#flush());
   /** The newest event up to which alerts are dismissed. */
   readonly #dismissed = signal(0);
+  readonly #followers = new Set<Follower>();
   #pending: (LogEvent | Gap)[] = [];
 
   start(): void {
@@ -80,8 +87,19 @@ export class LiveFleet {
     });
   }
 
-  dismissAlerts(): void {
-    this.#dismissed.value = this.fleet.peek()?.id ?? 0;
+  /** Say that the alerts up to an event were seen: all of them where none is named. */
+  dismissAlerts(upTo = this.fleet.peek()?.id ?? 0): void {
+    this.#dismissed.value = Math.max(this.#dismissed.peek(), upTo);
+    const epoch = parseCursor(this.#client.getState().cursor)?.epoch;
+    if (epoch !== undefined) {
+      store(SEEN, `${epoch}:${this.#dismissed.peek()}`);
+    }
+  }
+
+  /** Have a function called with the live events, at most once a frame; returns what ends that. */
+  follow(follower: Follower): () => void {
+    this.#followers.add(follower);
+    return () => this.#followers.delete(follower);
   }
 
   #status(connection: Connection): void {
@@ -114,6 +132,11 @@ export class LiveFleet {
 
   #snapshot(): void {
     this.#flush();
+    // Ids mean something within their epoch only.
+    const seen = parseCursor(readStored(SEEN));
+    if (seen && seen.epoch === parseCursor(this.#client.getState().cursor)?.epoch) {
+      this.#dismissed.value = Math.max(this.#dismissed.peek(), seen.id);
+    }
     this.fleet.value = this.#client.state;
   }
 
@@ -133,6 +156,9 @@ export class LiveFleet {
     this.fleet.value = this.#client.state;
     this.log.add(items);
     this.#happened(events.at(-1));
+    for (const follow of this.#followers) {
+      follow(events);
+    }
   }
 
   #happened(event: LogEvent | undefined): void {

@@ -1,0 +1,37 @@
+/** What all views share: the fleet, where the page is, and what can be done from anywhere. */
+
+import { computed, signal } from "@preact/signals";
+import { needsOf } from "./attention";
+import { dayName } from "./calendar";
+import { LiveFleet } from "./live";
+import { Router } from "./router";
+import { Settings } from "./settings/settings";
+import { Notices } from "./shell/notices";
+import { Toasts } from "./shell/toasts";
+import { TaskQueue } from "./tasks/task-queue";
+import { BudgetReader } from "./tokens/budgets";
+
+export class Office {
+  readonly live = new LiveFleet();
+  readonly router = new Router();
+  readonly settings = new Settings();
+  readonly toasts = new Toasts();
+  readonly budgetReader = new BudgetReader();
+  readonly queue = new TaskQueue(this.live, this.toasts);
+  readonly paletteOpen = signal(false);
+  /** What needs a person, the worst first. */
+  readonly needs = computed(() => needsOf(this.live.fleet.value?.agents ?? [], this.live.alerts.value));
+  /** The day by which use is counted: the server's where it has said so. */
+  readonly today = computed(() => this.budgetReader.budgets.value?.day ?? this.#localDay.value);
+
+  readonly #localDay = computed(() => dayName(this.live.now.value));
+  readonly #notices = new Notices(this.live, this.settings, this.toasts, this.router);
+
+  start(): void {
+    this.settings.start();
+    this.router.start();
+    this.budgetReader.follow(this.live);
+    this.#notices.start();
+    this.live.start();
+  }
+}

@@ -1,0 +1,69 @@
+/** Which view a path means, and back: every view has its address. */
+
+export type Route =
+  | { readonly view: "floor" | "tokens" | "files" | "events" | "alerts" | "settings" }
+  | { readonly view: "tasks" | "leads"; readonly id: string | null }
+  | { readonly view: "agent"; readonly id: string }
+  | { readonly view: "nowhere"; readonly path: string };
+
+/** The views that the menu shows, in its order. */
+export const PLACES = [
+  { view: "floor", path: "/", title: "Floor" },
+  { view: "tasks", path: "/tasks", title: "Tasks" },
+  { view: "tokens", path: "/tokens", title: "Tokens" },
+  { view: "leads", path: "/leads", title: "Leads" },
+  { view: "files", path: "/files", title: "Files" },
+  { view: "events", path: "/events", title: "Events" },
+  { view: "alerts", path: "/alerts", title: "Alerts" },
+  { view: "settings", path: "/settings", title: "Settings" },
+] as const;
+
+export type Place = (typeof PLACES)[number];
+
+export function parsePath(path: string): Route {
+  const [noun = "", id = "", ...rest] = path.split("/").slice(1).filter(Boolean).map(decode);
+  if (rest.length === 0) {
+    if (noun === "") {
+      return { view: "floor" };
+    }
+    if (noun === "tasks" || noun === "leads") {
+      return { view: noun, id: id || null };
+    }
+    if (noun === "agents") {
+      return id ? { view: "agent", id } : { view: "floor" };
+    }
+    const place = PLACES.find(({ view }) => view === noun);
+    if (place && id === "" && place.view !== "tasks" && place.view !== "leads") {
+      return { view: place.view };
+    }
+  }
+  return { view: "nowhere", path };
+}
+
+export function pathOfAgent(id: string): string {
+  return `/agents/${encodeURIComponent(id)}`;
+}
+
+export function pathOfTask(id: string): string {
+  return `/tasks/${encodeURIComponent(id)}`;
+}
+
+export function pathOfLead(id: string): string {
+  return `/leads/${encodeURIComponent(id)}`;
+}
+
+/** What the tab of the browser says. */
+export function titleOf(route: Route): string {
+  const place = PLACES.find(({ view }) => view === route.view);
+  const id = "id" in route && route.id !== null ? route.id : null;
+  const words = [id, place && place.view !== "floor" ? place.title : null, "Mission Control"];
+  return words.filter((word) => word !== null).join(" · ");
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

@@ -1,0 +1,38 @@
+/** Where the page is. Links are plain links; those to views are followed without loading the page again. */
+
+import { effect, signal } from "@preact/signals";
+import { parsePath, type Route, titleOf } from "./route";
+
+export class Router {
+  readonly route = signal<Route>(parsePath(location.pathname));
+
+  start(): void {
+    addEventListener("popstate", () => {
+      this.route.value = parsePath(location.pathname);
+    });
+    document.addEventListener("click", (event) => this.#follow(event));
+    effect(() => {
+      document.title = titleOf(this.route.value);
+    });
+  }
+
+  go(path: string): void {
+    if (path !== location.pathname) {
+      history.pushState(null, "", path);
+      this.route.value = parsePath(path);
+    }
+  }
+
+  #follow(event: MouseEvent): void {
+    const link = event.target instanceof Element ? event.target.closest("a") : null;
+    const plain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+    if (!link || !plain || event.defaultPrevented || link.target || link.hasAttribute("download")) {
+      return;
+    }
+    const { origin, pathname } = new URL(link.href, location.href);
+    if (origin === location.origin && parsePath(pathname).view !== "nowhere") {
+      event.preventDefault();
+      this.go(pathname);
+    }
+  }
+}

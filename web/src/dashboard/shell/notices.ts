@@ -1,0 +1,85 @@
+/** Tells of what needs somebody as it happens: a note on the page, and, where allowed, one of the browser. */
+
+import { isData, type LogEvent } from "../../client/protocol";
+import { isKind, kindOf } from "../../client/status";
+import { textOf } from "../agent-words";
+import type { LiveFleet } from "../live";
+import { pathOfAgent } from "../route";
+import type { Router } from "../router";
+import type { Settings } from "../settings/settings";
+import { chime } from "./chime";
+import type { Toasts } from "./toasts";
+
+export interface Notice {
+  readonly text: string;
+  readonly level: "warning" | "critical";
+  readonly path: string;
+}
+
+/** What is older was missed, not lived through: the sentence and the bell have it. */
+const FRESH_MS = 60_000;
+
+/** What an event asks of a person; null for all but critical alerts, questions and errors. */
+export function noticeOf({ type, data }: LogEvent, nameOf: (id: string) => string): Notice | null {
+  const message = textOf(data.message);
+  if (type === "system:alert" && data.level === "critical" && message !== null) {
+    return { text: message, level: "critical", path: "/alerts" };
+  }
+  const [id, status] = [textOf(data.agentId), textOf(data.status)];
+  if (type === "agent:statusChange" && id !== null && status !== null) {
+    const kind = isKind(data.kind) ? data.kind : kindOf(status);
+    const path = pathOfAgent(id);
+    if (kind === "waiting") {
+      const detail = isData(data.agent) ? textOf(data.agent.statusDetail) : null;
+      const text = `${nameOf(id)} waits: ${detail ?? status}`;
+      return { text, level: "warning", path };
+    }
+    if (kind === "error") {
+      return { text: `${nameOf(id)} has an error: ${status}`, level: "warning", path };
+    }
+  }
+  return null;
+}
+
+export class Notices {
+  readonly #live: LiveFleet;
+  readonly #settings: Settings;
+  readonly #toasts: Toasts;
+  readonly #router: Router;
+
+  constructor(live: LiveFleet, settings: Settings, toasts: Toasts, router: Router) {
+    this.#live = live;
+    this.#settings = settings;
+    this.#toasts = toasts;
+    this.#router = router;
+  }
+
+  start(): void {
+    this.#live.follow((events) => {
+      const recent = Date.now() - FRESH_MS;
+      const fresh = events.filter(({ time }) => Date.parse(time) > recent);
+      // In a storm the last few say as much as all of them.
+      const notices = fresh.flatMap((event) => noticeOf(event, this.#live.nameOf) ?? []).slice(-10);
+      for (const notice of notices) {
+        this.#tell(notice);
+      }
+    });
+  }
+
+  #tell({ text, level, path }: Notice): void {
+    // On the alerts' own view it stands there already.
+    if (this.#router.route.peek().view !== "alerts") {
+      this.#toasts.say(text, level, path);
+    }
+    if (this.#settings.sounds.peek()) {
+      chime(level);
+    }
+    if (this.#settings.notifications.peek() && document.hidden && Notification.permission === "granted") {
+      const note = new Notification("Mission Control", { body: text, tag: text, icon: "/icon.svg" });
+      note.onclick = () => {
+        window.focus();
+        this.#router.go(path);
+      };
+    }
+  }
+}

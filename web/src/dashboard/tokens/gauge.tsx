@@ -1,0 +1,32 @@
+/** How full something is, in segments: the words beside it say the same. */
+
+const SEGMENTS = 10;
+
+export type GaugeLevel = "fine" | "warn" | "critical";
+
+export function levelOf(percent: number, warnAt = 80): GaugeLevel {
+  if (percent >= 100) {
+    return "critical";
+  }
+  return percent >= warnAt ? "warn" : "fine";
+}
+
+export function Gauge({ percent, label, level }: { percent: number; label: string; level?: GaugeLevel }) {
+  const shown = Math.max(0, Math.min(100, percent));
+  const full = shown > 0 ? Math.max(1, Math.round((shown / 100) * SEGMENTS)) : 0;
+  return (
+    <span
+      class={`gauge ${level ?? levelOf(percent)}`}
+      role="meter"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.round(shown)}
+      aria-valuetext={`${Math.round(percent)} percent`}
+    >
+      {Array.from({ length: SEGMENTS }, (_, segment) => (
+        <i key={segment} class={segment < full ? "full" : ""} />
+      ))}
+    </span>
+  );
+}
