@@ -1,26 +1,82 @@
-import { AgentPanel } from "./agent-panel";
-import { AlertPanel } from "./alert-panel";
-import { EventPanel } from "./event-panel";
-import type { LiveFleet } from "./live";
+import type { ComponentType } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { FloorView } from "./floor-view";
+import { later } from "./later";
+import type { Office } from "./office";
+import { Palette } from "./palette/palette";
+import type { Route } from "./route";
 import { SentencePanel } from "./sentence-panel";
+import { Navigation } from "./shell/navigation";
+import { ToastList } from "./shell/toast-list";
 import { SignIn } from "./sign-in";
 import { TopBar } from "./top-bar";
 
+const AgentView = later(() => import("./agents/agent-view").then((loaded) => loaded.AgentView));
+const AlertsView = later(() => import("./alerts/alerts-view").then((loaded) => loaded.AlertsView));
+const EventsView = later(() => import("./events/events-view").then((loaded) => loaded.EventsView));
+const FilesView = later(() => import("./files/files-view").then((loaded) => loaded.FilesView));
+const LeadsView = later(() => import("./leads/leads-view").then((loaded) => loaded.LeadsView));
+const SettingsView = later(() => import("./settings/settings-view").then((loaded) => loaded.SettingsView));
+const TasksView = later(() => import("./tasks/tasks-view").then((loaded) => loaded.TasksView));
+const TokensView = later(() => import("./tokens/tokens-view").then((loaded) => loaded.TokensView));
+
+const VIEWS: Readonly<Record<Exclude<Route["view"], "nowhere">, ComponentType<{ office: Office }>>> = {
+  floor: FloorView,
+  tasks: TasksView,
+  tokens: TokensView,
+  leads: LeadsView,
+  files: FilesView,
+  events: EventsView,
+  alerts: AlertsView,
+  agent: AgentView,
+  settings: SettingsView,
+};
+
 /** The whole page. While it is not live it stands still, without its colours: what it shows is the past. */
-export function Dashboard({ live }: { live: LiveFleet }) {
+export function Dashboard({ office }: { office: Office }) {
+  const { live, router, toasts } = office;
   const frozen = live.frozenAt.value !== null;
+  const route = router.route.value;
+  const main = useRef<HTMLElement>(null);
+  const first = useRef(true);
+  const here = route.view;
+
+  // Whoever goes to another view by keyboard, or hears the page, goes on in what is new.
+  useEffect(() => {
+    if (!first.current) {
+      main.current?.focus({ preventScroll: true });
+      main.current?.scrollTo(0, 0);
+    }
+    first.current = false;
+  }, [here]);
+
+  const View = route.view === "nowhere" ? Nowhere : VIEWS[route.view];
   return (
     <div class={frozen ? "page frozen" : "page"}>
-      <TopBar live={live} />
-      <SentencePanel live={live} />
-      <SignIn live={live} />
-      <main aria-busy={live.fleet.value === null}>
-        <AlertPanel live={live} />
-        <div class="panels">
-          <AgentPanel live={live} />
-          <EventPanel live={live} />
-        </div>
-      </main>
+      <TopBar office={office} />
+      <Navigation office={office} />
+      <div class="view">
+        <SentencePanel live={live} />
+        <SignIn live={live} />
+        <main ref={main} tabIndex={-1} aria-busy={live.fleet.value === null}>
+          <View office={office} />
+        </main>
+      </div>
+      <ToastList toasts={toasts} />
+      <Palette office={office} />
     </div>
+  );
+}
+
+function Nowhere() {
+  return (
+    <section class="panel" aria-labelledby="nowhere-title">
+      <h2 id="nowhere-title" class="ribbon">
+        Nothing here
+      </h2>
+      <p class="empty">
+        There is no view at this address. <a href="/">Go to the floor.</a>
+      </p>
+    </section>
   );
 }

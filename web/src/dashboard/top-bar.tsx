@@ -1,7 +1,11 @@
 import { ago } from "./age";
 import type { LiveFleet } from "./live";
+import type { Office } from "./office";
+import { Picture } from "./picture";
+import { Bell, Calendar, CrewCounter, PurseCounter, TokenCounter } from "./shell/counters";
 
-export function TopBar({ live }: { live: LiveFleet }) {
+export function TopBar({ office }: { office: Office }) {
+  const { live } = office;
   const lamp = lampOf(live);
   const last = live.lastEventAt.value;
   const clients = live.clientCount.value;
@@ -11,6 +15,23 @@ export function TopBar({ live }: { live: LiveFleet }) {
         <img src="/icon.svg" alt="" width="24" height="24" /> Mission Control
       </h1>
       {live.simulation.value && <strong class="simulation">Simulation</strong>}
+      <Calendar office={office} />
+      <div class="counters">
+        <CrewCounter office={office} />
+        <TokenCounter office={office} />
+        <PurseCounter office={office} />
+        <Bell office={office} />
+      </div>
+      <button
+        type="button"
+        class="open-palette"
+        aria-keyshortcuts="Control+K Meta+K"
+        onClick={() => {
+          office.paletteOpen.value = true;
+        }}
+      >
+        <Picture name="search" times={1} /> Go to … <kbd>Ctrl K</kbd>
+      </button>
       <div class="connection">
         {clients !== null && lamp.look === "live" && (
           <span class="clients">{clients === 1 ? "1 client" : `${clients} clients`}</span>

@@ -3,7 +3,7 @@
  * undone and the reason is said.
  */
 
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { request, RequestFailed } from "../../client/http";
 import { type Data, isData } from "../../client/protocol";
 import type { Item } from "../../client/state";
@@ -29,7 +29,10 @@ export class TaskQueue {
   readonly #live: LiveFleet;
   readonly #toasts: Toasts;
   readonly #overlays = signal<ReadonlyMap<string, Overlay>>(new Map());
+  readonly #turns = new Map<string, Promise<string | null>>();
 
+  /** Whether somebody is writing a new task. */
+  readonly drafting = signal(false);
   /** Null until the first snapshot. */
   readonly tasks = computed<readonly Task[] | null>(() => {
     const records = this.#live.fleet.value?.tasks;
@@ -54,7 +57,7 @@ export class TaskQueue {
    * are still what this page shows. Returns why that was refused, or null.
    */
   async change(id: string, fields: Data, tag?: string | null): Promise<string | null> {
-    const shown = this.#live.fleet.peek()?.tasks.find((task) => task.id === id);
+    const shown = this.find(id)?.record;
     return this.#attempt(id, fields, `${id} was not changed`, async () => {
       const held = tag === undefined ? await this.#unchanged(id, fields, shown) : tag;
       await this.#send("PATCH", `/api${pathOfTask(id)}`, fields, held);
@@ -94,15 +97,43 @@ export class TaskQueue {
     failure: string,
     act: () => Promise<void>,
   ): Promise<string | null> {
-    this.#lay(id, overlay);
-    const refusal = await this.#said(failure, act);
+    const under = this.#overlays.peek().get(id);
+    const laid = overlay && { ...under, ...overlay };
+    this.#overlays.value = new Map(this.#overlays.peek()).set(id, laid);
+    // One after the other: the second begins where the first has come to.
+    const turn = (this.#turns.get(id) ?? Promise.resolve(null)).then(() => this.#said(failure, act));
+    this.#turns.set(id, turn);
+    const before = this.#recordOf(id);
+    const refusal = await turn;
+    if (this.#turns.get(id) === turn) {
+      this.#turns.delete(id);
+    }
     if (refusal === null) {
-      // By then the log has told of it, and what it tells is what counts.
-      setTimeout(() => this.#take(id, overlay), SETTLES_MS);
+      this.#settle(id, laid, before);
     } else {
-      this.#take(id, overlay);
+      this.#take(id, laid);
     }
     return refusal;
+  }
+
+  /** Take an overlay away once the log has told of the task: what it tells is what counts. */
+  #settle(id: string, overlay: Overlay, before: Item | undefined): void {
+    let stop = () => {};
+    const end = () => {
+      stop();
+      clearTimeout(timer);
+      this.#take(id, overlay);
+    };
+    const timer = setTimeout(end, SETTLES_MS);
+    stop = effect(() => {
+      if (this.#live.fleet.value?.tasks.find((task) => task.id === id) !== before) {
+        queueMicrotask(end);
+      }
+    });
+  }
+
+  #recordOf(id: string): Item | undefined {
+    return this.#live.fleet.peek()?.tasks.find((task) => task.id === id);
   }
 
   async #said(failure: string, act: () => Promise<unknown>): Promise<string | null> {
@@ -137,10 +168,6 @@ export class TaskQueue {
       headers,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-  }
-
-  #lay(id: string, overlay: Overlay): void {
-    this.#overlays.value = new Map(this.#overlays.peek()).set(id, overlay);
   }
 
   /** Take an overlay away, unless another has been laid over it. */

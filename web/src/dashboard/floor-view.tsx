@@ -1,0 +1,16 @@
+import { AgentPanel } from "./agent-panel";
+import { AlertPanel } from "./alert-panel";
+import { EventPanel } from "./event-panel";
+import type { Office } from "./office";
+
+export function FloorView({ office: { live } }: { office: Office }) {
+  return (
+    <>
+      <AlertPanel live={live} />
+      <div class="panels">
+        <AgentPanel live={live} />
+        <EventPanel live={live} />
+      </div>
+    </>
+  );
+}
