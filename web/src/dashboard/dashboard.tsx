@@ -1,7 +1,6 @@
-import type { ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { FloorView } from "./floor-view";
-import { later } from "./later";
+import { later, type View } from "./later";
 import type { Office } from "./office";
 import { Palette } from "./palette/palette";
 import type { Route } from "./route";
@@ -20,7 +19,7 @@ const SettingsView = later(() => import("./settings/settings-view").then((loaded
 const TasksView = later(() => import("./tasks/tasks-view").then((loaded) => loaded.TasksView));
 const TokensView = later(() => import("./tokens/tokens-view").then((loaded) => loaded.TokensView));
 
-const VIEWS: Readonly<Record<Exclude<Route["view"], "nowhere">, ComponentType<{ office: Office }>>> = {
+const VIEWS: Readonly<Record<Exclude<Route["view"], "nowhere">, View>> = {
   floor: FloorView,
   tasks: TasksView,
   tokens: TokensView,
@@ -50,7 +49,7 @@ export function Dashboard({ office }: { office: Office }) {
     first.current = false;
   }, [here]);
 
-  const View = route.view === "nowhere" ? Nowhere : VIEWS[route.view];
+  const Shown = route.view === "nowhere" ? Nowhere : VIEWS[route.view];
   return (
     <div class={frozen ? "page frozen" : "page"}>
       <TopBar office={office} />
@@ -59,7 +58,7 @@ export function Dashboard({ office }: { office: Office }) {
         <SentencePanel live={live} />
         <SignIn live={live} />
         <main ref={main} tabIndex={-1} aria-busy={live.fleet.value === null}>
-          <View office={office} />
+          <Shown office={office} />
         </main>
       </div>
       <ToastList toasts={toasts} />

@@ -1,13 +1,12 @@
 /** A view whose code is loaded when it is first shown: the floor does not wait for it. */
 
 import { signal } from "@preact/signals";
-import type { ComponentType } from "preact";
+import type { FunctionComponent } from "preact";
 import { useEffect } from "preact/hooks";
+import type { Office } from "./office";
 
-export function later<Props extends object>(
-  load: () => Promise<ComponentType<Props>>,
-): ComponentType<Props> {
-  const loaded = signal<ComponentType<Props> | null>(null);
+export function later<Props extends object>(load: () => Promise<ComponentType<Props>>): ComponentType<Props> {
+  const loaded = signal<View | null>(null);
   const trouble = signal(false);
 
   function begin(): void {
@@ -23,15 +22,15 @@ export function later<Props extends object>(
     );
   }
 
-  return function Later(props: Props) {
-    const View = loaded.value;
+  return function Later(props) {
+    const Loaded = loaded.value;
     useEffect(() => {
       if (loaded.peek() === null) {
         begin();
       }
     }, []);
-    if (View) {
-      return <View {...props} />;
+    if (Loaded) {
+      return <Loaded {...props} />;
     }
     return (
       <section class="panel">

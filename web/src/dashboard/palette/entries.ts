@@ -32,7 +32,12 @@ export function actionEntries(actions: Actions): readonly Entry[] {
   }));
   const others = [
     { key: "new-task", title: "New task", detail: "action", act: actions.newTask },
-    { key: "theme", title: "Switch between day and night office", detail: "action", act: actions.switchTheme },
+    {
+      key: "theme",
+      title: "Switch between day and night office",
+      detail: "action",
+      act: actions.switchTheme,
+    },
     { key: "dismiss", title: "Dismiss all alerts", detail: "action", act: actions.dismissAlerts },
     { key: "pause", title: "Pause or resume the list of events", detail: "action", act: actions.pause },
   ];

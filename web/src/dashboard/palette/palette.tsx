@@ -92,7 +92,7 @@ export function Palette({ office }: { office: Office }) {
       }}
     >
       <input
-        type="search"
+        type="text"
         role="combobox"
         aria-expanded="true"
         aria-controls="palette-list"

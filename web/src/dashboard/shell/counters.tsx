@@ -36,7 +36,9 @@ export function PurseCounter({ office }: { office: Office }) {
       <Picture name="purse" />
       <span class="counter-words">
         <b>{used === null ? "–" : purse ? `${dollars(purse.left)} left` : dollars(spent)}</b>
-        <small>{used === null ? "not known yet" : purse ? lastingWord(purse) : "spent today, no budget"}</small>
+        <small>
+          {used === null ? "not known yet" : purse ? lastingWord(purse) : "spent today, no budget"}
+        </small>
       </span>
       {purse && <Gauge percent={purse.percent} label={`Spent of ${dollars(purse.budget)} today`} />}
     </a>

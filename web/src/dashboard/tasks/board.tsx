@@ -4,9 +4,9 @@ import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { counted, whole } from "../figures";
 import type { Office } from "../office";
-import { columnOf, COLUMNS, type Column, MOST_CARDS, type Stack, stacksOf } from "./columns";
+import { COLUMNS, type Column, columnOf, MOST_CARDS, type Stack, stacksOf } from "./columns";
 import { MoveMenu } from "./move-menu";
-import { type Status, STATUS_WORDS, type Task } from "./task";
+import { STATUS_WORDS, type Status, type Task } from "./task";
 import { TaskCard } from "./task-card";
 
 const MORE_CARDS = 200;
@@ -45,7 +45,9 @@ export function Board({ office, tasks, claims, searched }: BoardProps) {
       said.value = `${task.id} goes to ${STATUS_WORDS[status]}.`;
       const refusal = await office.queue.change(task.id, { status });
       said.value =
-        refusal === null ? `${task.id} is now in ${STATUS_WORDS[status]}.` : `${task.id} was not moved: ${refusal}`;
+        refusal === null
+          ? `${task.id} is now in ${STATUS_WORDS[status]}.`
+          : `${task.id} was not moved: ${refusal}`;
     }
   }
 
@@ -89,7 +91,9 @@ export function Board({ office, tasks, claims, searched }: BoardProps) {
   const menuTask = moving.value === null ? null : (tasks.find(({ id }) => id === moving.value) ?? null);
   if (tasks.length === 0) {
     return searched ? (
-      <p class="empty">No task has all of these words. Search for less, or choose all agents and priorities.</p>
+      <p class="empty">
+        No task has all of these words. Search for less, or choose all agents and priorities.
+      </p>
     ) : (
       <NoTasks office={office} />
     );
@@ -100,8 +104,8 @@ export function Board({ office, tasks, claims, searched }: BoardProps) {
         {said.value}
       </p>
       <p class="unseen" id="board-keys">
-        Arrow keys go from card to card. Shift with the left or right arrow moves the card to the next column. M opens
-        its menu.
+        Arrow keys go from card to card. Shift with the left or right arrow moves the card to the next column.
+        M opens its menu.
       </p>
       {/* Scrolls, so the keyboard has to reach it: its cards do that. */}
       <div class="board" ref={board}>
@@ -187,8 +191,8 @@ function NoTasks({ office }: { office: Office }) {
   return (
     <div class="empty">
       <p>
-        No tasks yet. Add one with “New task”, let an agent add one, or write it into the queue’s file; all of them
-        show up here within a second.
+        No tasks yet. Add one with “New task”, let an agent add one, or write it into the queue’s file; all of
+        them show up here within a second.
       </p>
       <pre>{`${workspace}/mission-control/TASK_QUEUE.json\n\n{"tasks": [{"id": "TASK-0001", "description": "…"}]}`}</pre>
       <p>{counted(0, "task")} in the queue.</p>

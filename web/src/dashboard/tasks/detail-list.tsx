@@ -5,7 +5,16 @@ import type { Task } from "./task";
 
 /** Those that stand in the form above, or below the task. */
 const SHOWN = new Set(["id", "description", "status", "priority", "due", "tags", "notes", "subtasks"]);
-const FIRST = ["assignedTo", "createdBy", "created", "updated", "startedAt", "completedAt", "assignedBy", "parentId"];
+const FIRST = [
+  "assignedTo",
+  "createdBy",
+  "created",
+  "updated",
+  "startedAt",
+  "completedAt",
+  "assignedBy",
+  "parentId",
+];
 
 /** What has become of a task: when, by whom, and every field that its owners have given it. */
 export function DetailList({ office, task }: { office: Office; task: Task }) {
@@ -13,7 +22,9 @@ export function DetailList({ office, task }: { office: Office; task: Task }) {
   const now = office.live.now.value;
   const rest = Object.keys(record).filter((name) => !SHOWN.has(name) && !FIRST.includes(name));
   const agents = office.live.fleet.value?.agents ?? [];
-  const children = (office.queue.tasks.value ?? []).filter((one) => one.record.parentId === task.id).slice(0, 20);
+  const children = (office.queue.tasks.value ?? [])
+    .filter((one) => one.record.parentId === task.id)
+    .slice(0, 20);
   return (
     <section class="details" aria-labelledby="details-title">
       <h4 id="details-title">History</h4>

@@ -56,10 +56,7 @@ export function EditFields({ record, agents, onWrite }: EditFieldsProps) {
       <div class="edit-row">
         <label>
           Given to
-          <select
-            value={holder}
-            onChange={(event) => onWrite({ assignedTo: event.currentTarget.value })}
-          >
+          <select value={holder} onChange={(event) => onWrite({ assignedTo: event.currentTarget.value })}>
             <option value={UNASSIGNED}>Nobody</option>
             {agentOptions(agents, holder === UNASSIGNED ? null : holder).map(([id, name]) => (
               <option key={id} value={id}>
@@ -85,7 +82,12 @@ export function EditFields({ record, agents, onWrite }: EditFieldsProps) {
           dir="auto"
           defaultValue={tags}
           onInput={(event) =>
-            onWrite({ tags: event.currentTarget.value.split(",").map((tag) => tag.trim()).filter(Boolean) })
+            onWrite({
+              tags: event.currentTarget.value
+                .split(",")
+                .map((tag) => tag.trim())
+                .filter(Boolean),
+            })
           }
         />
       </label>

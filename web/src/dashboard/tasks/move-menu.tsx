@@ -1,7 +1,15 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Data } from "../../client/protocol";
 import type { Agent } from "../../client/state";
-import { PRIORITIES, PRIORITY_WORDS, type Status, STATUS_WORDS, STATUSES, type Task, UNASSIGNED } from "./task";
+import {
+  PRIORITIES,
+  PRIORITY_WORDS,
+  STATUS_WORDS,
+  STATUSES,
+  type Status,
+  type Task,
+  UNASSIGNED,
+} from "./task";
 
 interface MoveMenuProps {
   readonly task: Task;

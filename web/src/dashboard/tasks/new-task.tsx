@@ -34,7 +34,8 @@ export function NewTask({ office: { live, queue, toasts } }: { office: Office })
   return (
     <form class="new-task" aria-label="New task" onSubmit={submit}>
       <label class="grow">
-        What is to be done <input ref={first} name="description" required maxLength={2000} autocomplete="off" dir="auto" />
+        What is to be done{" "}
+        <input ref={first} name="description" required maxLength={2000} autocomplete="off" dir="auto" />
       </label>
       <label>
         Priority{" "}

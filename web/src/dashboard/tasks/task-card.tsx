@@ -2,7 +2,7 @@ import { memo } from "preact/compat";
 import { moment } from "../age";
 import { Portrait } from "../portrait";
 import { pathOfTask } from "../route";
-import { isOver, PRIORITY_WORDS, type Status, STATUS_WORDS, type Task } from "./task";
+import { isOver, PRIORITY_WORDS, STATUS_WORDS, type Status, type Task } from "./task";
 
 interface TaskCardProps {
   readonly task: Task;
@@ -69,7 +69,8 @@ function Card({ task, home, holder, claimedBy, reached, ...on }: TaskCardProps) 
           <span class="nobody">Nobody yet</span>
         ) : (
           <span class="holder">
-            <Portrait id={assignedTo} name={holder ?? assignedTo} /> <span dir="auto">{holder ?? assignedTo}</span>
+            <Portrait id={assignedTo} name={holder ?? assignedTo} />{" "}
+            <span dir="auto">{holder ?? assignedTo}</span>
           </span>
         )}
         {subtasks.length > 0 && (
@@ -77,7 +78,12 @@ function Card({ task, home, holder, claimedBy, reached, ...on }: TaskCardProps) 
             ☑ {done}/{subtasks.length}
           </span>
         )}
-        {due !== null && <span class={late ? "due late" : "due"}>{late ? "▲ late, " : "due "}{DAY.format(due)}</span>}
+        {due !== null && (
+          <span class={late ? "due late" : "due"}>
+            {late ? "▲ late, " : "due "}
+            {DAY.format(due)}
+          </span>
+        )}
       </p>
       {tags.length > 0 && (
         <p class="tags">

@@ -4,7 +4,7 @@
  */
 
 import { computed, effect, signal } from "@preact/signals";
-import { request, RequestFailed } from "../../client/http";
+import { RequestFailed, request } from "../../client/http";
 import { type Data, isData } from "../../client/protocol";
 import type { Item } from "../../client/state";
 import type { LiveFleet } from "../live";
@@ -180,10 +180,7 @@ export class TaskQueue {
   }
 }
 
-export function laidOver(
-  records: readonly Item[],
-  overlays: ReadonlyMap<string, Overlay>,
-): readonly Item[] {
+export function laidOver(records: readonly Item[], overlays: ReadonlyMap<string, Overlay>): readonly Item[] {
   if (overlays.size === 0) {
     return records;
   }

@@ -51,13 +51,25 @@ export function TasksView({ office }: { office: Office }) {
       <h2 id="tasks-title" class="ribbon">
         Tasks {tasks && <span class="count">{whole(tasks.length)}</span>}
       </h2>
-      <Finder office={office} search={search.value} found={found.value.length} onSearch={(to) => { search.value = to; }} />
+      <Finder
+        office={office}
+        search={search.value}
+        found={found.value.length}
+        onSearch={(to) => {
+          search.value = to;
+        }}
+      />
       {queue.drafting.value && <NewTask office={office} />}
       <div class="tasks-body">
         {tasks === null ? (
           <p class="empty">{live.waitingWord.value}</p>
         ) : (
-          <Board office={office} tasks={found.value} claims={claims.value} searched={search.value !== EVERYTHING} />
+          <Board
+            office={office}
+            tasks={found.value}
+            claims={claims.value}
+            searched={search.value !== EVERYTHING}
+          />
         )}
         {id !== null && <TaskSheet key={id} office={office} id={id} />}
       </div>
@@ -107,7 +119,9 @@ function Finder({ office: { live, queue }, search, found, onSearch }: FinderProp
         <span class="unseen">Of priority</span>
         <select
           value={search.priority}
-          onChange={(event) => set({ priority: PRIORITIES.find((one) => one === event.currentTarget.value) ?? "" })}
+          onChange={(event) =>
+            set({ priority: PRIORITIES.find((one) => one === event.currentTarget.value) ?? "" })
+          }
         >
           <option value="">All priorities</option>
           {PRIORITIES.map((priority) => (

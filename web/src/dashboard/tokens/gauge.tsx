@@ -17,12 +17,8 @@ export function Gauge({ percent, label, level }: { percent: number; label: strin
   return (
     <span
       class={`gauge ${level ?? levelOf(percent)}`}
-      role="meter"
-      aria-label={label}
-      aria-valuemin={0}
-      aria-valuemax={100}
-      aria-valuenow={Math.round(shown)}
-      aria-valuetext={`${Math.round(percent)} percent`}
+      role="img"
+      aria-label={`${label}: ${Math.round(percent)} percent`}
     >
       {Array.from({ length: SEGMENTS }, (_, segment) => (
         <i key={segment} class={segment < full ? "full" : ""} />

@@ -1,0 +1,37 @@
+import { isData } from "../../client/protocol";
+import type { FleetState } from "../../client/state";
+import { ago, moment } from "../age";
+import { textOf } from "../agent-words";
+import type { Office } from "../office";
+import { pathOfAgent } from "../route";
+
+/** Agents that spend or call as if they had lost their way, among the newest alerts. */
+export function RunawayList({ office, fleet }: { office: Office; fleet: FleetState }) {
+  const runaways = fleet.system.alerts.filter(
+    ({ details }) => isData(details) && textOf(details.runaway) !== null,
+  );
+  if (runaways.length === 0) {
+    return null;
+  }
+  return (
+    <section class="runaways" aria-labelledby="runaways-title">
+      <h3 id="runaways-title">Runaways</h3>
+      <ul>
+        {runaways.map(({ id, message, details, timestamp }) => {
+          const agent = isData(details) ? textOf(details.agentId) : null;
+          const time = moment(timestamp);
+          return (
+            <li key={id} class="event warning">
+              <span dir="auto">
+                <b>
+                  <span aria-hidden="true">▲</span> {agent !== null && <a href={pathOfAgent(agent)}>{office.live.nameOf(agent)}</a>}
+                </b>{" "}
+                {message} {time !== null && <small>{ago(time, office.live.now.value)}</small>}
+              </span>
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}

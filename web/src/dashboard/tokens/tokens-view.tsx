@@ -1,0 +1,197 @@
+import { useSignal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
+import type { FleetState } from "../../client/state";
+import { ago, moment } from "../age";
+import { textOf } from "../agent-words";
+import { dollars, short, whole } from "../figures";
+import type { Office } from "../office";
+import { pathOfAgent } from "../route";
+import "../styles/tokens.css";
+import { BudgetPanel } from "./budget-panel";
+import { usedOn } from "./budgets";
+import { DayChart, type Measure } from "./day-chart";
+import { RunawayList } from "./runaway-list";
+import { lastDays, useRow, useRows, type UseRow } from "./use";
+import { UseTable } from "./use-table";
+
+const DAYS = 14;
+
+export function TokensView({ office }: { office: Office }) {
+  const fleet = office.live.fleet.value;
+  return (
+    <section class="panel tokens" aria-labelledby="tokens-title">
+      <h2 id="tokens-title" class="ribbon">
+        Tokens
+      </h2>
+      {fleet === null ? (
+        <p class="empty">{office.live.waitingWord.value}</p>
+      ) : Object.keys(fleet.tokens.agents).length === 0 ? (
+        <NoUse office={office} />
+      ) : (
+        <Use office={office} fleet={fleet} />
+      )}
+    </section>
+  );
+}
+
+function Use({ office, fleet }: { office: Office; fleet: FleetState }) {
+  const { live, settings } = office;
+  const search = useSignal("");
+  const measure = useSignal<Measure>("cost");
+  const { tokens } = fleet;
+  const today = office.today.value;
+  const used = usedOn(fleet, today);
+  const days = useMemo(() => lastDays(tokens.days, today, DAYS), [tokens.days, today]);
+  const newest = Object.values(tokens.agents)
+    .map(({ updated }) => moment(updated) ?? 0)
+    .reduce((a, b) => Math.max(a, b), 0);
+  const wanted = (row: UseRow, ...more: readonly (string | null)[]) =>
+    [row.id, ...more].join(" ").toLowerCase().includes(search.value.trim().toLowerCase());
+  const agents = useRows(tokens.agents).filter((row) => wanted(row, live.nameOf(row.id)));
+  const sessions = tokens.sessions
+    .map((session) => useRow(session.id, session))
+    .filter((row) => wanted(row, textOf(row.record.agent), textOf(row.record.model)));
+  const unpriced = office.budgetReader.unpriced.value;
+  return (
+    <>
+      <dl class="totals">
+        <Total word="Spent today" value={dollars(used.cost)} detail={`${whole(used.tokens)} in all`} />
+        <Total word="Used today" value={short(used.tokens)} detail="input, output and cached" />
+        <Total word="Spent in all" value={dollars(tokens.total.cost)} detail="since counting began" />
+        <Total word="Used in all" value={short(tokens.total.tokens)} detail={whole(tokens.total.tokens)} />
+      </dl>
+      <p class="freshness">
+        {newest ? `Counted from the agents’ transcripts, last ${ago(newest, live.now.value)}.` : ""} Days are those of
+        the server.
+      </p>
+      <BudgetPanel office={office} fleet={fleet} />
+      <RunawayList office={office} fleet={fleet} />
+      <section class="chart" aria-labelledby="chart-title">
+        <h3 id="chart-title">By day</h3>
+        <fieldset class="measure" aria-label="What the chart shows">
+          {(["cost", "tokens"] as const).map((one) => (
+            <button
+              key={one}
+              type="button"
+              aria-pressed={measure.value === one}
+              onClick={() => {
+                measure.value = one;
+              }}
+            >
+              {one === "cost" ? "Cost" : "Tokens"}
+            </button>
+          ))}
+        </fieldset>
+        <DayChart days={days} measure={measure.value} night={settings.night.value} />
+        <details class="raw">
+          <summary>As a table</summary>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Day</th>
+                <th scope="col" class="number">
+                  Cost
+                </th>
+                <th scope="col" class="number">
+                  Tokens
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {[...days].reverse().map((day) => (
+                <tr key={day.day}>
+                  <th scope="row">{day.day}</th>
+                  <td class="number">{dollars(day.cost)}</td>
+                  <td class="number">{whole(day.tokens)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </details>
+      </section>
+      {unpriced.length > 0 && (
+        <section class="unpriced">
+          <h3>Without a price</h3>
+          <p>
+            No price is known of these models. What they use is counted, and costs nothing here: what you pay is more
+            than what stands above.
+          </p>
+          <ul class="tags">
+            {unpriced.map((model) => (
+              <li key={model} class="tag" dir="auto">
+                {model}
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
+      <label class="table-search">
+        <span class="unseen">Search agents, models and sessions</span>
+        <input
+          type="search"
+          placeholder="Search: an agent, a model, a session"
+          autocomplete="off"
+          spellcheck={false}
+          value={search.value}
+          onInput={(event) => {
+            search.value = event.currentTarget.value;
+          }}
+        />
+      </label>
+      <div class="tables">
+        <UseTable
+          title="By agent"
+          noun="Agent"
+          rows={agents}
+          name={({ id }) => <a href={pathOfAgent(id)}>{live.nameOf(id)}</a>}
+        />
+        <UseTable title="By model" noun="Model" rows={useRows(tokens.models).filter((row) => wanted(row))} name={({ id }) => id} />
+        <UseTable
+          title="By session, the newest first"
+          noun="Session"
+          rows={sessions}
+          most={30}
+          name={({ id, record }) => (
+            <>
+              {id}{" "}
+              <small>
+                {[textOf(record.model), textOf(record.runtime)].filter(Boolean).join(", ")}
+                {sessionAge(record.updated, live.now.value)}
+              </small>
+            </>
+          )}
+        />
+      </div>
+    </>
+  );
+}
+
+function sessionAge(updated: unknown, now: number): string {
+  const time = moment(updated);
+  return time === null ? "" : ` · ${ago(time, now)}`;
+}
+
+function Total({ word, value, detail }: { word: string; value: string; detail: string }) {
+  return (
+    <div class="total">
+      <dt>{word}</dt>
+      <dd>
+        <b>{value}</b> <small>{detail}</small>
+      </dd>
+    </div>
+  );
+}
+
+function NoUse({ office }: { office: Office }) {
+  const trouble = office.budgetReader.trouble.value;
+  return (
+    <div class="empty">
+      <p>
+        No use has been counted yet. It is read from what the agents’ runtimes leave behind: the transcripts of
+        OpenClaw, Claude Code and Codex. As soon as one of them calls a model, its cost stands here.
+      </p>
+      <pre>{`[sources]\nopenclaw = "auto"   # or the path of its state folder\nclaude = "auto"     # ~/.claude/projects\ncodex = "auto"      # ~/.codex/sessions`}</pre>
+      {trouble !== null && <p role="alert">{trouble}</p>}
+    </div>
+  );
+}
