@@ -1,7 +1,9 @@
 import type { Agent } from "../client/state";
 import { ago, moment } from "./age";
-import { hueOf, initialsOf, SIGNS, staleSince, taskOf, textOf } from "./agent-words";
+import { SIGNS, staleSince, taskOf, textOf } from "./agent-words";
 import type { LiveFleet } from "./live";
+import { Portrait } from "./portrait";
+import { pathOfAgent } from "./route";
 
 export function AgentPanel({ live }: { live: LiveFleet }) {
   const agents = live.fleet.value?.agents;
@@ -30,19 +32,24 @@ function AgentCard({ agent, now }: { agent: Agent; now: number }) {
   const place = [textOf(agent.role), textOf(agent.division)].filter(Boolean).join(" · ");
   return (
     <li class={stale === null ? `card ${kind}` : `card ${kind} stale`} data-agent={id}>
-      <span class={`portrait hue-${hueOf(id)}`} aria-hidden="true">
-        {initialsOf(name)}
-      </span>
+      <Portrait id={id} name={name} />
       <h3>
-        {name} {codename && <span class="codename">“{codename}”</span>}
+        <a href={pathOfAgent(id)} dir="auto">
+          {name}
+        </a>{" "}
+        {codename && <span class="codename">“{codename}”</span>}
       </h3>
-      <p class="place">{place || id}</p>
+      <p class="place" dir="auto">
+        {place || id}
+      </p>
       <p class="status">
         <span class="badge">
           <span aria-hidden="true">{SIGNS[kind]}</span> {status}
         </span>
       </p>
-      <p class={task === null ? "task no-task" : "task"}>{task ?? "no task"}</p>
+      <p class={task === null ? "task no-task" : "task"} dir="auto">
+        {task ?? "no task"}
+      </p>
       <p class="last">
         {lastActive === null ? "last active: unknown" : `active ${ago(lastActive, now)}`}
         {stale !== null && <strong> · status {ago(stale, now)}</strong>}

@@ -7,7 +7,7 @@ import { type Filter, parseFilter } from "./filter";
 
 export const MAX_SHOWN = 200;
 /** How far back a new filter reaches. */
-const MAX_KEPT = 2000;
+export const MAX_KEPT = 2000;
 
 export type Entry = { readonly key: number } & (
   | { readonly kind: "event"; readonly event: LogEvent }

@@ -1,13 +1,15 @@
+import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { clock, moment } from "./age";
-import type { Entry } from "./event-log";
+import { type Entry, MAX_KEPT, MAX_SHOWN } from "./event-log";
 import { describeEvent, describeGap, type NameOf } from "./event-words";
 import type { LiveFleet } from "./live";
 
-export function EventPanel({ live }: { live: LiveFleet }) {
+/** The newest events; `full` where they are a view of their own: then each can be opened. */
+export function EventPanel({ live, full = false }: { live: LiveFleet; full?: boolean }) {
   const { shown, filter } = live.log;
   return (
-    <section class="panel events" aria-labelledby="events-title">
+    <section class={full ? "panel events full" : "panel events"} aria-labelledby="events-title">
       <h2 id="events-title" class="ribbon">
         Events
       </h2>
@@ -17,9 +19,15 @@ export function EventPanel({ live }: { live: LiveFleet }) {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must take the focus */}
       <ol class="event-list" tabIndex={0} aria-labelledby="events-title">
         {shown.value.map((entry) => (
-          <Row key={entry.key} entry={entry} nameOf={live.nameOf} />
+          <Row key={entry.key} entry={entry} nameOf={live.nameOf} full={full} />
         ))}
       </ol>
+      {full && shown.value.length >= MAX_SHOWN && (
+        <p class="column-note">
+          These are the newest {MAX_SHOWN} that match. A filter reaches {MAX_KEPT.toLocaleString("en-US")}{" "}
+          back; the log itself has them all.
+        </p>
+      )}
     </section>
   );
 }
@@ -59,7 +67,8 @@ function Controls({ live: { log } }: { live: LiveFleet }) {
   );
 }
 
-function Row({ entry, nameOf }: { entry: Entry; nameOf: NameOf }) {
+function Row({ entry, nameOf, full }: { entry: Entry; nameOf: NameOf; full: boolean }) {
+  const open = useSignal(false);
   // An entry never changes, and at a thousand a second describing each of them once is enough.
   return useMemo(() => {
     const gap = entry.kind === "gap";
@@ -77,8 +86,21 @@ function Row({ entry, nameOf }: { entry: Entry; nameOf: NameOf }) {
           </span>
           {/* What is told by its type alone has said it already. */}
           {!gap && subject !== entry.event.type && <span class="type">{entry.event.type}</span>}
+          {full && (
+            <button
+              type="button"
+              class="plain json"
+              aria-expanded={open.value}
+              onClick={() => {
+                open.value = !open.peek();
+              }}
+            >
+              JSON<span class="unseen"> of {gap ? "the gap" : `event ${entry.event.id}`}</span>
+            </button>
+          )}
         </span>
+        {open.value && <pre class="raw">{JSON.stringify(gap ? entry.gap : entry.event, null, 2)}</pre>}
       </li>
     );
-  }, [entry]);
+  }, [entry, full, open.value]);
 }

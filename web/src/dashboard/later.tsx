@@ -5,7 +5,10 @@ import type { FunctionComponent } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Office } from "./office";
 
-export function later<Props extends object>(load: () => Promise<ComponentType<Props>>): ComponentType<Props> {
+/** What each view is: it shows the office. */
+export type View = FunctionComponent<{ office: Office }>;
+
+export function later(load: () => Promise<View>): View {
   const loaded = signal<View | null>(null);
   const trouble = signal(false);
 

@@ -22,7 +22,9 @@ export function LeadSheet({ office, id, lead }: LeadSheetProps) {
       </header>
       {lead === null ? (
         <p class="empty">
-          {office.live.fleet.value === null ? office.live.waitingWord.value : "There is no such lead: it is gone, or never was."}
+          {office.live.fleet.value === null
+            ? office.live.waitingWord.value
+            : "There is no such lead: it is gone, or never was."}
         </p>
       ) : (
         <Sheet lead={lead} />

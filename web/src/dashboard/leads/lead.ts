@@ -45,7 +45,11 @@ export function leadFrom(record: Item): Lead {
 
 function read(record: Item): Lead {
   const [name, company] = [textOf(record.name), textOf(record.company)];
-  const place = [name !== null && company !== null ? name : null, textOf(record.title), textOf(record.region)];
+  const place = [
+    name !== null && company !== null ? name : null,
+    textOf(record.title),
+    textOf(record.region),
+  ];
   const texts = Object.values(record).filter((value) => typeof value === "string");
   return {
     id: record.id,

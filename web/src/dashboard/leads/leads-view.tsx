@@ -56,7 +56,9 @@ export function LeadsView({ office }: { office: Office }) {
             ))}
           </div>
         )}
-        {id !== null && <LeadSheet key={id} office={office} id={id} lead={leads?.find((lead) => lead.id === id) ?? null} />}
+        {id !== null && (
+          <LeadSheet key={id} office={office} id={id} lead={leads?.find((lead) => lead.id === id) ?? null} />
+        )}
       </div>
     </section>
   );
@@ -107,7 +109,9 @@ function LeadCard({ lead: { id, title, detail, score } }: { lead: Lead }) {
 function NoLeads({ workspace }: { workspace: string | null }) {
   return (
     <div class="empty">
-      <p>No leads yet. They are read from this file as soon as there is one, and followed while it changes:</p>
+      <p>
+        No leads yet. They are read from this file as soon as there is one, and followed while it changes:
+      </p>
       <pre>{`${workspace ?? "WORKSPACE"}/mission-control/data/leads.json\n\n[{"id": "lead_001", "company": "…", "score": 72, "factors": {"size": 30}}]`}</pre>
     </div>
   );

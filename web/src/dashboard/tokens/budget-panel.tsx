@@ -16,17 +16,16 @@ export function BudgetPanel({ office, fleet }: { office: Office; fleet: FleetSta
   const now = office.live.now.value;
   const crossed = Object.entries(fleet.tokens.thresholds).filter(([, told]) => isData(told));
   const limits: readonly (readonly [string | null, number])[] = budgets
-    ? [
-        ...(budgets.fleet === null ? [] : [[null, budgets.fleet] as const]),
-        ...Object.entries(budgets.agents),
-      ]
+    ? [...(budgets.fleet === null ? [] : [[null, budgets.fleet] as const]), ...Object.entries(budgets.agents)]
     : [];
   return (
     <section class="budgets" aria-labelledby="budgets-title">
       <h3 id="budgets-title">Budgets of the day</h3>
       {limits.length === 0 && (
         <p class="column-note">
-          {budgets === null ? "Not known yet." : "None is set: budgets.daily and budgets.agents in the settings make one."}
+          {budgets === null
+            ? "Not known yet."
+            : "None is set: budgets.daily and budgets.agents in the settings make one."}
         </p>
       )}
       <ul class="budget-list">

@@ -50,17 +50,20 @@ function aligned(days: readonly DayUse[], measure: Measure): uPlot.AlignedData {
 
 function options(element: HTMLElement, measure: Measure): uPlot.Options {
   const style = getComputedStyle(element);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
   const [ink, line] = [style.color, resolved(element, "--line")];
   const word = (value: number) => (measure === "cost" ? dollars(value) : short(value));
   const axis = { stroke: ink, font: `12px ${style.fontFamily}`, grid: { stroke: line, width: 1 } };
+  const bars = uPlot.paths.bars?.({ size: [0.62, 46] });
   return {
     width: Math.max(200, element.clientWidth),
     height: HEIGHT,
     padding: [12, 10, 0, 4],
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     legend: { show: true },
-    scales: { x: { time: false, range: (_, min, max) => [min - 43_200, max + 43_200] }, y: { range: fromNull } },
+    scales: {
+      x: { time: false, range: (_, min, max) => [min - 43_200, max + 43_200] },
+      y: { range: fromNull },
+    },
     axes: [
       {
         ...axis,
@@ -77,8 +80,8 @@ function options(element: HTMLElement, measure: Measure): uPlot.Options {
         label: measure === "cost" ? "Cost" : "Tokens",
         stroke: resolved(element, "--outside"),
         width: 1.5,
-        fill: colour("--bar") || resolved(element, "--button"),
-        paths: uPlot.paths.bars?.({ size: [0.62, 46] }) ?? null,
+        fill: resolved(element, "--button"),
+        ...(bars && { paths: bars }),
         points: { show: false },
         value: (_, value) => (value === null ? "–" : word(value)),
       },

@@ -24,7 +24,8 @@ export function RunawayList({ office, fleet }: { office: Office; fleet: FleetSta
             <li key={id} class="event warning">
               <span dir="auto">
                 <b>
-                  <span aria-hidden="true">▲</span> {agent !== null && <a href={pathOfAgent(agent)}>{office.live.nameOf(agent)}</a>}
+                  <span aria-hidden="true">▲</span>{" "}
+                  {agent !== null && <a href={pathOfAgent(agent)}>{office.live.nameOf(agent)}</a>}
                 </b>{" "}
                 {message} {time !== null && <small>{ago(time, office.live.now.value)}</small>}
               </span>

@@ -11,7 +11,7 @@ import { BudgetPanel } from "./budget-panel";
 import { usedOn } from "./budgets";
 import { DayChart, type Measure } from "./day-chart";
 import { RunawayList } from "./runaway-list";
-import { lastDays, useRow, useRows, type UseRow } from "./use";
+import { lastDays, type UseRow, useRow, useRows } from "./use";
 import { UseTable } from "./use-table";
 
 const DAYS = 14;
@@ -61,8 +61,8 @@ function Use({ office, fleet }: { office: Office; fleet: FleetState }) {
         <Total word="Used in all" value={short(tokens.total.tokens)} detail={whole(tokens.total.tokens)} />
       </dl>
       <p class="freshness">
-        {newest ? `Counted from the agents’ transcripts, last ${ago(newest, live.now.value)}.` : ""} Days are those of
-        the server.
+        {newest ? `Counted from the agents’ transcripts, last ${ago(newest, live.now.value)}.` : ""} Days are
+        those of the server.
       </p>
       <BudgetPanel office={office} fleet={fleet} />
       <RunawayList office={office} fleet={fleet} />
@@ -113,8 +113,8 @@ function Use({ office, fleet }: { office: Office; fleet: FleetState }) {
         <section class="unpriced">
           <h3>Without a price</h3>
           <p>
-            No price is known of these models. What they use is counted, and costs nothing here: what you pay is more
-            than what stands above.
+            No price is known of these models. What they use is counted, and costs nothing here: what you pay
+            is more than what stands above.
           </p>
           <ul class="tags">
             {unpriced.map((model) => (
@@ -145,7 +145,12 @@ function Use({ office, fleet }: { office: Office; fleet: FleetState }) {
           rows={agents}
           name={({ id }) => <a href={pathOfAgent(id)}>{live.nameOf(id)}</a>}
         />
-        <UseTable title="By model" noun="Model" rows={useRows(tokens.models).filter((row) => wanted(row))} name={({ id }) => id} />
+        <UseTable
+          title="By model"
+          noun="Model"
+          rows={useRows(tokens.models).filter((row) => wanted(row))}
+          name={({ id }) => id}
+        />
         <UseTable
           title="By session, the newest first"
           noun="Session"
@@ -187,8 +192,8 @@ function NoUse({ office }: { office: Office }) {
   return (
     <div class="empty">
       <p>
-        No use has been counted yet. It is read from what the agents’ runtimes leave behind: the transcripts of
-        OpenClaw, Claude Code and Codex. As soon as one of them calls a model, its cost stands here.
+        No use has been counted yet. It is read from what the agents’ runtimes leave behind: the transcripts
+        of OpenClaw, Claude Code and Codex. As soon as one of them calls a model, its cost stands here.
       </p>
       <pre>{`[sources]\nopenclaw = "auto"   # or the path of its state folder\nclaude = "auto"     # ~/.claude/projects\ncodex = "auto"      # ~/.codex/sessions`}</pre>
       {trouble !== null && <p role="alert">{trouble}</p>}

@@ -22,7 +22,7 @@ export function UseTable({ title, noun, rows, name, most = MOST_ROWS }: UseTable
         <p class="column-note">Nothing here has these words.</p>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must take the focus
-        <div class="table-room" tabIndex={0} role="region" aria-label={title}>
+        <section class="table-room" tabIndex={0} aria-label={title}>
           <table>
             <thead>
               <tr>
@@ -51,7 +51,10 @@ export function UseTable({ title, noun, rows, name, most = MOST_ROWS }: UseTable
                     {dollars(row.cost)}
                     <progress class="share" max={highest} value={row.cost} aria-hidden="true" />
                   </td>
-                  <td class="number" title={`${whole(row.input)} in, ${whole(row.output)} out, ${whole(row.cached)} cached`}>
+                  <td
+                    class="number"
+                    title={`${whole(row.input)} in, ${whole(row.output)} out, ${whole(row.cached)} cached`}
+                  >
                     {short(row.tokens)}
                   </td>
                   <td class="number wide">{whole(row.calls)}</td>
@@ -60,9 +63,11 @@ export function UseTable({ title, noun, rows, name, most = MOST_ROWS }: UseTable
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       )}
-      {rows.length > most && <p class="column-note">and {whole(rows.length - most)} more: search to narrow</p>}
+      {rows.length > most && (
+        <p class="column-note">and {whole(rows.length - most)} more: search to narrow</p>
+      )}
     </section>
   );
 }

@@ -1,0 +1,93 @@
+/** The newest changes of files: what the server has kept, and what happens while the page is open. */
+
+import { signal } from "@preact/signals";
+import { type Data, isData, isLogEvent, type LogEvent } from "../../client/protocol";
+import { textOf } from "../agent-words";
+
+const MOST_KEPT = 2000;
+const PAGE = 200;
+
+export interface FileChange {
+  /** The event that told it. */
+  readonly id: number;
+  readonly time: string;
+  readonly action: string;
+  readonly path: string;
+  readonly agent: string | null;
+  readonly size: number | null;
+}
+
+export class FileLog {
+  /** Newest first; null until the server has answered. */
+  readonly changes = signal<readonly FileChange[] | null>(null);
+  readonly trouble = signal<string | null>(null);
+  /** Whether the server has older ones. */
+  readonly more = signal(false);
+  #next: string | null = null;
+
+  add(events: readonly LogEvent[]): void {
+    const fresh = events.flatMap((event) => changeIn(event) ?? []).reverse();
+    if (fresh.length > 0 && this.changes.peek() !== null) {
+      this.changes.value = joined([...fresh, ...(this.changes.peek() ?? [])]);
+    }
+  }
+
+  /** Read a page: the newest, or the one before the oldest that is here. */
+  async read(older = false): Promise<void> {
+    const before = older && this.#next !== null ? `&before=${encodeURIComponent(this.#next)}` : "";
+    try {
+      const response = await fetch(`/api/files/activity?limit=${PAGE}${before}`);
+      const told: unknown = await response.json();
+      if (!response.ok || !isData(told) || !Array.isArray(told.activity)) {
+        this.trouble.value = `The server answers ${response.status}.`;
+        return;
+      }
+      this.trouble.value = null;
+      if (older || this.#next === null) {
+        this.#next = cursorIn(told);
+        this.more.value = this.#next !== null;
+      }
+      const read = told.activity.filter(isLogEvent).flatMap((event) => changeIn(event) ?? []);
+      this.changes.value = joined([...(this.changes.peek() ?? []), ...read]);
+    } catch {
+      this.trouble.value = "The server cannot be reached.";
+    }
+  }
+}
+
+export function changeIn({ type, id, time, data }: LogEvent): FileChange | null {
+  const path = textOf(data.path);
+  return type === "file:change" && path !== null
+    ? {
+        id,
+        time,
+        action: textOf(data.action) ?? "changed",
+        path,
+        agent: textOf(data.agentId),
+        size: typeof data.size === "number" ? data.size : null,
+      }
+    : null;
+}
+
+/** Newest first, each once, the oldest dropped where there are too many. */
+export function joined(changes: readonly FileChange[]): readonly FileChange[] {
+  const byId = new Map(changes.map((change) => [change.id, change]));
+  return [...byId.values()].sort((a, b) => b.id - a.id).slice(0, MOST_KEPT);
+}
+
+export function matchingFiles(
+  changes: readonly FileChange[],
+  text: string,
+  agent: string,
+): readonly FileChange[] {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  return changes.filter(
+    (change) =>
+      (agent === "" || change.agent === agent) &&
+      words.every((word) => change.path.toLowerCase().includes(word)),
+  );
+}
+
+function cursorIn(told: Data): string | null {
+  return textOf(told.next);
+}
