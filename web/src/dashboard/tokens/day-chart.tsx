@@ -69,6 +69,7 @@ function options(element: HTMLElement, measure: Measure): uPlot.Options {
         ...axis,
         grid: { show: false },
         ticks: { show: false },
+        size: 30,
         splits: (_, __, min, max) => mornings(min, max),
         values: (_, moments) => moments.map((moment) => MONTH_DAY.format(moment * 1000)),
       },

@@ -23,11 +23,9 @@ export function RunawayList({ office, fleet }: { office: Office; fleet: FleetSta
           return (
             <li key={id} class="event warning">
               <span dir="auto">
-                <b>
-                  <span aria-hidden="true">▲</span>{" "}
-                  {agent !== null && <a href={pathOfAgent(agent)}>{office.live.nameOf(agent)}</a>}
-                </b>{" "}
-                {message} {time !== null && <small>{ago(time, office.live.now.value)}</small>}
+                <span aria-hidden="true">▲</span> {message}{" "}
+                {agent !== null && <a href={pathOfAgent(agent)}>See {office.live.nameOf(agent)}</a>}{" "}
+                {time !== null && <small>{ago(time, office.live.now.value)}</small>}
               </span>
             </li>
           );
