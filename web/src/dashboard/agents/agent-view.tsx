@@ -3,7 +3,7 @@ import { type Data, isData } from "../../client/protocol";
 import type { Agent, FleetState } from "../../client/state";
 import { ago, clock, moment } from "../age";
 import { SIGNS, staleSince, taskOf, textOf } from "../agent-words";
-import { bytes, dollars, short, whole } from "../figures";
+import { bytes, counted, dollars, short, whole } from "../figures";
 import type { Office } from "../office";
 import { Portrait } from "../portrait";
 import { pathOfTask } from "../route";
@@ -287,7 +287,7 @@ function Files({ office, agent: { id, fileCount } }: { office: Office; agent: Ag
         </ul>
       )}
       {typeof fileCount === "number" && fileCount > 0 && (
-        <p class="column-note">{whole(fileCount)} files in its folder</p>
+        <p class="column-note">{counted(fileCount, "file")} in its folder</p>
       )}
     </section>
   );

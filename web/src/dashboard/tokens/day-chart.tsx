@@ -70,7 +70,7 @@ function options(element: HTMLElement, measure: Measure): uPlot.Options {
         grid: { show: false },
         ticks: { show: false },
         size: 30,
-        splits: (_, __, min, max) => mornings(min, max),
+        splits: (self, _, min, max) => mornings(min, max, Math.max(2, Math.floor(self.width / 80))),
         values: (_, moments) => moments.map((moment) => MONTH_DAY.format(moment * 1000)),
       },
       { ...axis, ticks: { show: false }, size: 64, values: (_, values) => values.map(word) },
@@ -100,11 +100,11 @@ function resolved(element: HTMLElement, name: string): string {
   return color;
 }
 
-/** At most eight days, so that their names have room. */
-function mornings(min: number, max: number): number[] {
+/** As many days as have room for their names. */
+function mornings(min: number, max: number, most: number): number[] {
   const first = Math.ceil(min / 86_400);
   const last = Math.floor(max / 86_400);
-  const step = Math.max(1, Math.ceil((last - first + 1) / 8));
+  const step = Math.max(1, Math.ceil((last - first + 1) / most));
   const days: number[] = [];
   for (let day = last; day >= first; day -= step) {
     days.unshift(day * 86_400);
