@@ -83,7 +83,10 @@ export function Palette({ office }: { office: Office }) {
       class="panel palette"
       aria-label="Go to"
       onClose={() => {
-        paletteOpen.value = false;
+        // Told a little later: it may have been opened again by then.
+        if (dialog.current?.open === false) {
+          paletteOpen.value = false;
+        }
       }}
       onClick={(event) => {
         if (event.target === dialog.current) {
