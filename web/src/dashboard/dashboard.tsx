@@ -1,3 +1,4 @@
+import { useComputed } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { FloorView } from "./floor-view";
 import { later, type View } from "./later";
@@ -36,6 +37,7 @@ export function Dashboard({ office }: { office: Office }) {
   const { live, router, toasts } = office;
   const frozen = live.frozenAt.value !== null;
   const route = router.route.value;
+  const waiting = useComputed(() => live.fleet.value === null);
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   const here = route.view;
@@ -57,7 +59,7 @@ export function Dashboard({ office }: { office: Office }) {
       <div class="view">
         <SentencePanel live={live} />
         <SignIn live={live} />
-        <main ref={main} tabIndex={-1} aria-busy={live.fleet.value === null}>
+        <main ref={main} tabIndex={-1} aria-busy={waiting.value}>
           <Shown office={office} />
         </main>
       </div>

@@ -1,4 +1,4 @@
-import { useSignal } from "@preact/signals";
+import { useComputed, useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { clock, moment } from "./age";
 import { type Entry, MAX_KEPT, MAX_SHOWN } from "./event-log";
@@ -8,6 +8,8 @@ import type { LiveFleet } from "./live";
 /** The newest events; `full` where they are a view of their own: then each can be opened. */
 export function EventPanel({ live, full = false }: { live: LiveFleet; full?: boolean }) {
   const { shown, filter } = live.log;
+  // Events may come before the agents are known by name.
+  const named = useComputed(() => live.fleet.value !== null);
   return (
     <section class={full ? "panel events full" : "panel events"} aria-labelledby="events-title">
       <h2 id="events-title" class="ribbon">
@@ -19,7 +21,7 @@ export function EventPanel({ live, full = false }: { live: LiveFleet; full?: boo
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must take the focus */}
       <ol class="event-list" tabIndex={0} aria-labelledby="events-title">
         {shown.value.map((entry) => (
-          <Row key={entry.key} entry={entry} nameOf={live.nameOf} full={full} />
+          <Row key={entry.key} entry={entry} nameOf={live.nameOf} named={named.value} full={full} />
         ))}
       </ol>
       {full && shown.value.length >= MAX_SHOWN && (
@@ -67,7 +69,14 @@ function Controls({ live: { log } }: { live: LiveFleet }) {
   );
 }
 
-function Row({ entry, nameOf, full }: { entry: Entry; nameOf: NameOf; full: boolean }) {
+interface RowProps {
+  readonly entry: Entry;
+  readonly nameOf: NameOf;
+  readonly named: boolean;
+  readonly full: boolean;
+}
+
+function Row({ entry, nameOf, named, full }: RowProps) {
   const open = useSignal(false);
   // An entry never changes, and at a thousand a second describing each of them once is enough.
   return useMemo(() => {
@@ -102,5 +111,5 @@ function Row({ entry, nameOf, full }: { entry: Entry; nameOf: NameOf; full: bool
         {open.value && <pre class="raw">{JSON.stringify(gap ? entry.gap : entry.event, null, 2)}</pre>}
       </li>
     );
-  }, [entry, full, open.value]);
+  }, [entry, named, full, open.value]);
 }

@@ -3,7 +3,7 @@ import { dollars, short, span, whole } from "../figures";
 import type { Office } from "../office";
 import { Picture } from "../picture";
 import { purseOf, usedOn } from "../tokens/budgets";
-import { Gauge } from "../tokens/gauge";
+import { Gauge, levelOf } from "../tokens/gauge";
 
 /** The time, by the minute. */
 const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
@@ -32,7 +32,7 @@ export function PurseCounter({ office }: { office: Office }) {
   const purse =
     used && budgets && budgets.fleet !== null ? purseOf(budgets.fleet, spent, office.live.now.value) : null;
   return (
-    <a class="counter purse" href="/tokens">
+    <a class={purse ? `counter purse ${levelOf(purse.percent)}` : "counter purse"} href="/tokens">
       <Picture name="purse" />
       <span class="counter-words">
         <b>{used === null ? "–" : purse ? `${dollars(purse.left)} left` : dollars(spent)}</b>

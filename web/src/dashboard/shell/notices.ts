@@ -14,6 +14,8 @@ export interface Notice {
   readonly text: string;
   readonly level: "warning" | "critical";
   readonly path: string;
+  /** The agent that it is about, if any. */
+  readonly agent: string | null;
 }
 
 /** What is older was missed, not lived through: the sentence and the bell have it. */
@@ -23,7 +25,7 @@ const FRESH_MS = 60_000;
 export function noticeOf({ type, data }: LogEvent, nameOf: (id: string) => string): Notice | null {
   const message = textOf(data.message);
   if (type === "system:alert" && data.level === "critical" && message !== null) {
-    return { text: message, level: "critical", path: "/alerts" };
+    return { text: message, level: "critical", path: "/alerts", agent: null };
   }
   const [id, status] = [textOf(data.agentId), textOf(data.status)];
   if (type === "agent:statusChange" && id !== null && status !== null) {
@@ -32,10 +34,10 @@ export function noticeOf({ type, data }: LogEvent, nameOf: (id: string) => strin
     if (kind === "waiting") {
       const detail = isData(data.agent) ? textOf(data.agent.statusDetail) : null;
       const text = `${nameOf(id)} waits: ${detail ?? status}`;
-      return { text, level: "warning", path };
+      return { text, level: "warning", path, agent: id };
     }
     if (kind === "error") {
-      return { text: `${nameOf(id)} has an error: ${status}`, level: "warning", path };
+      return { text: `${nameOf(id)} has an error: ${status}`, level: "warning", path, agent: id };
     }
   }
   return null;
@@ -58,6 +60,12 @@ export class Notices {
     this.#live.follow((events) => {
       const recent = Date.now() - FRESH_MS;
       const fresh = events.filter(({ time }) => Date.parse(time) > recent);
+      for (const event of fresh) {
+        // Whoever changes its status no longer waits for what it has asked.
+        if (event.type === "agent:statusChange" && noticeOf(event, this.#live.nameOf) === null) {
+          this.#toasts.settle(textOf(event.data.agentId));
+        }
+      }
       // In a storm the last few say as much as all of them.
       const notices = fresh.flatMap((event) => noticeOf(event, this.#live.nameOf) ?? []).slice(-10);
       for (const notice of notices) {
@@ -66,10 +74,10 @@ export class Notices {
     });
   }
 
-  #tell({ text, level, path }: Notice): void {
+  #tell({ text, level, path, agent }: Notice): void {
     // On the alerts' own view it stands there already.
     if (this.#router.route.peek().view !== "alerts") {
-      this.#toasts.say(text, level, path);
+      this.#toasts.say(text, level, path, agent);
     }
     if (this.#settings.sounds.peek()) {
       chime(level);

@@ -9,6 +9,8 @@ export interface Toast {
   readonly tone: Tone;
   /** Where more about it stands. */
   readonly path: string | null;
+  /** What it is about: a later note about the same takes its place. */
+  readonly about: string | null;
 }
 
 const MOST_SHOWN = 3;
@@ -23,16 +25,24 @@ export class Toasts {
   readonly more = computed(() => Math.max(0, this.#all.value.length - MOST_SHOWN));
   #keys = 0;
 
-  say(text: string, tone: Tone = "info", path: string | null = null): void {
+  say(text: string, tone: Tone = "info", path: string | null = null, about: string | null = null): void {
     this.#keys += 1;
     const key = this.#keys;
-    this.#all.value = [{ key, text, tone, path }, ...this.#all.peek()];
+    this.settle(about);
+    this.#all.value = [{ key, text, tone, path, about }, ...this.#all.peek()];
     const urgent = tone === "warning" || tone === "critical";
     setTimeout(() => this.close(key), urgent ? WARNING_STAYS_MS : STAYS_MS);
   }
 
   close(key: number): void {
     this.#all.value = this.#all.peek().filter((toast) => toast.key !== key);
+  }
+
+  /** Take away what was said about something: it is no longer so. */
+  settle(about: string | null): void {
+    if (about !== null && this.#all.peek().some((toast) => toast.about === about)) {
+      this.#all.value = this.#all.peek().filter((toast) => toast.about !== about);
+    }
   }
 
   closeAll(): void {

@@ -33,9 +33,11 @@ export class TaskQueue {
 
   /** Whether somebody is writing a new task. */
   readonly drafting = signal(false);
+  /** The same list for as long as no task changes, however much else happens. */
+  readonly #records = computed(() => this.#live.fleet.value?.tasks);
   /** Null until the first snapshot. */
   readonly tasks = computed<readonly Task[] | null>(() => {
-    const records = this.#live.fleet.value?.tasks;
+    const records = this.#records.value;
     return records ? laidOver(records, this.#overlays.value).map(taskFrom) : null;
   });
 

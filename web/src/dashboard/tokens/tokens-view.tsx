@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
+import { type Data, isData } from "../../client/protocol";
 import type { FleetState } from "../../client/state";
 import { ago, moment } from "../age";
 import { textOf } from "../agent-words";
@@ -15,6 +16,7 @@ import { lastDays, type UseRow, useRow, useRows } from "./use";
 import { UseTable } from "./use-table";
 
 const DAYS = 14;
+const NO_DAYS: Data = {};
 
 export function TokensView({ office }: { office: Office }) {
   const fleet = office.live.fleet.value;
@@ -41,7 +43,10 @@ function Use({ office, fleet }: { office: Office; fleet: FleetState }) {
   const { tokens } = fleet;
   const today = office.today.value;
   const used = usedOn(fleet, today);
-  const days = useMemo(() => lastDays(tokens.days, today, DAYS), [tokens.days, today]);
+  const charted = useSignal("");
+  const mine = tokens.agents[charted.value]?.days;
+  const byDay = charted.value === "" ? tokens.days : isData(mine) ? mine : NO_DAYS;
+  const days = useMemo(() => lastDays(byDay, today, DAYS), [byDay, today]);
   const newest = Object.values(tokens.agents)
     .map(({ updated }) => moment(updated) ?? 0)
     .reduce((a, b) => Math.max(a, b), 0);
@@ -69,6 +74,22 @@ function Use({ office, fleet }: { office: Office; fleet: FleetState }) {
       <section class="chart" aria-labelledby="chart-title">
         <h3 id="chart-title">By day</h3>
         <fieldset class="measure" aria-label="What the chart shows">
+          <select
+            aria-label="Of whom"
+            value={charted.value}
+            onChange={(event) => {
+              charted.value = event.currentTarget.value;
+            }}
+          >
+            <option value="">The fleet</option>
+            {Object.keys(tokens.agents)
+              .sort()
+              .map((id) => (
+                <option key={id} value={id}>
+                  {live.nameOf(id)}
+                </option>
+              ))}
+          </select>
           {(["cost", "tokens"] as const).map((one) => (
             <button
               key={one}
