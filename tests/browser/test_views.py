@@ -451,3 +451,9 @@ def test_axe_finds_nothing_serious_in_any_view(chromium: Browser, full: ServerPr
                 for node in violation["nodes"][:3]
             ]
         assert found == []
+
+
+def test_an_address_may_have_a_dot_in_it(page: Page, server: ServerProcess) -> None:
+    put_state(server, "agent.v2", status="idle")
+    open_view(page, server, "/agents/agent.v2")
+    expect(page.get_by_role("heading", name="agent.v2")).to_be_visible()

@@ -5,6 +5,8 @@ export interface CalendarDay {
   /** Of the month, from 1. */
   readonly week: number;
   readonly weekday: string;
+  /** Of the month. */
+  readonly day: number;
   readonly date: string;
 }
 
@@ -17,6 +19,7 @@ export function calendarDay(moment: number): CalendarDay {
     month: day.getMonth() + 1,
     week: Math.floor((day.getDate() - 1 + offset) / 7) + 1,
     weekday: day.toLocaleDateString("en-GB", { weekday: "short" }),
+    day: day.getDate(),
     date: day.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" }),
   };
 }

@@ -37,6 +37,7 @@ _TYPES = {
     ".map": "application/json",
     ".webmanifest": "application/manifest+json",
     ".woff2": "font/woff2",
+    ".txt": "text/plain",
 }
 _COMPRESSED = re.compile(r"(text/|image/svg|application/(json|manifest))")
 
@@ -97,7 +98,7 @@ async def dashboard(request: AnyRequest, path: FromPath[str] = "") -> Response[b
     name = path.strip("/")
     if request.method == "GET" and name.partition("/")[0] != "api":
         asset = assets.get(name or "index.html")
-        if asset is None and "text/html" in request.headers.get("accept", "") and not Path(name).suffix:
+        if asset is None and "text/html" in request.headers.get("accept", "") and Path(name).suffix not in _TYPES:
             asset = assets.get("index.html")
         if asset is not None:
             return _send(request, asset)

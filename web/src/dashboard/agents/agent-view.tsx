@@ -61,6 +61,7 @@ function Identity({ office, agent }: { office: Office; agent: Agent }) {
   const stale = staleSince(agent, now);
   const codename = textOf(agent.codename);
   const specialties = Array.isArray(agent.specialties) ? agent.specialties.filter((one) => textOf(one)) : [];
+  const stats = isData(agent.stats) ? agent.stats : {};
   const task = taskOf(agent.currentTask);
   const taskId = isData(agent.currentTask) ? textOf(agent.currentTask.id) : null;
   const detail = textOf(agent.statusDetail);
@@ -117,12 +118,18 @@ function Identity({ office, agent }: { office: Office; agent: Agent }) {
           {[textOf(agent.runtime), textOf(agent.model)].filter(Boolean).join(", ") || "unknown"}
         </Fact>
         <Fact word="Id">{id}</Fact>
-        {Object.entries(isData(agent.stats) ? agent.stats : {}).map(([word, value]) => (
+        {Object.entries(stats).map(([word, value]) => (
           <Fact key={word} word={word.replace(/([A-Z])/g, " $1").toLowerCase()}>
             {typeof value === "number" ? whole(value) : String(value)}
           </Fact>
         ))}
       </dl>
+      {Object.keys(stats).length > 0 && (
+        <p class="origin stats-origin">
+          What stands below the id is what it says of itself,{" "}
+          {lastActive == null ? "at some time" : `as of ${ago(lastActive, now)}`}.
+        </p>
+      )}
     </section>
   );
 }

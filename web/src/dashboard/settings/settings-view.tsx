@@ -96,7 +96,8 @@ export function SettingsView({ office: { settings, live } }: { office: Office })
       </fieldset>
       <p class="column-note">
         Workspace: <span dir="auto">{live.workspace.value ?? "not known"}</span>.{" "}
-        <a href="/api/docs">Reference of this server</a>
+        <a href="/api/docs">Reference of this server</a>,{" "}
+        <a href="/licences.txt">licences of what is in this page</a>
       </p>
     </section>
   );

@@ -10,13 +10,13 @@ const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digi
 
 export function Calendar({ office }: { office: Office }) {
   const now = office.live.now.value;
-  const { month, week, weekday, date } = calendarDay(now);
+  const { month, week, weekday, day, date } = calendarDay(now);
   return (
     <p class="calendar" title={date}>
       <span class="calendar-day">
         <abbr title="month">M</abbr>
         {month} <abbr title="week of the month">W</abbr>
-        {week} <span>{weekday}</span>
+        {week} {weekday} {day}
       </span>
       <time dateTime={new Date(now).toISOString().slice(0, 16)}>{TIME.format(now)}</time>
     </p>

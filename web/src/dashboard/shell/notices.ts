@@ -82,12 +82,20 @@ export class Notices {
     if (this.#settings.sounds.peek()) {
       chime(level);
     }
-    if (this.#settings.notifications.peek() && document.hidden && Notification.permission === "granted") {
+    if (this.#settings.notifications.peek() && document.hidden) {
+      this.#notify(text, path);
+    }
+  }
+
+  #notify(text: string, path: string): void {
+    try {
       const note = new Notification("Mission Control", { body: text, tag: text, icon: "/icon.svg" });
       note.onclick = () => {
         window.focus();
         this.#router.go(path);
       };
+    } catch {
+      // Some browsers of phones have the name, but allow it to service workers only.
     }
   }
 }
