@@ -98,7 +98,11 @@ async def dashboard(request: AnyRequest, path: FromPath[str] = "") -> Response[b
     name = path.strip("/")
     if request.method == "GET" and name.partition("/")[0] != "api":
         asset = assets.get(name or "index.html")
-        if asset is None and "text/html" in request.headers.get("accept", "") and Path(name).suffix not in _TYPES:
+        if (
+            asset is None
+            and "text/html" in request.headers.get("accept", "")
+            and Path(name).suffix not in _TYPES
+        ):
             asset = assets.get("index.html")
         if asset is not None:
             return _send(request, asset)
