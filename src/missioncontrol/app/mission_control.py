@@ -40,7 +40,9 @@ from missioncontrol.state import FleetState
 from missioncontrol.store import Log, Retention, SqliteLog, StateCheckpoint
 
 STATE_EVERY_EVENTS = 10_000
-STATE_EVERY_SECONDS = 1.0
+STATE_SHARE = 0.05
+"""At most so much of the time goes into keeping states, however fast events come."""
+
 DRAIN_SECONDS = 5.0
 CLIENTS_PER_DRAIN_SECOND = 500
 
@@ -83,7 +85,7 @@ class MissionControl(Broadcasts):
         self._stopping: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
         self._unsaved = 0
-        self._saved_at = 0.0
+        self._save_from = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -260,10 +262,10 @@ class MissionControl(Broadcasts):
         service.state.apply(records)
         service.hub.publish(records)
         self._unsaved += len(records)
-        if self._unsaved >= STATE_EVERY_EVENTS and monotonic() - self._saved_at >= STATE_EVERY_SECONDS:
+        if self._unsaved >= STATE_EVERY_EVENTS and (began := monotonic()) >= self._save_from:
             self._unsaved = 0
-            self._saved_at = monotonic()
             self._keep(self._save_state(StateCheckpoint(service.state.id, service.state.dump())))
+            self._save_from = began + (monotonic() - began) / STATE_SHARE
 
     async def _save_state(self, checkpoint: StateCheckpoint) -> None:
         # Without it the next start only has more to fold.

@@ -104,10 +104,14 @@ async def rewind(service: Service, id_: int) -> FleetState:
         page = await service.log.read(after, EVERYTHING, limit=min(1000, id_ - after))
         if page.first > after + 1:
             raise _gone(service)
-        for body in page.bodies:
-            event = decode_event(body)
-            time = read_time(event.time) or 0
-            state.apply([Record(event.id, event.type, time, body, event.data)])
+        # A page at a time: one call for each event would cost three times as much as the fold itself.
+        events = map(decode_event, page.bodies)
+        state.apply(
+            [
+                Record(event.id, event.type, read_time(event.time) or 0, body, event.data)
+                for event, body in zip(events, page.bodies, strict=True)
+            ]
+        )
         after = page.last
     return state
 
