@@ -21,8 +21,8 @@ NODE_STAMP := web/node_modules/.installed
 WEB_STAMP := $(BUILT)/index.html
 WEB_SOURCES = $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/coverage/*' -not -path 'web/client-package/*' 2>/dev/null)
 
-.PHONY: help setup run test check format lint types contracts unit process browser autobahn stress bench \
-        web web-check web-unit catalogue chromium clean
+.PHONY: help setup run test check format lint types contracts unit process browser gallery autobahn stress bench \
+        web web-check web-unit catalogue art chromium clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -61,6 +61,9 @@ web: $(WEB_STAMP)  ## build the browser client and the dashboard into the packag
 
 catalogue: $(PYTHON_STAMP)  ## the types of events in TypeScript, from the server's catalogue
 	$(BIN)/python web/scripts/catalogue.py
+
+art: $(PYTHON_STAMP)  ## the office's pictures, drawn anew
+	$(BIN)/python web/art/make.py
 
 chromium:  ## Debian's Chromium for the browser tests, where there is none
 	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { \
@@ -104,6 +107,9 @@ process: setup  ## the promise, with real server processes
 
 browser: setup chromium  ## the client and the dashboard in real Chromium
 	$(PYTEST) -m "browser and not stress"
+
+gallery: setup chromium  ## pictures of every view, to be looked at, in gallery/
+	$(BIN)/python tests/browser/gallery.py
 
 autobahn: setup  ## every case of the Autobahn fuzzing client against the WebSocket
 	MISSION_CONTROL_AUTOBAHN=all $(PYTEST) -m "autobahn and not stress"
