@@ -79,8 +79,10 @@ export async function readPage(
   return page;
 }
 
-export async function readSnapshot(options: HttpOptions): Promise<Snapshot> {
-  const snapshot = parseSnapshot(await readJson("/api/snapshot", options));
+/** Read the whole state; `at` is an earlier moment, as RFC 3339. */
+export async function readSnapshot(options: HttpOptions, at?: string): Promise<Snapshot> {
+  const query = at === undefined ? "" : `?${new URLSearchParams({ at })}`;
+  const snapshot = parseSnapshot(await readJson(`/api/snapshot${query}`, options));
   if (!snapshot) {
     throw new RequestFailed({ reason: NO_MESSAGE });
   }
