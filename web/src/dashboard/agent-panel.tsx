@@ -32,7 +32,7 @@ function AgentCard({ agent, now }: { agent: Agent; now: number }) {
   const place = [textOf(agent.role), textOf(agent.division)].filter(Boolean).join(" · ");
   return (
     <li class={stale === null ? `card ${kind}` : `card ${kind} stale`} data-agent={id}>
-      <Portrait id={id} name={name} />
+      <Portrait id={id} />
       <h3>
         <a href={pathOfAgent(id)} dir="auto">
           {name}

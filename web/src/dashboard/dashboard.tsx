@@ -12,6 +12,7 @@ import { SignIn } from "./sign-in";
 import { TopBar } from "./top-bar";
 
 const AgentView = later(() => import("./agents/agent-view").then((loaded) => loaded.AgentView));
+const AgentsView = later(() => import("./agents/agents-view").then((loaded) => loaded.AgentsView));
 const AlertsView = later(() => import("./alerts/alerts-view").then((loaded) => loaded.AlertsView));
 const EventsView = later(() => import("./events/events-view").then((loaded) => loaded.EventsView));
 const FilesView = later(() => import("./files/files-view").then((loaded) => loaded.FilesView));
@@ -22,6 +23,7 @@ const TokensView = later(() => import("./tokens/tokens-view").then((loaded) => l
 
 const VIEWS: Readonly<Record<Exclude<Route["view"], "nowhere">, View>> = {
   floor: FloorView,
+  agents: AgentsView,
   tasks: TasksView,
   tokens: TokensView,
   leads: LeadsView,

@@ -1,16 +1,13 @@
-import { AgentPanel } from "./agent-panel";
-import { AlertPanel } from "./alert-panel";
-import { EventPanel } from "./event-panel";
+import { Floor } from "./floor/floor";
 import type { Office } from "./office";
+import { Timeline } from "./rewind/timeline";
+import { pathOfAgent } from "./route";
 
-export function FloorView({ office: { live } }: { office: Office }) {
+export function FloorView({ office }: { office: Office }) {
   return (
-    <>
-      <AlertPanel live={live} />
-      <div class="panels">
-        <AgentPanel live={live} />
-        <EventPanel live={live} />
-      </div>
-    </>
+    <div class="floor-view">
+      <Floor office={office} open={(id) => office.router.go(pathOfAgent(id))} />
+      <Timeline live={office.live} rewind={office.rewind} />
+    </div>
   );
 }

@@ -63,6 +63,9 @@ export class LiveFleet {
   /** The newest event up to which alerts are dismissed. */
   readonly #dismissed = signal(0);
   readonly #followers = new Set<Follower>();
+  readonly #watchers = new Set<Follower>();
+  /** What is shown in the place of the present. */
+  #past: FleetState | null = null;
   #pending: (LogEvent | Gap)[] = [];
 
   start(): void {
@@ -102,6 +105,25 @@ export class LiveFleet {
     return () => this.#followers.delete(follower);
   }
 
+  /** The same for the events that are shown: those of the past, while that is played. */
+  watch(watcher: Follower): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** Show a state of the past; null for the present. */
+  showPast(past: FleetState | null): void {
+    this.#past = past;
+    this.fleet.value = past ?? this.#client.state;
+  }
+
+  /** Tell what happened in the past that is shown. */
+  replay(events: readonly LogEvent[]): void {
+    for (const watch of this.#watchers) {
+      watch(events);
+    }
+  }
+
   #status(connection: Connection): void {
     const wasStale = this.connection.peek().stale;
     this.now.value = Date.now();
@@ -137,7 +159,7 @@ export class LiveFleet {
     if (seen && seen.epoch === parseCursor(this.#client.getState().cursor)?.epoch) {
       this.#dismissed.value = Math.max(this.#dismissed.peek(), seen.id);
     }
-    this.fleet.value = this.#client.state;
+    this.fleet.value = this.#past ?? this.#client.state;
   }
 
   #history(events: readonly LogEvent[]): void {
@@ -153,11 +175,14 @@ export class LiveFleet {
     }
     this.#pending = [];
     const events = items.filter((item): item is LogEvent => !("reason" in item));
-    this.fleet.value = this.#client.state;
+    this.fleet.value = this.#past ?? this.#client.state;
     this.log.add(items);
     this.#happened(events.at(-1));
     for (const follow of this.#followers) {
       follow(events);
+    }
+    if (this.#past === null) {
+      this.replay(events);
     }
   }
 

@@ -4,6 +4,7 @@ import { computed, signal } from "@preact/signals";
 import { needsOf } from "./attention";
 import { dayName } from "./calendar";
 import { LiveFleet } from "./live";
+import { Rewind, SERVER_ARCHIVE } from "./rewind/rewind";
 import { Router } from "./router";
 import { Settings } from "./settings/settings";
 import { Notices } from "./shell/notices";
@@ -18,6 +19,10 @@ export class Office {
   readonly toasts = new Toasts();
   readonly budgetReader = new BudgetReader();
   readonly queue = new TaskQueue(this.live, this.toasts);
+  readonly rewind = new Rewind(SERVER_ARCHIVE, {
+    show: (past) => this.live.showPast(past),
+    tell: (events) => this.live.replay(events),
+  });
   readonly paletteOpen = signal(false);
   /** What needs a person, the worst first. */
   readonly needs = computed(() => needsOf(this.live.fleet.value?.agents ?? [], this.live.alerts.value));

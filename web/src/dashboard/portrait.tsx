@@ -1,10 +1,14 @@
-import { hueOf, initialsOf } from "./agent-words";
+import { hueOf } from "./agent-words";
+import { Face } from "./floor/face";
 
-/** An agent's face; its name stands beside it, so it says nothing to a screen reader. */
-export function Portrait({ id, name, large = false }: { id: string; name: string; large?: boolean }) {
+/** How many pixels of the screen one pixel of a face is. */
+const SCALES = { small: 1, middle: 2, large: 4 };
+
+/** An agent's face, as it is on the floor; the name stands beside it, so it says nothing to a screen reader. */
+export function Portrait({ id, size = "middle" }: { id: string; size?: keyof typeof SCALES }) {
   return (
-    <span class={`portrait hue-${hueOf(id)}${large ? " large" : ""}`} aria-hidden="true">
-      {initialsOf(name)}
+    <span class={`portrait hue-${hueOf(id)} ${size}`} aria-hidden="true">
+      <Face id={id} scale={SCALES[size]} />
     </span>
   );
 }

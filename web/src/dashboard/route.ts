@@ -1,7 +1,7 @@
 /** Which view a path means, and back: every view has its address. */
 
 export type Route =
-  | { readonly view: "floor" | "tokens" | "files" | "events" | "alerts" | "settings" }
+  | { readonly view: "floor" | "agents" | "tokens" | "files" | "events" | "alerts" | "settings" }
   | { readonly view: "tasks" | "leads"; readonly id: string | null }
   | { readonly view: "agent"; readonly id: string }
   | { readonly view: "nowhere"; readonly path: string };
@@ -30,7 +30,7 @@ export function parsePath(path: string): Route {
       return { view: noun, id: id || null };
     }
     if (noun === "agents") {
-      return id ? { view: "agent", id } : { view: "floor" };
+      return id ? { view: "agent", id } : { view: "agents" };
     }
     const place = PLACES.find(({ view }) => view === noun);
     if (place && id === "" && place.view !== "tasks" && place.view !== "leads") {

@@ -71,7 +71,7 @@ function Identity({ office, agent }: { office: Office; agent: Agent }) {
       <h2 id="agent-title" class="ribbon" dir="auto">
         {name}
       </h2>
-      <Portrait id={id} name={name} large />
+      <Portrait id={id} size="large" />
       <div class="who">
         <p class="role" dir="auto">
           {[textOf(agent.role), textOf(agent.division)].filter(Boolean).join(" · ") || "No role is noted"}

@@ -137,7 +137,7 @@ function FileRow({ change, name, now }: { change: FileChange; name: string; now:
           "nobody’s folder"
         ) : (
           <a href={pathOfAgent(agent)}>
-            <Portrait id={agent} name={name} /> <span dir="auto">{name}</span>
+            <Portrait id={agent} size="small" /> <span dir="auto">{name}</span>
           </a>
         )}
       </span>

@@ -69,8 +69,7 @@ function Card({ task, home, holder, claimedBy, reached, ...on }: TaskCardProps) 
           <span class="nobody">Nobody yet</span>
         ) : (
           <span class="holder">
-            <Portrait id={assignedTo} name={holder ?? assignedTo} />{" "}
-            <span dir="auto">{holder ?? assignedTo}</span>
+            <Portrait id={assignedTo} size="small" /> <span dir="auto">{holder ?? assignedTo}</span>
           </span>
         )}
         {subtasks.length > 0 && (

@@ -1,0 +1,89 @@
+/** The light of the hour: what lies over the room, how the sky is, and whether the lamps are lit. */
+
+export interface Daylight {
+  /** What the room is multiplied with. */
+  readonly tint: string;
+  readonly skyTop: string;
+  readonly skyBottom: string;
+  /** What lies around the office, above and below. */
+  readonly around: readonly [string, string];
+  /** How bright the lamps are, from 0 to 1. */
+  readonly lamps: number;
+  readonly stars: boolean;
+}
+
+type Rgb = readonly [number, number, number];
+
+interface Hour {
+  readonly at: number;
+  readonly tint: Rgb;
+  readonly top: Rgb;
+  readonly bottom: Rgb;
+  readonly above: Rgb;
+  readonly below: Rgb;
+  readonly lamps: number;
+}
+
+const NIGHT = {
+  tint: [104, 112, 176],
+  top: [18, 22, 56],
+  bottom: [44, 44, 96],
+  above: [27, 32, 70],
+  below: [58, 44, 94],
+  lamps: 1,
+} as const;
+const DAY = { above: [183, 205, 242], below: [205, 189, 236] } as const;
+const HOURS: readonly Hour[] = [
+  { at: 0, ...NIGHT },
+  { at: 5, ...NIGHT },
+  {
+    at: 7,
+    above: [160, 178, 228],
+    below: [244, 205, 190],
+    tint: [255, 222, 206],
+    top: [122, 164, 224],
+    bottom: [255, 206, 168],
+    lamps: 0.2,
+  },
+  { at: 9, ...DAY, tint: [255, 252, 244], top: [104, 178, 244], bottom: [196, 230, 255], lamps: 0 },
+  { at: 16, ...DAY, tint: [255, 250, 236], top: [110, 182, 244], bottom: [206, 234, 255], lamps: 0 },
+  {
+    at: 18.5,
+    above: [134, 122, 204],
+    below: [244, 184, 156],
+    tint: [255, 206, 170],
+    top: [110, 104, 190],
+    bottom: [255, 168, 116],
+    lamps: 0.5,
+  },
+  { at: 20.5, ...NIGHT, tint: [132, 132, 190] },
+  { at: 24, ...NIGHT },
+];
+
+/** The light at a time of day; `hour` from 0 to 24. */
+export function daylightAt(hour: number): Daylight {
+  const place = Math.max(
+    1,
+    HOURS.findIndex(({ at }) => at > hour),
+  );
+  const [before, after] = [HOURS[place - 1], HOURS[place]];
+  if (!before || !after) {
+    throw new RangeError(`${hour} is no hour of a day`);
+  }
+  const share = (hour - before.at) / (after.at - before.at);
+  const mix = (one: Rgb, other: Rgb) =>
+    `rgb(${one.map((value, channel) => Math.round(value + ((other[channel] ?? 0) - value) * share)).join(" ")})`;
+  const lamps = before.lamps + (after.lamps - before.lamps) * share;
+  return {
+    tint: mix(before.tint, after.tint),
+    skyTop: mix(before.top, after.top),
+    skyBottom: mix(before.bottom, after.bottom),
+    around: [mix(before.above, after.above), mix(before.below, after.below)],
+    lamps,
+    stars: lamps > 0.7,
+  };
+}
+
+export function hourOf(time: Date): number {
+  return time.getHours() + time.getMinutes() / 60;
+}

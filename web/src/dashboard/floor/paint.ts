@@ -1,0 +1,589 @@
+/**
+ * Paints the office. Everything is drawn at scale 1 first, as pixels, and then enlarged by a whole number; only names and
+ * figures are written at the screen's own size, so that they stay readable.
+ */
+
+import type { Agent } from "../../client/state/index";
+import type { Kind } from "../../client/status";
+import { FURNITURE, type FurnitureName, type Sheets, WALL } from "./atlas";
+import { type Daylight, daylightAt, hourOf } from "./daylight";
+import { Figure, lookOf } from "./look";
+import type { Person } from "./person";
+import type { Desk } from "./plan";
+import { extentOf, project, type Scene } from "./scene";
+
+export interface View {
+  /** Device pixels for one pixel of the office: a whole number. */
+  readonly zoom: number;
+  /** Which pixel of the office lies at the canvas's upper left corner. */
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface Moment {
+  readonly now: Date;
+  /** The agent that is looked at. */
+  readonly selected: string | null;
+  /** Whether nothing is to move. */
+  readonly still: boolean;
+  /** Whether it is night whatever the clock says. */
+  readonly dark: boolean;
+}
+
+const NIGHT_HOUR = 22;
+const BLACKOUT = "rgb(96 92 140)";
+
+const SIGNS: Readonly<Record<Kind, string>> = {
+  busy: "▶",
+  idle: "–",
+  online: "●",
+  offline: "○",
+  waiting: "!",
+  error: "✕",
+  unknown: "?",
+};
+const INKS: Readonly<Record<Kind, string>> = {
+  busy: "#1f6fb5",
+  idle: "#7a5c00",
+  online: "#2b7a3d",
+  offline: "#66605a",
+  waiting: "#a64500",
+  error: "#b3211c",
+  unknown: "#6d5a85",
+};
+/** The paper of a name plate whose owner has crossed a budget. */
+const ALARMS: Readonly<Record<string, string>> = { warning: "#ffcf70", critical: "#ff9d90" };
+const LONGEST_NAME = 12;
+
+interface Drawable {
+  readonly depth: number;
+  draw(): void;
+}
+
+export class Painter {
+  readonly #canvas: HTMLCanvasElement;
+  readonly #pen: CanvasRenderingContext2D;
+  readonly #sheets: Sheets;
+  readonly #scene = document.createElement("canvas");
+  readonly #mask = document.createElement("canvas");
+  readonly #room = document.createElement("canvas");
+  readonly #figures = new Map<string, Figure>();
+  #roomKey = "";
+  #daylight: Daylight = { ...daylightAt(12), around: ["", ""] };
+
+  constructor(canvas: HTMLCanvasElement, sheets: Sheets) {
+    const pen = canvas.getContext("2d");
+    if (!pen) {
+      throw new Error("This browser cannot draw the office.");
+    }
+    this.#canvas = canvas;
+    this.#pen = pen;
+    this.#sheets = sheets;
+  }
+
+  /** Paint a moment. */
+  paint(office: Scene, view: View, { now, selected, still, dark }: Moment): void {
+    const hour = daylightAt(dark ? NIGHT_HOUR : hourOf(now));
+    // With the gateway the lights go out.
+    const daylight = office.gateway === "on" ? hour : { ...hour, tint: BLACKOUT, lamps: 0.25 };
+    if (daylight.around.join() !== this.#daylight.around.join()) {
+      this.#canvas.style.background = `linear-gradient(${daylight.around.join(", ")})`;
+    }
+    this.#daylight = daylight;
+    this.#prepareRoom(office, now);
+    const { width, height } = this.#canvas;
+    const scene = sized(this.#scene, Math.ceil(width / view.zoom) + 1, Math.ceil(height / view.zoom) + 1);
+    const { origin } = extentOf(office.plan);
+    const [left, top] = [Math.floor(view.x), Math.floor(view.y)];
+    scene.setTransform(1, 0, 0, 1, 0, 0);
+    scene.clearRect(0, 0, this.#scene.width, this.#scene.height);
+    scene.drawImage(this.#room, -left, -top);
+    scene.setTransform(1, 0, 0, 1, origin[0] - left, origin[1] - top);
+    for (const drawable of this.#drawables(scene, office, selected, still)) {
+      drawable.draw();
+    }
+    this.#light(scene, office);
+    this.#drawEffects(scene, office);
+    this.#pen.setTransform(1, 0, 0, 1, 0, 0);
+    this.#pen.clearRect(0, 0, width, height);
+    this.#pen.imageSmoothingEnabled = false;
+    this.#pen.drawImage(
+      this.#scene,
+      0,
+      0,
+      this.#scene.width,
+      this.#scene.height,
+      (left - view.x) * view.zoom,
+      (top - view.y) * view.zoom,
+      this.#scene.width * view.zoom,
+      this.#scene.height * view.zoom,
+    );
+    this.#write(office, view, selected);
+  }
+
+  /** Who stands at a point of the canvas, in device pixels; null for nobody. */
+  personAt(office: Scene, view: View, x: number, y: number): string | null {
+    const { origin } = extentOf(office.plan);
+    const [px, py] = [x / view.zoom + view.x - origin[0], y / view.zoom + view.y - origin[1]];
+    let nearest: string | null = null;
+    let best = 20;
+    for (const person of office.people.values()) {
+      const spot = person.here ? person : person.desk.seat;
+      const [sx, sy] = project({ x: spot.x + 0.5, y: spot.y + 0.5 }, 12);
+      const distance = Math.hypot(px - sx, (py - sy) * 0.8);
+      if (distance < best) {
+        [best, nearest] = [distance, person.id];
+      }
+    }
+    return nearest;
+  }
+
+  #figureOf(id: string): Figure {
+    let figure = this.#figures.get(id);
+    if (!figure) {
+      figure = new Figure(lookOf(id), this.#sheets.people);
+      this.#figures.set(id, figure);
+    }
+    return figure;
+  }
+
+  // The room.
+
+  /** Draw floor and walls once, and anew when the plan or the sky has changed. */
+  #prepareRoom(office: Scene, now: Date): void {
+    const key = `${office.edition} ${this.#daylight.skyTop} ${now.getMinutes()} ${office.gateway}`;
+    if (key === this.#roomKey) {
+      return;
+    }
+    this.#roomKey = key;
+    const { plan } = office;
+    const { width, height, origin } = extentOf(plan);
+    const pen = sized(this.#room, width, height);
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    pen.setTransform(1, 0, 0, 1, origin[0], origin[1]);
+    this.#drawSky(pen, plan.width, plan.depth);
+    for (let y = plan.depth - 1; y >= 0; y -= 1) {
+      this.#place(pen, plan.windows.left.has(y) ? "window-left" : "wall-left", 0, y);
+    }
+    for (let x = plan.width - 1; x >= 0; x -= 1) {
+      this.#place(pen, plan.windows.right.has(x) ? "window-right" : "wall-right", x, 0);
+    }
+    this.#place(pen, "corner", 0, 0);
+    for (let x = 0; x < plan.width; x += 1) {
+      for (let y = 0; y < plan.depth; y += 1) {
+        this.#place(pen, (x + y) % 2 ? "floor-1" : "floor-2", x, y);
+      }
+    }
+    for (const { name, from, to } of plan.carpets) {
+      for (let x = from.x; x <= to.x; x += 1) {
+        for (let y = from.y; y <= to.y; y += 1) {
+          this.#place(pen, name, x, y);
+        }
+      }
+    }
+    this.#drawEdge(pen, plan.width, plan.depth);
+    for (const { name, x } of plan.right) {
+      this.#place(pen, name, x, 0);
+      if (name === "clock") {
+        this.#drawHands(pen, x, now);
+      }
+    }
+    for (const { name, y } of plan.left) {
+      this.#placeMirrored(pen, name, 0, y);
+    }
+  }
+
+  #drawSky(pen: CanvasRenderingContext2D, width: number, depth: number): void {
+    const sky = pen.createLinearGradient(0, -WALL, 0, 0);
+    sky.addColorStop(0, this.#daylight.skyTop);
+    sky.addColorStop(1, this.#daylight.skyBottom);
+    pen.fillStyle = sky;
+    const [left, right] = [project({ x: 0, y: depth }), project({ x: width, y: 0 })];
+    pen.beginPath();
+    pen.moveTo(0, 2 - WALL);
+    pen.lineTo(right[0] - 1, right[1] - WALL + 3);
+    pen.lineTo(right[0] - 1, right[1] - 2);
+    pen.lineTo(0, 0);
+    pen.lineTo(left[0] + 1, left[1] - 2);
+    pen.lineTo(left[0] + 1, left[1] - WALL + 3);
+    pen.fill();
+    if (this.#daylight.stars) {
+      pen.fillStyle = "#fff8d0";
+      for (let star = 0; star < (width + depth) * 3; star += 1) {
+        const x = left[0] + ((star * 37) % (right[0] - left[0]));
+        pen.fillRect(x, Math.abs(x) / 2 - 24 - ((star * 13) % 20), 1, 1);
+      }
+    }
+  }
+
+  /** The slab that the floor lies on, seen at its two front edges. */
+  #drawEdge(pen: CanvasRenderingContext2D, width: number, depth: number): void {
+    const [left, front, right] = [
+      project({ x: 0, y: depth }),
+      project({ x: width, y: depth }),
+      project({ x: width, y: 0 }),
+    ];
+    for (const [from, colour] of [
+      [left, "#8a5330"],
+      [right, "#6d4025"],
+    ] as const) {
+      pen.fillStyle = colour;
+      pen.beginPath();
+      pen.moveTo(from[0], from[1]);
+      pen.lineTo(front[0], front[1]);
+      pen.lineTo(front[0], front[1] + 7);
+      pen.lineTo(from[0], from[1] + 7);
+      pen.fill();
+    }
+    pen.fillStyle = "#3a2233";
+    pen.fillRect(left[0] - 1, left[1] - WALL, 1, WALL + 7);
+    pen.fillRect(right[0], right[1] - WALL, 1, WALL + 7);
+    pen.strokeStyle = "#3a2233";
+    pen.lineWidth = 1;
+    pen.beginPath();
+    pen.moveTo(left[0] + 0.5, left[1] + 7.5);
+    pen.lineTo(front[0], front[1] + 7.5);
+    pen.lineTo(right[0] - 0.5, right[1] + 7.5);
+    pen.stroke();
+  }
+
+  #drawHands(pen: CanvasRenderingContext2D, x: number, now: Date): void {
+    const [left, top, , , ax, ay] = [0, 0, 0, 0, FURNITURE.clock[4], FURNITURE.clock[5]];
+    const [px, py] = project({ x, y: 0 });
+    const [cx, cy] = [px - ax + left + 10, py - ay + top + 12];
+    pen.strokeStyle = "#3a2233";
+    for (const [turn, length] of [
+      [(now.getHours() % 12) / 12 + now.getMinutes() / 720, 3],
+      [now.getMinutes() / 60, 5],
+    ] as const) {
+      pen.beginPath();
+      pen.moveTo(cx, cy);
+      pen.lineTo(cx + Math.sin(turn * 2 * Math.PI) * length, cy - Math.cos(turn * 2 * Math.PI) * length);
+      pen.stroke();
+    }
+  }
+
+  // What stands and walks in it.
+
+  #drawables(
+    pen: CanvasRenderingContext2D,
+    office: Scene,
+    selected: string | null,
+    still: boolean,
+  ): Drawable[] {
+    const drawables: Drawable[] = [];
+    const owners = new Map([...office.people.values()].map((person) => [person.desk, person]));
+    const { plan } = office;
+    for (const thing of plan.things) {
+      if (thing.name !== "desk-off") {
+        const name = thing.name === "rack-on" ? rackOf(office) : thing.name;
+        drawables.push({
+          depth: thing.x + thing.width / 2 + thing.y + thing.depth / 2,
+          draw: () => this.#place(pen, name, thing.x, thing.y),
+        });
+      }
+    }
+    for (const desk of plan.desks) {
+      const owner = owners.get(desk);
+      drawables.push({
+        depth: desk.x + 1 + desk.y + 0.5,
+        draw: () => this.#place(pen, deskOf(desk, owner), desk.x, desk.y),
+      });
+      const { seat } = desk;
+      drawables.push({
+        // Its back is before those who sit with theirs to the viewer.
+        depth: seat.x + seat.y + (desk.facing === "back" ? 1.1 : 0.9),
+        draw: () => this.#place(pen, desk.chair, seat.x, seat.y),
+      });
+    }
+    for (const person of [...office.people.values(), ...office.visitors]) {
+      if (person.here) {
+        drawables.push({
+          depth: person.x + person.y + 1,
+          draw: () => this.#drawPerson(pen, person, person.id === selected, still),
+        });
+      }
+    }
+    const open = [...office.people.values(), ...office.visitors].some(({ atDoor }) => atDoor);
+    drawables.push({
+      depth: -1,
+      draw: () => this.#place(pen, open ? "door-open" : "door-closed", 0, plan.door.y - 0.5),
+    });
+    return drawables.sort((one, other) => one.depth - other.depth);
+  }
+
+  #drawPerson(pen: CanvasRenderingContext2D, person: Person, selected: boolean, still: boolean): void {
+    const { frame, right, lift } = person.pose(still);
+    const figure = this.#figureOf(person.id);
+    const [sx, sy, width, height, ax, ay] = figure.placeOf(frame, right);
+    const [x, y] = project({ x: person.x + 0.5, y: person.y + 0.5 }, 0).map(Math.round) as [number, number];
+    if (!person.seated || selected) {
+      pen.fillStyle = selected ? "#ffe27acc" : "#3a223344";
+      pen.beginPath();
+      pen.ellipse(x, y, selected ? 13 : 8, selected ? 7 : 4, 0, 0, 2 * Math.PI);
+      pen.fill();
+    }
+    pen.drawImage(figure.sheet, sx, sy, width, height, x - ax, y - ay - lift, width, height);
+    if (person.kind === "waiting") {
+      drawBubble(pen, x, y - lift - 34);
+    }
+  }
+
+  /** Lay the light of the hour over everything that is drawn, and nothing else. */
+  #light(scene: CanvasRenderingContext2D, office: Scene): void {
+    const { width, height } = this.#scene;
+    const mask = sized(this.#mask, width, height);
+    mask.clearRect(0, 0, width, height);
+    mask.drawImage(this.#scene, 0, 0);
+    scene.save();
+    scene.globalCompositeOperation = "multiply";
+    scene.setTransform(1, 0, 0, 1, 0, 0);
+    scene.fillStyle = this.#daylight.tint;
+    scene.fillRect(0, 0, width, height);
+    scene.restore();
+    this.#lightLamps(scene, office);
+    scene.save();
+    scene.setTransform(1, 0, 0, 1, 0, 0);
+    scene.globalCompositeOperation = "destination-in";
+    scene.drawImage(this.#mask, 0, 0);
+    scene.restore();
+  }
+
+  /** Screens and lamps shine where it is dark. */
+  #lightLamps(scene: CanvasRenderingContext2D, office: Scene): void {
+    const { lamps } = this.#daylight;
+    if (lamps < 0.1) {
+      return;
+    }
+    scene.save();
+    scene.globalCompositeOperation = "screen";
+    for (const { name, x, y } of office.plan.things) {
+      if (name === "lamp") {
+        const [px, py] = project({ x: x + 0.5, y: y + 0.5 });
+        glow(scene, px, py - 22, 80, `rgb(255 196 104 / ${0.5 * lamps})`);
+      }
+    }
+    for (const person of office.people.values()) {
+      if (person.seated) {
+        const [px, py] = project({ x: person.desk.x + 1, y: person.desk.y + 1 });
+        const colour =
+          person.kind === "error" ? "255 110 90" : person.kind === "idle" ? "120 150 220" : "150 220 255";
+        glow(scene, px, py - 16, 40, `rgb(${colour} / ${0.42 * lamps})`);
+      }
+    }
+    scene.restore();
+  }
+
+  #drawEffects(pen: CanvasRenderingContext2D, office: Scene): void {
+    for (const particle of office.effects.all) {
+      const left = 1 - particle.age / particle.life;
+      const [x, y] = [Math.round(particle.x), Math.round(particle.y)];
+      pen.globalAlpha = Math.min(1, left * 2);
+      pen.fillStyle = particle.colour;
+      if (particle.kind === "smoke") {
+        const size = Math.round(particle.size + particle.age * 3);
+        pen.globalAlpha = left * 0.6;
+        pen.fillRect(x - size / 2, y - size / 2, size, size);
+      } else if (particle.kind === "paper") {
+        pen.fillStyle = "#3a2233";
+        pen.fillRect(x - 3, y - 4, 6, 8);
+        pen.fillStyle = "#ffffff";
+        pen.fillRect(x - 2, y - 3, 4, 6);
+      } else if (particle.kind === "dot") {
+        pen.fillRect(x, y, particle.size, particle.size);
+      }
+    }
+    pen.globalAlpha = 1;
+  }
+
+  // Names and figures.
+
+  #write(office: Scene, view: View, selected: string | null): void {
+    const pen = this.#pen;
+    const { origin } = extentOf(office.plan);
+    const scale = globalThis.devicePixelRatio || 1;
+    const at = (x: number, y: number): [number, number] => [
+      (x + origin[0] - view.x) * view.zoom,
+      (y + origin[1] - view.y) * view.zoom,
+    ];
+    pen.textAlign = "center";
+    pen.textBaseline = "middle";
+    pen.font = `600 ${Math.round(11 * scale)}px ui-rounded, "SF Pro Rounded", "Segoe UI", system-ui, sans-serif`;
+    const taken: Box[] = [];
+    for (const { agent, person } of byUrgency(office, selected)) {
+      const spot = person.here ? person : person.desk.seat;
+      const [x, y] = at(...project({ x: spot.x + 0.5, y: spot.y + 0.5 }));
+      const plate = plateFor(pen, x, y + 7 * scale, agent.name, scale);
+      // Where it is crowded those whose names matter more have them; closer up, everybody has.
+      if (!taken.some((other) => overlap(plate, other))) {
+        taken.push(plate);
+        const paper =
+          agent.id === selected ? "#ffe27a" : (ALARMS[office.alarmOf(agent.id) ?? ""] ?? "#fffaec");
+        writePlate(pen, plate, person.kind, scale, paper);
+      }
+    }
+    pen.font = `800 ${Math.round(13 * scale)}px ui-monospace, Menlo, monospace`;
+    for (const { kind, x, y, text, colour, age, life } of office.effects.all) {
+      if (kind === "text") {
+        const [px, py] = at(x, y);
+        pen.globalAlpha = Math.min(1, (1 - age / life) * 2);
+        pen.lineWidth = 4 * scale;
+        pen.strokeStyle = "#3a2233";
+        pen.lineJoin = "round";
+        pen.strokeText(text, px, py);
+        pen.fillStyle = colour;
+        pen.fillText(text, px, py);
+      }
+    }
+    pen.globalAlpha = 1;
+  }
+
+  #place(pen: CanvasRenderingContext2D, name: FurnitureName, x: number, y: number): void {
+    const [sx, sy, width, height, ax, ay] = FURNITURE[name];
+    const [px, py] = project({ x, y });
+    pen.drawImage(
+      this.#sheets.furniture,
+      sx,
+      sy,
+      width,
+      height,
+      Math.round(px - ax),
+      Math.round(py - ay),
+      width,
+      height,
+    );
+  }
+
+  #placeMirrored(pen: CanvasRenderingContext2D, name: FurnitureName, x: number, y: number): void {
+    const [sx, sy, width, height, ax, ay] = FURNITURE[name];
+    const [px, py] = project({ x, y });
+    pen.save();
+    pen.translate(Math.round(px), Math.round(py));
+    pen.scale(-1, 1);
+    pen.drawImage(this.#sheets.furniture, sx, sy, width, height, -ax, -ay, width, height);
+    pen.restore();
+  }
+}
+
+function sized(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
+  if (canvas.width !== width || canvas.height !== height) {
+    canvas.width = width;
+    canvas.height = height;
+  }
+  const pen = canvas.getContext("2d");
+  if (!pen) {
+    throw new Error("This browser cannot draw the office.");
+  }
+  pen.imageSmoothingEnabled = false;
+  return pen;
+}
+
+function rackOf({ gateway, time }: Scene): FurnitureName {
+  if (gateway !== "on") {
+    return gateway === "error" ? "rack-error" : "rack-off";
+  }
+  return Math.floor(time * 2) % 2 ? "rack-blink" : "rack-on";
+}
+
+function deskOf({ facing }: Desk, person: Person | undefined): FurnitureName {
+  return `${facing === "back" ? "desk" : "counter"}-${screenOf(person)}`;
+}
+
+function screenOf(person: Person | undefined): "off" | "on" | "work" | "wait" | "error" {
+  switch (person?.kind) {
+    case "busy":
+      return person.seated ? "work" : "on";
+    case "error":
+      return "error";
+    case "waiting":
+      return "wait";
+    case "online":
+    case "idle":
+      return "on";
+    default:
+      return "off";
+  }
+}
+
+function drawBubble(pen: CanvasRenderingContext2D, x: number, y: number): void {
+  pen.fillStyle = "#3a2233";
+  pen.fillRect(x - 5, y - 8, 11, 13);
+  pen.fillRect(x - 1, y + 5, 3, 2);
+  pen.fillStyle = "#ffffff";
+  pen.fillRect(x - 4, y - 7, 9, 11);
+  pen.fillStyle = "#d94a3f";
+  pen.fillRect(x - 1, y - 6, 3, 6);
+  pen.fillRect(x - 1, y + 1, 3, 2);
+}
+
+function glow(pen: CanvasRenderingContext2D, x: number, y: number, radius: number, colour: string): void {
+  const light = pen.createRadialGradient(x, y, 0, x, y, radius);
+  light.addColorStop(0, colour);
+  light.addColorStop(1, "rgb(0 0 0 / 0)");
+  pen.fillStyle = light;
+  pen.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+}
+
+interface Box {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+interface Plate extends Box {
+  readonly text: string;
+}
+
+const URGENCY: readonly Kind[] = ["waiting", "error", "busy", "online", "idle", "unknown", "offline"];
+
+function byUrgency({ agents, people }: Scene, selected: string | null): { agent: Agent; person: Person }[] {
+  const rank = ({ id }: Agent, { kind }: Person) => (id === selected ? -1 : URGENCY.indexOf(kind));
+  return agents
+    .flatMap((agent) => {
+      const person = people.get(agent.id);
+      return person ? [{ agent, person }] : [];
+    })
+    .sort((one, other) => rank(one.agent, one.person) - rank(other.agent, other.person));
+}
+
+function overlap(one: Box, other: Box): boolean {
+  return (
+    one.left < other.left + other.width &&
+    other.left < one.left + one.width &&
+    one.top < other.top + other.height &&
+    other.top < one.top + one.height
+  );
+}
+
+function plateFor(pen: CanvasRenderingContext2D, x: number, y: number, name: string, scale: number): Plate {
+  const signs = [...name];
+  const text = signs.length > LONGEST_NAME ? `${signs.slice(0, LONGEST_NAME - 1).join("")}…` : name;
+  const width = pen.measureText(text).width + 18 * scale;
+  const height = 15 * scale;
+  return { left: Math.round(x - width / 2), top: Math.round(y - height / 2), width, height, text };
+}
+
+function writePlate(
+  pen: CanvasRenderingContext2D,
+  { left, top, width, height, text }: Plate,
+  kind: Kind,
+  scale: number,
+  paper: string,
+): void {
+  const middle = top + height / 2 + 0.5 * scale;
+  pen.globalAlpha = kind === "offline" ? 0.6 : 1;
+  pen.fillStyle = paper;
+  pen.strokeStyle = "#5c3a21";
+  pen.lineWidth = Math.max(1, Math.round(1.5 * scale));
+  pen.beginPath();
+  pen.roundRect(left, top, width, height, 5 * scale);
+  pen.fill();
+  pen.stroke();
+  pen.fillStyle = INKS[kind];
+  pen.fillText(SIGNS[kind], left + 8 * scale, middle);
+  pen.fillStyle = "#3a2617";
+  pen.fillText(text, left + width / 2 + 5 * scale, middle);
+  pen.globalAlpha = 1;
+}
