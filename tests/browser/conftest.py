@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from missioncontrol.testing import ServerProcess, start_server
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+UNREACHABLE = re.compile("net::ERR_(CONNECTION|EMPTY_RESPONSE|SOCKET|INCOMPLETE_CHUNKED)")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -54,7 +56,7 @@ def page(chromium: Browser) -> Iterator[Page]:
     complaints: list[str] = []
 
     def complain(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and "ERR_CONNECTION_REFUSED" not in message.text:
+        if message.type in {"error", "warning"} and not UNREACHABLE.search(message.text):
             complaints.append(message.text)
 
     with chromium.new_context(viewport={"width": 1400, "height": 900}) as context:

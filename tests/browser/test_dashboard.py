@@ -54,7 +54,7 @@ def put_file(server: ServerProcess, path: str) -> None:
 
 
 def open_dashboard(page: Page, server: ServerProcess) -> None:
-    page.goto(server.url)
+    page.goto(f"{server.url}/agents")
     expect(lamp(page)).to_contain_text("Live")
 
 
@@ -170,7 +170,7 @@ def test_a_log_that_begins_anew_is_told_and_not_mixed_with_the_old(page: Page, s
 
 def test_a_server_that_asks_for_a_token_is_an_error_with_its_reason(page: Page, tmp_path: Path) -> None:
     with start_server(tmp_path / "workspace", options=["--token", "t" * 32]) as server:
-        page.goto(server.url)
+        page.goto(f"{server.url}/agents")
         expect(lamp(page)).to_contain_text("Error")
         expect(page.get_by_text(re.compile("token"))).to_be_visible()
         expect(page.get_by_text("Not known.")).to_have_count(2)

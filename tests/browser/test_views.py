@@ -22,7 +22,8 @@ MARKUP = '<img src=x onerror="document.title=1"><b>bold</b>'
 RIGHT_TO_LEFT = "قلم 🖊️ ‮evil"
 
 VIEWS = {
-    "/": "Agents",
+    "/": "The office",
+    "/agents": "Agents",
     "/tasks": "Tasks",
     "/tasks/TASK-0001": "Tasks",
     "/tokens": "Tokens",
@@ -122,8 +123,11 @@ def test_each_view_fits_and_shows_markup_as_text(
     page.set_viewport_size({"width": size[0], "height": size[1]})
     for path, title in VIEWS.items():
         open_view(page, full, path)
-        panel = page.get_by_role("main").get_by_role("heading", name=title, exact=False).first
-        expect(panel).to_be_visible()
+        main = page.get_by_role("main")
+        if path == "/":
+            expect(main.get_by_role("region", name=title)).to_be_visible()
+        else:
+            expect(main.get_by_role("heading", name=title, exact=False).first).to_be_visible()
         expect(page.get_by_text("Loading …")).to_have_count(0)
         assert page.evaluate("document.documentElement.scrollWidth") == size[0], path
         assert page.locator("main img").count() == 0, path
@@ -143,6 +147,7 @@ def test_an_empty_workspace_says_in_each_view_what_would_fill_it(
     open_view(page, server, path)
     says = {
         "/": "There are no agents in this workspace yet.",
+        "/agents": "There are no agents in this workspace yet.",
         "/tasks": "TASK_QUEUE.json",
         "/tokens": "No use has been counted yet",
         "/leads": "leads.json",
@@ -174,7 +179,7 @@ def test_the_menu_leads_everywhere_and_back(page: Page, server: ServerProcess) -
 def test_an_address_that_means_nothing_says_so(page: Page, server: ServerProcess) -> None:
     open_view(page, server, "/no/such/view")
     page.get_by_role("link", name="Go to the floor.").click()
-    expect(page.get_by_role("region", name="Agents")).to_be_visible()
+    expect(page.get_by_role("region", name="The office")).to_be_visible()
 
 
 def test_a_task_is_written_on_the_board(page: Page, server: ServerProcess) -> None:

@@ -1,0 +1,238 @@
+"""Pictures of the whole dashboard, to be looked at: `make gallery` writes them into `gallery/`.
+
+The fleet is made up, but everything that is shown went through a real workspace, a real server and real Chromium.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from missioncontrol.testing import ServerProcess, start_server
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+DESKTOP = {"width": 1400, "height": 900}
+PHONE = {"width": 390, "height": 844}
+NAMES = (
+    "Scout",
+    "Forge",
+    "Pixel",
+    "Quill",
+    "Ada",
+    "Nexus",
+    "Herald",
+    "Cipher",
+    "Echo",
+    "Atlas",
+    "Ledger",
+    "Sentry",
+)
+ROLES = ("Researcher", "Builder", "Designer", "Writer", "Analyst", "Coordinator")
+STATUSES = ("busy", "busy", "busy", "idle", "idle", "online", "waiting for approval", "error", "offline")
+WORK = (
+    "Review the importer",
+    "Check the licences",
+    "Draft the release notes",
+    "Match the invoices",
+    "Plan the week",
+)
+VIEWS = (
+    "tasks",
+    "tasks/TASK-0003",
+    "tokens",
+    "leads",
+    "files",
+    "events",
+    "alerts",
+    "agents",
+    "agents/scout",
+    "settings",
+)
+
+
+def furnish(workspace: Path, agents: int) -> None:
+    """Write a workspace for so many agents, with tasks and leads."""
+    chance = Random(agents)
+    for number in range(agents):
+        name = NAMES[number % len(NAMES)]
+        again = number // len(NAMES)
+        folder = workspace / "agents" / (f"{name}-{again}" if again else name).lower()
+        folder.mkdir(parents=True)
+        status = STATUSES[number % len(STATUSES)] if agents > 1 else "busy"
+        state = {"status": status, "current_task": {"description": chance.choice(WORK)}}
+        (folder / "state.json").write_text(json.dumps(state))
+        title = f"{name} {again + 1}" if again else name
+        (folder / "SOUL.md").write_text(
+            f"**Name:** {title}\n**Role:** {chance.choice(ROLES)}\n**Division:** Operations\n"
+        )
+        (folder / "notes.md").write_text("# Notes\n")
+    if agents:
+        put(
+            workspace,
+            "mission-control/TASK_QUEUE.json",
+            {"tasks": [*tasks(agents)], "history": [], "nextId": 40},
+        )
+        put(workspace, "mission-control/data/leads.json", [*leads()])
+
+
+def put(workspace: Path, path: str, content: Any) -> None:
+    """Write a file of JSON."""
+    (workspace / path).parent.mkdir(parents=True, exist_ok=True)
+    (workspace / path).write_text(json.dumps(content, indent=2))
+
+
+def tasks(agents: int) -> Iterator[dict[str, Any]]:
+    """Make a board's worth of tasks."""
+    statuses = ("pending", "pending", "in_progress", "in_progress", "review", "blocked", "completed")
+    for number in range(1, 25):
+        yield {
+            "id": f"TASK-{number:04}",
+            "description": WORK[number % len(WORK)],
+            "status": statuses[number % len(statuses)],
+            "priority": f"P{number % 4}",
+            "assignedTo": NAMES[number % min(agents, len(NAMES))].lower() if number % 3 else "Unassigned",
+            "created": "2026-11-20T10:00:00.000Z",
+            "updated": "2026-11-20T10:00:00.000Z",
+            "subtasks": [{"id": "1", "description": "Read it", "status": "completed"}],
+        }
+
+
+def leads() -> Iterator[dict[str, Any]]:
+    """Make some leads."""
+    for number, company in enumerate(("Northwind", "Aster & Co.", "Blue Harbour", "Kite Labs", "Mill Lane")):
+        factors = {"size": 30 - 4 * number, "fit": 40 - 3 * number, "timing": 12}
+        yield {"id": f"lead-{number}", "company": company, "score": sum(factors.values()), "factors": factors}
+
+
+def spend(server: ServerProcess) -> None:
+    """Tell some token use."""
+    events = []
+    for number, name in enumerate(NAMES):
+        tokens, cost = 12_000 * (number + 1), 0.21 * (number + 1)
+        use = {
+            "session": f"{name}-main",
+            "model": "claude-sonnet-4-5",
+            "day": datetime.now().date().isoformat(),
+        }
+        figures = {
+            "tokens": tokens,
+            "input": 400,
+            "output": 900,
+            "cost": cost,
+            "calls": 4,
+            "costSource": "prices",
+        }
+        delta = {"tokens": tokens, "cost": cost, "uses": [{**use, **figures, "runtime": "openclaw"}]}
+        data = {"agent": name.lower(), "tokens": tokens, "cost": cost, "delta": delta}
+        events.append({"type": "token:usage", "data": data})
+    httpx.post(f"{server.url}/api/events", json=events, timeout=30).raise_for_status()
+
+
+class Gallery:
+    """A folder of pictures, and the browser that takes them."""
+
+    def __init__(self, folder: Path, browser: Browser) -> None:
+        self.folder = folder
+        self.browser = browser
+
+    @contextmanager
+    def page(self, server: ServerProcess, *, hour: int | None = 11, **options: Any) -> Iterator[Page]:
+        """Open a page at an hour of a day; None for that of the server."""
+        with self.browser.new_context(**{"viewport": DESKTOP, **options}) as context:
+            page = context.new_page()
+            now = datetime.now()
+            page.clock.install(time=now if hour is None else now.replace(hour=hour, minute=15))
+            page.goto(server.url)
+            self.live(page, 6)
+            yield page
+
+    @staticmethod
+    def live(page: Page, seconds: float) -> None:
+        """Let the page live for so many seconds of its own."""
+        for _ in range(int(seconds * 10)):
+            page.clock.run_for(100)
+            page.wait_for_timeout(5)
+
+    def take(self, page: Page, name: str) -> None:
+        """Take a picture."""
+        page.screenshot(path=self.folder / f"{name}.png")
+
+
+def take_all(gallery: Gallery) -> None:
+    """Take every picture."""
+    for agents, hours in ((0, (11,)), (1, (11,)), (12, (7, 11, 19, 23)), (50, (11, 23)), (200, (11,))):
+        with furnished(agents) as server:
+            for hour in hours:
+                with gallery.page(server, hour=hour) as page:
+                    gallery.take(page, f"floor-{agents:03}-agents-{hour:02}h")
+    with furnished(12) as server:
+        spend(server)
+        for scheme in ("light", "dark"):
+            with gallery.page(server, color_scheme=scheme) as page:
+                gallery.take(page, f"floor-{scheme}")
+                for view in VIEWS:
+                    page.goto(f"{server.url}/{view}")
+                    gallery.live(page, 2)
+                    gallery.take(page, f"view-{view.replace('/', '-')}-{scheme}")
+        with gallery.page(server, viewport=PHONE, device_scale_factor=2, has_touch=True) as page:
+            for view in ("", *VIEWS):
+                page.goto(f"{server.url}/{view}")
+                gallery.live(page, 2)
+                gallery.take(page, f"phone-{view.replace('/', '-') or 'floor'}")
+        with gallery.page(server, hour=None) as page:
+            moment = page.get_by_label("Moment")
+            moment.evaluate(
+                "(range) => { range.value = range.min; range.dispatchEvent(new Event('input', {bubbles: true})); }"
+            )
+            gallery.live(page, 2)
+            gallery.take(page, "rewind")
+            page.get_by_role("button", name="Back to live").click()
+            page.keyboard.press("Control+k")
+            gallery.live(page, 1)
+            gallery.take(page, "palette")
+        with gallery.page(server) as page:
+            server.kill()
+            gallery.live(page, 2)
+            gallery.take(page, "connection-lost")
+            server.start()
+            gallery.live(page, 40)
+            gallery.take(page, "connection-back")
+
+
+@contextmanager
+def furnished(agents: int) -> Iterator[ServerProcess]:
+    """Start a server over a workspace for so many agents."""
+    with tempfile.TemporaryDirectory(prefix="gallery-") as name:
+        workspace = Path(name) / "workspace"
+        workspace.mkdir()
+        furnish(workspace, agents)
+        with start_server(workspace) as server:
+            yield server
+
+
+def main() -> int:
+    """Take all pictures into the folder that is named, or `gallery`."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "gallery")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        take_all(Gallery(folder, browser))
+        browser.close()
+    print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

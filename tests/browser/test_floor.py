@@ -1,0 +1,117 @@
+"""The floor in real Chromium: who works there is seen, found, and seen as it was."""
+
+from __future__ import annotations
+
+import json
+import re
+from time import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from missioncontrol.client import publish
+from missioncontrol.testing import ServerProcess
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+COLOURS = """(canvas) => {
+  const { width, height } = canvas;
+  const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+  const colours = new Set();
+  for (let at = 0; at < pixels.length; at += 4) {
+    if (pixels[at + 3] > 0) colours.add((pixels[at] << 16) | (pixels[at + 1] << 8) | pixels[at + 2]);
+  }
+  return colours.size;
+}"""
+
+
+def put_agents(server: ServerProcess, **statuses: str) -> None:
+    for agent, status in statuses.items():
+        folder = server.workspace / "agents" / agent
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "state.json").write_text(json.dumps({"status": status}))
+
+
+def open_floor(page: Page, server: ServerProcess) -> None:
+    page.goto(server.url)
+    expect(page.locator(".lamp")).to_contain_text("Live")
+    page.wait_for_function(f"({COLOURS})(document.querySelector('.floor canvas')) > 50")
+
+
+def who(page: Page) -> list[str]:
+    return page.get_by_role("list", name="Who is in the office").get_by_role("listitem").all_text_contents()
+
+
+def test_the_office_is_drawn_and_the_list_says_the_same(page: Page, server: ServerProcess) -> None:
+    put_agents(
+        server, scout="busy", forge="idle", pixel="offline", audit="waiting for approval", quill="error"
+    )
+    open_floor(page, server)
+    expect(page.get_by_role("list", name="Who is in the office").get_by_role("listitem")).to_have_count(5)
+    assert sorted(who(page)) == [
+        "audit: waiting for approval",
+        "forge: idle",
+        "pixel: offline",
+        "quill: error",
+        "scout: busy",
+    ]
+    put_agents(server, scout="idle")
+    expect(page.get_by_text("scout: idle")).to_be_attached()
+
+
+def test_somebody_is_found_by_keys_and_opened(page: Page, server: ServerProcess) -> None:
+    put_agents(server, scout="busy", forge="idle")
+    open_floor(page, server)
+    expect(page.get_by_role("list", name="Who is in the office").get_by_role("listitem")).to_have_count(2)
+    page.locator(".floor canvas").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{server.url}/agents/scout")
+    expect(page.get_by_role("heading", name="scout")).to_be_visible()
+
+
+def test_an_empty_office_says_what_would_fill_it(page: Page, server: ServerProcess) -> None:
+    open_floor(page, server)
+    expect(page.get_by_text("Nobody works here yet.")).to_be_visible()
+    page.get_by_role("link", name="what that is").click()
+    expect(page.get_by_text(f"{server.workspace}/agents/scout/state.json")).to_be_visible()
+
+
+def test_a_phone_shows_the_floor_without_scrolling_sideways(page: Page, server: ServerProcess) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    put_agents(server, scout="busy")
+    open_floor(page, server)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_the_past_can_be_seen_played_and_left(page: Page, server: ServerProcess) -> None:
+    for number in range(3):
+        publish(server.url, "agent:statusChange", {"agentId": "scout", "status": f"busy {number}"})
+        page.wait_for_timeout(1100)
+    open_floor(page, server)
+    line = page.get_by_role("region", name="Time line")
+    expect(page.get_by_text("scout: busy 2")).to_be_attached()
+    moment = line.get_by_label("Moment")
+    moment.evaluate(
+        "(range) => { range.value = range.min; range.dispatchEvent(new Event('input', {bubbles: true})); }"
+    )
+    expect(page.get_by_text("scout: busy 0")).to_be_attached()
+    publish(server.url, "agent:statusChange", {"agentId": "scout", "status": "idle"})
+    page.wait_for_timeout(200)
+    assert who(page) == ["scout: busy 0"]
+    line.get_by_role("button", name="10×").click()
+    line.get_by_role("button", name="Play").click()
+    expect(page.get_by_text("scout: idle")).to_be_attached()
+    expect(line.get_by_role("button", name="Back to live")).to_have_count(0)
+    expect(line.get_by_role("status")).to_have_text("now")
+
+
+def test_the_floor_freezes_when_the_server_is_gone(page: Page, server: ServerProcess) -> None:
+    put_agents(server, scout="busy")
+    open_floor(page, server)
+    killed = time()
+    server.kill()
+    expect(page.locator(".frozen .floor")).to_be_visible()
+    assert time() - killed < 2
+    expect(page.get_by_text(re.compile("^Frozen at"))).to_be_visible()
