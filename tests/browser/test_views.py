@@ -462,3 +462,41 @@ def test_an_address_may_have_a_dot_in_it(page: Page, server: ServerProcess) -> N
     put_state(server, "agent.v2", status="idle")
     open_view(page, server, "/agents/agent.v2")
     expect(page.get_by_role("heading", name="agent.v2")).to_be_visible()
+
+
+def test_keys_go_to_cards_that_came_later(page: Page, server: ServerProcess) -> None:
+    first = add_task(server, "First", priority="P0")
+    last = add_task(server, "Last", priority="P3")
+    open_view(page, server)
+    expect(card(page, last)).to_be_visible()
+    between = add_task(server, "Between", priority="P1")
+    expect(card(page, between)).to_be_visible()
+    card(page, first).get_by_role("link").press("ArrowDown")
+    expect(card(page, between).get_by_role("link")).to_be_focused()
+
+
+def test_a_note_goes_when_it_is_no_longer_so(page: Page, server: ServerProcess) -> None:
+    put_state(server, "scout", status="busy")
+    open_view(page, server)
+    put_state(server, "scout", status="waiting for approval")
+    expect(toasts(page)).to_contain_text("scout waits: waiting for approval")
+    put_state(server, "scout", status="busy")
+    expect(toasts(page).locator(".toast")).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", ["/tasks", "/tokens", "/alerts"])
+def test_each_view_freezes_with_the_server(page: Page, server: ServerProcess, path: str) -> None:
+    open_view(page, server, path)
+    server.kill()
+    expect(page.locator(".page.frozen")).to_be_visible()
+    expect(page.get_by_text(re.compile("^Frozen at"))).to_be_visible()
+
+
+def test_a_change_that_does_not_reach_the_server_is_undone(page: Page, server: ServerProcess) -> None:
+    task = add_task(server)
+    open_view(page, server)
+    expect(card(page, task)).to_be_visible()
+    server.kill()
+    card(page, task).get_by_role("link").press("Shift+ArrowRight")
+    expect(toasts(page)).to_contain_text(f"{task} was not changed:")
+    expect(column(page, "pending")).to_contain_text(task)

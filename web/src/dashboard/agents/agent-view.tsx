@@ -127,7 +127,7 @@ function Identity({ office, agent }: { office: Office; agent: Agent }) {
       {Object.keys(stats).length > 0 && (
         <p class="origin stats-origin">
           What stands below the id is what it says of itself,{" "}
-          {lastActive == null ? "at some time" : `as of ${ago(lastActive, now)}`}.
+          {lastActive == null ? "at some time" : `last ${ago(lastActive, now)}`}.
         </p>
       )}
     </section>

@@ -16,7 +16,8 @@ export function Calendar({ office }: { office: Office }) {
       <span class="calendar-day">
         <abbr title="month">M</abbr>
         {month} <abbr title="week of the month">W</abbr>
-        {week} {weekday} {day}
+        {week} {weekday}
+        <span class="calendar-date"> {day}</span>
       </span>
       <time dateTime={new Date(now).toISOString().slice(0, 16)}>{TIME.format(now)}</time>
     </p>

@@ -29,6 +29,9 @@ export function Board({ office, tasks, claims, searched }: BoardProps) {
   /** The card that was moved by key: it goes on having the focus, wherever it is drawn anew. */
   const kept = useRef<string | null>(null);
   const stacks = useMemo(() => stacksOf(tasks, caps.value), [tasks, caps.value]);
+  /** A card that does not change is not drawn anew, and keeps its old functions: they ask here how it stands. */
+  const standing = useRef(stacks);
+  standing.current = stacks;
 
   useLayoutEffect(() => {
     if (kept.current !== null && document.activeElement === document.body) {
@@ -72,7 +75,7 @@ export function Board({ office, tasks, claims, searched }: BoardProps) {
     } else if (across !== 0 || down !== 0) {
       event.preventDefault();
       kept.current = null;
-      const next = nextCard(stacks, task.id, across, down);
+      const next = nextCard(standing.current, task.id, across, down);
       if (next) {
         focusCard(next.id);
       }
