@@ -35,6 +35,10 @@ export function Palette({ office }: { office: Office }) {
       if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey) {
         event.preventDefault();
         paletteOpen.value = !paletteOpen.peek();
+      } else if (event.key === "Escape" && paletteOpen.peek()) {
+        // At once, where the browser would take its time, and refuse where it sees too many dialogs.
+        event.preventDefault();
+        paletteOpen.value = false;
       }
     };
     addEventListener("keydown", open);
