@@ -107,6 +107,84 @@ def test_the_past_can_be_seen_played_and_left(page: Page, server: ServerProcess)
     expect(line.get_by_role("status")).to_have_text("now")
 
 
+def test_tokens_fly_to_their_counter_and_the_counter_is_true(page: Page, server: ServerProcess) -> None:
+    put_agents(server, scout="busy")
+    open_floor(page, server)
+    expect(page.get_by_text("scout: busy")).to_be_attached()
+    delta = {"tokens": 12_000, "cost": 0.21, "uses": []}
+    publish(server.url, "token:usage", {"agent": "scout", "tokens": 12_000, "cost": 0.21, "delta": delta})
+    expect(page.locator(".flight.tokens")).to_have_text("+12k")
+    expect(page.locator(".flight.purse")).to_have_text("$0.21")
+    expect(page.locator(".flight")).to_have_count(0)
+
+
+def test_nothing_flies_where_movement_is_unwanted(page: Page, server: ServerProcess) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    put_agents(server, scout="busy")
+    open_floor(page, server)
+    page.evaluate(
+        "new MutationObserver((changes) => { window.flew ||= changes.some((change) => change.addedNodes.length); })"
+        ".observe(document.querySelector('.flights'), { childList: true })"
+    )
+    delta = {"tokens": 12_000, "cost": 0.21, "uses": []}
+    publish(server.url, "token:usage", {"agent": "scout", "tokens": 12_000, "cost": 0.21, "delta": delta})
+    expect(page.locator(".age")).to_have_text(re.compile("now|1 s ago"))
+    page.wait_for_timeout(1200)
+    assert not page.evaluate("window.flew")
+
+
+def test_whoever_is_chosen_has_a_badge(page: Page, server: ServerProcess) -> None:
+    folder = server.workspace / "agents" / "scout"
+    folder.mkdir(parents=True)
+    (folder / "state.json").write_text(json.dumps({"status": "busy", "current_task": "Match the invoices"}))
+    open_floor(page, server)
+    expect(page.get_by_text("scout: busy")).to_be_attached()
+    page.locator(".floor canvas").focus()
+    page.keyboard.press("ArrowRight")
+    badge = page.locator(".badge")
+    expect(badge).to_contain_text("Match the invoices")
+    expect(badge).to_contain_text("$0.00")
+    page.keyboard.press("Escape")
+    expect(badge).to_have_count(0)
+
+
+def test_a_finished_task_is_told_by_who_has_finished_it(page: Page, server: ServerProcess) -> None:
+    put_agents(server, scout="busy")
+    task = {"id": "TASK-0001", "description": "Match the invoices", "assignedTo": "scout"}
+    publish(server.url, "task:created", {"task": task})
+    open_floor(page, server)
+    publish(server.url, "task:completed", {"taskId": "TASK-0001"})
+    expect(page.locator(".toast.spoken")).to_contain_text("scout has finished: Match the invoices")
+    expect(page.locator(".toast.spoken .face")).to_be_visible()
+
+
+def test_the_board_the_counters_and_the_events_follow_into_the_past(
+    page: Page, server: ServerProcess
+) -> None:
+    task = {"id": "TASK-0001", "description": "Match the invoices", "status": "pending"}
+    publish(server.url, "task:created", {"task": task})
+    page.wait_for_timeout(1100)
+    publish(server.url, "task:completed", {"taskId": "TASK-0001"})
+    put_agents(server, scout="busy")
+    open_floor(page, server)
+    expect(page.locator(".crew")).to_contain_text("1 / 1")
+    page.get_by_label("Moment").press("Home")
+    expect(page.locator(".lamp")).to_contain_text("Past")
+    expect(page.locator(".sentence")).to_contain_text("The past, ")
+    expect(page.locator(".crew")).to_contain_text("0 / 0")
+    page.get_by_role("link", name="Tasks").first.click()
+    card = page.get_by_role("region", name="Pending").get_by_text("Match the invoices")
+    expect(card).to_be_visible()
+    page.get_by_role("region", name="Pending").get_by_role("link").press("Shift+ArrowRight")
+    expect(page.locator(".toasts")).to_contain_text("This is the past.")
+    expect(card).to_be_visible()
+    page.get_by_role("link", name="Events").click()
+    expect(page.locator(".event")).to_have_count(1)
+    page.get_by_role("button", name="Back to live").click()
+    expect(page.locator(".lamp")).to_contain_text("Live")
+    expect(page.locator(".event").filter(has_text="is completed")).to_be_visible()
+
+
 def test_the_floor_freezes_when_the_server_is_gone(page: Page, server: ServerProcess) -> None:
     put_agents(server, scout="busy")
     open_floor(page, server)

@@ -24,6 +24,15 @@ export function clock(moment: number): string {
   return new Date(moment).toLocaleTimeString(undefined, { hour12: false });
 }
 
+/** The day, where it is not that of `now`, and the time to the minute. */
+export function dayAndTime(moment: number, now: number): string {
+  const [then, today] = [new Date(moment), new Date(now)];
+  const time = then.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  return then.toDateString() === today.toDateString()
+    ? time
+    : `${then.toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short" })} ${time}`;
+}
+
 /** Read a time from a record; null where it is none. */
 export function moment(value: unknown): number | null {
   const time = typeof value === "string" ? Date.parse(value) : Number.NaN;

@@ -4,8 +4,10 @@ import { FloorView } from "./floor-view";
 import { later, type View } from "./later";
 import type { Office } from "./office";
 import { Palette } from "./palette/palette";
+import { Timeline } from "./rewind/timeline";
 import type { Route } from "./route";
 import { SentencePanel } from "./sentence-panel";
+import { FlightList } from "./shell/flight-list";
 import { Navigation } from "./shell/navigation";
 import { ToastList } from "./shell/toast-list";
 import { SignIn } from "./sign-in";
@@ -55,7 +57,7 @@ export function Dashboard({ office }: { office: Office }) {
 
   const Shown = route.view === "nowhere" ? Nowhere : VIEWS[route.view];
   return (
-    <div class={frozen ? "page frozen" : "page"}>
+    <div class={`page${frozen ? " frozen" : ""}${live.pastAt.value === null ? "" : " past"}`}>
       <TopBar office={office} />
       <Navigation office={office} />
       <div class="view">
@@ -64,7 +66,9 @@ export function Dashboard({ office }: { office: Office }) {
         <main ref={main} tabIndex={-1} aria-busy={waiting.value}>
           <Shown office={office} />
         </main>
+        {(here === "floor" || live.pastAt.value !== null) && <Timeline live={live} rewind={office.rewind} />}
       </div>
+      <FlightList flights={office.flights} />
       <ToastList toasts={toasts} />
       <Palette office={office} />
     </div>

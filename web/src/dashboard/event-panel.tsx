@@ -7,7 +7,7 @@ import type { LiveFleet } from "./live";
 
 /** The newest events; `full` where they are a view of their own: then each can be opened. */
 export function EventPanel({ live, full = false }: { live: LiveFleet; full?: boolean }) {
-  const { shown, filter } = live.log;
+  const { shown, filter } = live.log.value;
   // Events may come before the agents are known by name.
   const named = useComputed(() => live.fleet.value !== null);
   return (
@@ -41,7 +41,8 @@ function whyEmpty(live: LiveFleet, filter: string): string {
   return filter ? "No event here matches the filter." : "Nothing has happened yet.";
 }
 
-function Controls({ live: { log } }: { live: LiveFleet }) {
+function Controls({ live }: { live: LiveFleet }) {
+  const log = live.log.value;
   const paused = log.paused.value;
   return (
     <div class="controls">

@@ -1,13 +1,11 @@
 import { Floor } from "./floor/floor";
 import type { Office } from "./office";
-import { Timeline } from "./rewind/timeline";
 import { pathOfAgent } from "./route";
 
 export function FloorView({ office }: { office: Office }) {
   return (
     <div class="floor-view">
       <Floor office={office} open={(id) => office.router.go(pathOfAgent(id))} />
-      <Timeline live={office.live} rewind={office.rewind} />
     </div>
   );
 }

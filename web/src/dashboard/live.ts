@@ -1,6 +1,6 @@
 /** What the page knows: the connection's news as signals, folded and rendered once per frame. */
 
-import { computed, signal } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals";
 import { type Data, type Gap, isData, type LogEvent, parseCursor, parseGap } from "../client/protocol";
 import { type ConnectionState, MCRealtimeClient } from "../client/realtime";
 import type { FleetState } from "../client/state";
@@ -37,9 +37,17 @@ export class LiveFleet {
   readonly simulation = signal(false);
   readonly workspace = signal<string | null>(null);
   /** The time of day, by the second. */
-  readonly now = signal(Date.now());
+  readonly time = signal(Date.now());
+  /** The moment of the past that is shown; null for the present. */
+  readonly pastAt = signal<number | null>(null);
+  /** The moment that is shown. */
+  readonly now = computed(() => this.pastAt.value ?? this.time.value);
+  /** Grows whenever what is shown jumps to another moment. */
+  readonly cuts = signal(0);
   readonly nameOf: NameOf = (id) => this.fleet.peek()?.agents.find((agent) => agent.id === id)?.name ?? id;
-  readonly log = new EventLog((event) => describeEvent(event, this.nameOf));
+  readonly #present = this.#newLog();
+  /** The events that are shown: the newest, or those before the moment of the past. */
+  readonly log = signal(this.#present);
   /** How many clients the server has; null until it says so. */
   readonly clientCount = signal<number | null>(null);
   /** Alerts that nobody at this browser has dismissed, newest first; notes stand in the list of events only. */
@@ -80,7 +88,7 @@ export class LiveFleet {
       .on("stateChange", (connection) => this.#status(connection));
     this.#client.connect().catch(() => {});
     setInterval(() => {
-      this.now.value = Date.now();
+      this.time.value = Date.now();
     }, 1000);
     addEventListener("online", () => {
       this.networkUp.value = true;
@@ -111,22 +119,57 @@ export class LiveFleet {
     return () => this.#watchers.delete(watcher);
   }
 
-  /** Show a state of the past; null for the present. */
-  showPast(past: FleetState | null): void {
-    this.#past = past;
-    this.fleet.value = past ?? this.#client.state;
+  /** Show a moment of the past: its state, and the events that led to it, oldest first. */
+  showPast(at: number, past: FleetState, events: readonly LogEvent[]): void {
+    const log = this.#newLog();
+    log.setFilter(this.log.peek().filter.peek());
+    log.add(events);
+    batch(() => {
+      this.#past = past;
+      this.fleet.value = past;
+      this.pastAt.value = at;
+      this.log.value = log;
+      this.cuts.value += 1;
+    });
   }
 
-  /** Tell what happened in the past that is shown. */
-  replay(events: readonly LogEvent[]): void {
+  /** Let time go by in the past: what happened, and the state that it made. */
+  playPast(at: number, past: FleetState, events: readonly LogEvent[]): void {
+    batch(() => {
+      this.#past = past;
+      this.fleet.value = past;
+      this.pastAt.value = at;
+      if (events.length > 0) {
+        this.log.peek().add(events);
+      }
+    });
+    this.#tell(events);
+  }
+
+  showPresent(): void {
+    this.#present.setFilter(this.log.peek().filter.peek());
+    batch(() => {
+      this.#past = null;
+      this.fleet.value = this.#client.state;
+      this.pastAt.value = null;
+      this.log.value = this.#present;
+      this.cuts.value += 1;
+    });
+  }
+
+  #tell(events: readonly LogEvent[]): void {
     for (const watch of this.#watchers) {
       watch(events);
     }
   }
 
+  #newLog(): EventLog {
+    return new EventLog((event) => describeEvent(event, this.nameOf));
+  }
+
   #status(connection: Connection): void {
     const wasStale = this.connection.peek().stale;
-    this.now.value = Date.now();
+    this.time.value = Date.now();
     if (!connection.stale) {
       this.frozenAt.value = null;
       void this.#readSystemStatus();
@@ -164,7 +207,7 @@ export class LiveFleet {
 
   #history(events: readonly LogEvent[]): void {
     this.#flush();
-    this.log.addOlder(events);
+    this.#present.addOlder(events);
     this.#happened(events[0]);
   }
 
@@ -176,13 +219,13 @@ export class LiveFleet {
     this.#pending = [];
     const events = items.filter((item): item is LogEvent => !("reason" in item));
     this.fleet.value = this.#past ?? this.#client.state;
-    this.log.add(items);
+    this.#present.add(items);
     this.#happened(events.at(-1));
     for (const follow of this.#followers) {
       follow(events);
     }
     if (this.#past === null) {
-      this.replay(events);
+      this.#tell(events);
     }
   }
 
@@ -190,7 +233,7 @@ export class LiveFleet {
     const time = event ? Date.parse(event.time) : Number.NaN;
     if (time > (this.lastEventAt.peek() ?? 0)) {
       this.lastEventAt.value = time;
-      this.now.value = Date.now();
+      this.time.value = Date.now();
     }
   }
 

@@ -7,10 +7,12 @@ import { LiveFleet } from "./live";
 import { Rewind, SERVER_ARCHIVE } from "./rewind/rewind";
 import { Router } from "./router";
 import { Settings } from "./settings/settings";
+import { Flights } from "./shell/flights";
+import { tellNews } from "./shell/news";
 import { Notices } from "./shell/notices";
 import { Toasts } from "./shell/toasts";
 import { TaskQueue } from "./tasks/task-queue";
-import { BudgetReader } from "./tokens/budgets";
+import { BudgetReader, overspendingOn } from "./tokens/budgets";
 
 export class Office {
   readonly live = new LiveFleet();
@@ -19,15 +21,21 @@ export class Office {
   readonly toasts = new Toasts();
   readonly budgetReader = new BudgetReader();
   readonly queue = new TaskQueue(this.live, this.toasts);
-  readonly rewind = new Rewind(SERVER_ARCHIVE, {
-    show: (past) => this.live.showPast(past),
-    tell: (events) => this.live.replay(events),
-  });
+  readonly rewind = new Rewind(SERVER_ARCHIVE, this.live);
   readonly paletteOpen = signal(false);
   /** What needs a person, the worst first. */
   readonly needs = computed(() => needsOf(this.live.fleet.value?.agents ?? [], this.live.alerts.value));
-  /** The day by which use is counted: the server's where it has said so. */
-  readonly today = computed(() => this.budgetReader.budgets.value?.day ?? this.#localDay.value);
+  /** Who has spent nearly all, or more, of their budget. */
+  readonly overspending = computed(() => {
+    const [fleet, budgets] = [this.live.fleet.value, this.budgetReader.budgets.value];
+    return fleet && budgets ? overspendingOn(fleet, budgets, this.today.value) : new Map<string, never>();
+  });
+  readonly flights = new Flights(() => this.settings.still.peek());
+  /** The day by which use is counted: of the moment that is shown, and the server's where it has said so. */
+  readonly today = computed(() => {
+    const told = this.live.pastAt.value === null ? this.budgetReader.budgets.value?.day : undefined;
+    return told ?? this.#localDay.value;
+  });
 
   readonly #localDay = computed(() => dayName(this.live.now.value));
   readonly #notices = new Notices(this.live, this.settings, this.toasts, this.router);
@@ -37,6 +45,7 @@ export class Office {
     this.router.start();
     this.budgetReader.follow(this.live);
     this.#notices.start();
+    tellNews(this.live, this.toasts, this.router);
     this.live.start();
   }
 }

@@ -1,4 +1,4 @@
-import { clock } from "./age";
+import { clock, dayAndTime } from "./age";
 import type { LiveFleet } from "./live";
 import { sentenceOf } from "./sentence";
 
@@ -21,5 +21,8 @@ function sentenceFor(live: LiveFleet): string {
   if (fleet === null) {
     return reason ?? "Asking the server how the fleet is doing …";
   }
-  return sentenceOf(fleet.agents, live.alerts.value.length);
+  const sentence = sentenceOf(fleet.agents, live.alerts.value.length);
+  const pastAt = live.pastAt.value;
+  // By the minute: whoever hears the page would not want to hear each second of what is played.
+  return pastAt === null ? sentence : `The past, ${dayAndTime(pastAt, live.time.value)}: ${sentence}`;
 }

@@ -1,4 +1,4 @@
-import { ago } from "./age";
+import { ago, clock } from "./age";
 import type { LiveFleet } from "./live";
 import type { Office } from "./office";
 import { Picture } from "./picture";
@@ -40,7 +40,7 @@ export function TopBar({ office }: { office: Office }) {
           <span aria-hidden="true">{lamp.sign}</span> {lamp.word}
         </span>
         <span class="age">
-          {lamp.detail ?? (last === null ? "no event yet" : `last event ${ago(last, live.now.value)}`)}
+          {lamp.detail ?? (last === null ? "no event yet" : `last event ${ago(last, live.time.value)}`)}
         </span>
       </div>
     </header>
@@ -48,7 +48,7 @@ export function TopBar({ office }: { office: Office }) {
 }
 
 interface Lamp {
-  readonly look: "live" | "trying" | "off" | "error";
+  readonly look: "live" | "trying" | "off" | "error" | "past";
   readonly sign: string;
   readonly word: string;
   /** What is more telling than the age of the last event. */
@@ -57,13 +57,16 @@ interface Lamp {
 
 function lampOf(live: LiveFleet): Lamp {
   const { state, retryAt, stale } = live.connection.value;
+  const pastAt = live.pastAt.value;
   switch (state) {
     case "connecting":
       return { look: "trying", sign: "↻", word: "Connecting", detail: null };
     case "connected":
-      return { look: "live", sign: "●", word: "Live", detail: null };
+      return pastAt === null
+        ? { look: "live", sign: "●", word: "Live", detail: null }
+        : { look: "past", sign: "◀", word: "Past", detail: `as it was at ${clock(pastAt)}` };
     case "reconnecting": {
-      const seconds = Math.max(0, Math.ceil(((retryAt ?? 0) - live.now.value) / 1000));
+      const seconds = Math.max(0, Math.ceil(((retryAt ?? 0) - live.time.value) / 1000));
       const detail = retryAt === null || seconds === 0 ? "trying now" : `next try in ${seconds} s`;
       return live.networkUp.value
         ? { look: "trying", sign: "↻", word: "Reconnecting", detail }

@@ -20,7 +20,7 @@ function archive(...seconds: number[]): Archive {
     async at(time) {
       const before = events.filter((event) => Date.parse(event.time) <= time);
       const state = foldEvents(EMPTY_STATE, before);
-      return { state, cursor: { epoch: "e1", id: before.length } };
+      return { state, cursor: { epoch: "e1", id: before.length }, events: before };
     },
     async after({ id }) {
       return { events: events.slice(id), cursor: { epoch: "e1", id: events.length } };
@@ -35,8 +35,12 @@ function watched(from: Archive) {
   const shown: (FleetState | null)[] = [];
   const told: number[] = [];
   const rewind = new Rewind(from, {
-    show: (state) => shown.push(state),
-    tell: (events) => told.push(...events.map(({ id }) => id)),
+    showPast: (_, state) => shown.push(state),
+    playPast: (_, state, events) => {
+      shown.push(state);
+      told.push(...events.map(({ id }) => id));
+    },
+    showPresent: () => shown.push(null),
   });
   const leads = () => shown.at(-1)?.leads.map(({ id }) => id);
   return { rewind, shown, told, leads };

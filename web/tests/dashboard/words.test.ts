@@ -5,6 +5,7 @@ import { bytes, counted, dollars, short, span } from "../../src/dashboard/figure
 import { changeIn, joined, matchingFiles } from "../../src/dashboard/files/file-log";
 import { bandOf, leadFrom, pipelineOf } from "../../src/dashboard/leads/lead";
 import { actionEntries, findEntries } from "../../src/dashboard/palette/entries";
+import { newsOf } from "../../src/dashboard/shell/news";
 import { noticeOf } from "../../src/dashboard/shell/notices";
 import { taskFrom } from "../../src/dashboard/tasks/task";
 
@@ -150,5 +151,24 @@ describe("the palette", () => {
     expect(titles("0042")).toEqual(["TASK-0042 Scout the market"]);
     expect(titles("research")).toEqual(["Scout"]);
     expect(titles("zebra")).toEqual([]);
+  });
+});
+
+describe("good news", () => {
+  const tasks = [{ id: "TASK-0007", description: "Match the invoices", assignedTo: "scout" }];
+
+  test("is who has finished what", () => {
+    const told = event("task:completed", { taskId: "TASK-0007" });
+    expect(newsOf(told, { tasks }, nameOf)).toEqual({
+      text: "SCOUT has finished: Match the invoices",
+      path: "/tasks/TASK-0007",
+      agent: "scout",
+    });
+    expect(newsOf(event("task:completed", { taskId: "TASK-0008" }), { tasks }, nameOf)).toBeNull();
+  });
+
+  test("is who was found", () => {
+    const told = event("lead:added", { lead: { id: "L1", company: "Northwind", score: 82 } });
+    expect(newsOf(told, { tasks }, nameOf)?.text).toBe("A new lead: Northwind, scored 82");
   });
 });

@@ -5,12 +5,13 @@
 
 import type { Agent } from "../../client/state/index";
 import type { Kind } from "../../client/status";
+import { SIGNS, taskOf, textOf } from "../agent-words";
 import { FURNITURE, type FurnitureName, type Sheets, WALL } from "./atlas";
 import { type Daylight, daylightAt, hourOf } from "./daylight";
 import { Figure, lookOf } from "./look";
 import type { Person } from "./person";
 import type { Desk } from "./plan";
-import { extentOf, project, type Scene } from "./scene";
+import { type Alarm, extentOf, project, type Scene } from "./scene";
 
 export interface View {
   /** Device pixels for one pixel of the office: a whole number. */
@@ -33,15 +34,6 @@ export interface Moment {
 const NIGHT_HOUR = 22;
 const BLACKOUT = "rgb(96 92 140)";
 
-const SIGNS: Readonly<Record<Kind, string>> = {
-  busy: "▶",
-  idle: "–",
-  online: "●",
-  offline: "○",
-  waiting: "!",
-  error: "✕",
-  unknown: "?",
-};
 const INKS: Readonly<Record<Kind, string>> = {
   busy: "#1f6fb5",
   idle: "#7a5c00",
@@ -52,8 +44,12 @@ const INKS: Readonly<Record<Kind, string>> = {
   unknown: "#6d5a85",
 };
 /** The paper of a name plate whose owner has crossed a budget. */
-const ALARMS: Readonly<Record<string, string>> = { warning: "#ffcf70", critical: "#ff9d90" };
+const ALARMS: Readonly<Record<Alarm, string>> = { warning: "#ffcf70", critical: "#ff9d90" };
 const LONGEST_NAME = 12;
+const LONGEST_TASK = 22;
+const READABLE = 'ui-rounded, "SF Pro Rounded", "Segoe UI", system-ui, sans-serif';
+/** Those at rest, and those who are away, have no task to show. */
+const AT_WORK: ReadonlySet<Kind> = new Set(["busy", "online", "waiting", "error"]);
 
 interface Drawable {
   readonly depth: number;
@@ -301,7 +297,7 @@ export class Painter {
       if (person.here) {
         drawables.push({
           depth: person.x + person.y + 1,
-          draw: () => this.#drawPerson(pen, person, person.id === selected, still),
+          draw: () => this.#drawPerson(pen, office, person, person.id === selected, still),
         });
       }
     }
@@ -313,15 +309,22 @@ export class Painter {
     return drawables.sort((one, other) => one.depth - other.depth);
   }
 
-  #drawPerson(pen: CanvasRenderingContext2D, person: Person, selected: boolean, still: boolean): void {
+  #drawPerson(
+    pen: CanvasRenderingContext2D,
+    office: Scene,
+    person: Person,
+    selected: boolean,
+    still: boolean,
+  ): void {
     const { frame, right, lift } = person.pose(still);
     const figure = this.#figureOf(person.id);
     const [sx, sy, width, height, ax, ay] = figure.placeOf(frame, right);
     const [x, y] = project({ x: person.x + 0.5, y: person.y + 0.5 }, 0).map(Math.round) as [number, number];
-    if (!person.seated || selected) {
-      pen.fillStyle = selected ? "#ffe27acc" : "#3a223344";
+    const alarm = office.alarmOf(person.id);
+    if (!person.seated || selected || alarm) {
+      pen.fillStyle = selected ? "#ffe27acc" : alarm ? `${ALARMS[alarm]}cc` : "#3a223344";
       pen.beginPath();
-      pen.ellipse(x, y, selected ? 13 : 8, selected ? 7 : 4, 0, 0, 2 * Math.PI);
+      pen.ellipse(x, y, selected || alarm ? 13 : 8, selected || alarm ? 7 : 4, 0, 0, 2 * Math.PI);
       pen.fill();
     }
     pen.drawImage(figure.sheet, sx, sy, width, height, x - ax, y - ay - lift, width, height);
@@ -409,8 +412,9 @@ export class Painter {
     ];
     pen.textAlign = "center";
     pen.textBaseline = "middle";
-    pen.font = `600 ${Math.round(11 * scale)}px ui-rounded, "SF Pro Rounded", "Segoe UI", system-ui, sans-serif`;
+    pen.font = `600 ${Math.round(11 * scale)}px ${READABLE}`;
     const taken: Box[] = [];
+    const written: { agent: Agent; plate: Plate }[] = [];
     for (const { agent, person } of byUrgency(office, selected)) {
       const spot = person.here ? person : person.desk.seat;
       const [x, y] = at(...project({ x: spot.x + 0.5, y: spot.y + 0.5 }));
@@ -418,9 +422,20 @@ export class Painter {
       // Where it is crowded those whose names matter more have them; closer up, everybody has.
       if (!taken.some((other) => overlap(plate, other))) {
         taken.push(plate);
-        const paper =
-          agent.id === selected ? "#ffe27a" : (ALARMS[office.alarmOf(agent.id) ?? ""] ?? "#fffaec");
+        const alarm = office.alarmOf(agent.id);
+        const paper = agent.id === selected ? "#ffe27a" : alarm ? ALARMS[alarm] : "#fffaec";
         writePlate(pen, plate, person.kind, scale, paper);
+        written.push({ agent, plate });
+      }
+    }
+    if (view.zoom >= 2 * scale) {
+      pen.font = `500 ${Math.round(10 * scale)}px ${READABLE}`;
+      for (const { agent, plate } of written) {
+        const strip = stripFor(pen, plate, agent, scale);
+        if (strip && !taken.some((other) => overlap(strip, other))) {
+          taken.push(strip);
+          writeStrip(pen, strip, scale);
+        }
       }
     }
     pen.font = `800 ${Math.round(13 * scale)}px ui-monospace, Menlo, monospace`;
@@ -558,11 +573,50 @@ function overlap(one: Box, other: Box): boolean {
 }
 
 function plateFor(pen: CanvasRenderingContext2D, x: number, y: number, name: string, scale: number): Plate {
-  const signs = [...name];
-  const text = signs.length > LONGEST_NAME ? `${signs.slice(0, LONGEST_NAME - 1).join("")}…` : name;
+  const text = shortened(name, LONGEST_NAME);
   const width = pen.measureText(text).width + 18 * scale;
   const height = 15 * scale;
   return { left: Math.round(x - width / 2), top: Math.round(y - height / 2), width, height, text };
+}
+
+/** What somebody works on, below the name. */
+function stripFor(
+  pen: CanvasRenderingContext2D,
+  plate: Plate,
+  { kind, currentTask, statusDetail }: Agent,
+  scale: number,
+): Plate | null {
+  const task = taskOf(currentTask) ?? textOf(statusDetail);
+  if (task === null || !AT_WORK.has(kind)) {
+    return null;
+  }
+  const text = shortened(task, LONGEST_TASK);
+  const width = pen.measureText(text).width + 10 * scale;
+  const left = Math.round(plate.left + plate.width / 2 - width / 2);
+  return { left, top: plate.top + plate.height + scale, width, height: 13 * scale, text };
+}
+
+function writeStrip(
+  pen: CanvasRenderingContext2D,
+  { left, top, width, height, text }: Plate,
+  scale: number,
+): void {
+  pen.fillStyle = "rgb(58 38 23 / 0.78)";
+  pen.beginPath();
+  pen.roundRect(left, top, width, height, 4 * scale);
+  pen.fill();
+  pen.fillStyle = "#fff3d6";
+  pen.fillText(text, left + width / 2, top + height / 2 + 0.5 * scale);
+}
+
+function shortened(text: string, longest: number): string {
+  const signs = [...text];
+  return signs.length > longest
+    ? `${signs
+        .slice(0, longest - 1)
+        .join("")
+        .trimEnd()}…`
+    : text;
 }
 
 function writePlate(

@@ -2,7 +2,7 @@
 
 import type { Data, LogEvent } from "../../client/protocol";
 import type { Agent, FleetState, Item } from "../../client/state/index";
-import type { Kind } from "../../client/status";
+import { isKind, type Kind, kindOf } from "../../client/status";
 import { TILE, WALL } from "./atlas";
 import { Effects } from "./effects";
 import { Person } from "./person";
@@ -12,12 +12,28 @@ import { type Plan, planFor, type Spot } from "./plan";
 const MAX_VISITORS = 5;
 /** For how long somebody who has crossed a budget stands out, in seconds. */
 const ALARM_SECONDS = 12;
+/** So many things wait to leave the floor; a page that is not looked at takes none. */
+const MOST_DEPARTURES = 50;
 /** Figures of one agent within so many seconds are told as one. */
 const GATHER_SECONDS = 0.8;
 
 /** Where a point of the floor lies, in pixels at scale 1, from the room's upper corner. */
 export function project({ x, y }: Spot, height = 0): readonly [number, number] {
   return [(x - y) * TILE, ((x + y) * TILE) / 2 - height];
+}
+
+/** How near somebody is to a budget: close, or beyond. */
+export type Alarm = "warning" | "critical";
+
+/** Where something that leaves the floor comes down: a counter of the top bar. */
+export type Landing = "tokens" | "purse" | "bell";
+
+/** Something that flies from the floor to a counter; the place is a pixel of the office. */
+export interface Departure {
+  readonly x: number;
+  readonly y: number;
+  readonly text: string;
+  readonly to: Landing;
 }
 
 interface Gathered {
@@ -35,11 +51,14 @@ export class Scene {
   /** Changes with every new plan. */
   edition = 0;
   gateway: "on" | "off" | "error" = "on";
+  /** Who has spent nearly all, or more, of the day's budget. */
+  overspending: ReadonlyMap<string, Alarm> = new Map();
   time = 0;
   #agents: readonly Agent[] = [];
   #tasks: readonly Item[] = [];
   readonly #alarms = new Map<string, { readonly level: string; readonly until: number }>();
   #gathered = new Map<string, Gathered>();
+  #departures: Departure[] = [];
   #started = false;
 
   get agents(): readonly Agent[] {
@@ -66,6 +85,24 @@ export class Scene {
     this.#started = true;
   }
 
+  /** Another moment is shown next: everybody will be where they belong, and nothing is in the air. */
+  cut(): void {
+    this.people.clear();
+    this.visitors.length = 0;
+    this.effects.clear();
+    this.#alarms.clear();
+    this.#gathered.clear();
+    this.#departures = [];
+    this.#started = false;
+  }
+
+  /** Take what has left the floor since the last time. */
+  takeDepartures(): readonly Departure[] {
+    const departures = this.#departures;
+    this.#departures = [];
+    return departures;
+  }
+
   /** Show what an event tells, beside the state that it makes. */
   tell(event: LogEvent): void {
     const { data } = event;
@@ -84,6 +121,9 @@ export class Scene {
         break;
       case "token:threshold":
         this.#alarms.set(String(data.agent), { level: String(data.alert), until: this.time + ALARM_SECONDS });
+        break;
+      case "agent:statusChange":
+        this.#call(data);
         break;
       case "agent:activity":
         this.#sparkAt(String(data.agentId), 3);
@@ -116,10 +156,11 @@ export class Scene {
     }
   }
 
-  /** How alarming somebody's spending is just now: `warning`, `critical`, or null. */
-  alarmOf(id: string): string | null {
+  /** How alarming somebody's spending is: that of the day, or what was told just now. */
+  alarmOf(id: string): Alarm | null {
     const alarm = this.#alarms.get(id);
-    return alarm && alarm.until > this.time && alarm.level !== "info" ? alarm.level : null;
+    const told = alarm && alarm.until > this.time ? alarm.level : null;
+    return this.overspending.get(id) ?? (told === "warning" || told === "critical" ? told : null);
   }
 
   /** Above somebody's head. */
@@ -164,11 +205,28 @@ export class Scene {
     if (person?.here) {
       const [x, y] = this.headOf(person);
       if (tokens > 0) {
-        this.effects.figure(x, y, `+${compact(tokens)}`, "#fff6c9");
+        this.#depart({ x, y, text: `+${compact(tokens)}`, to: "tokens" });
       }
       if (cost >= 0.005) {
-        this.effects.figure(x, y + 8, `$${cost.toFixed(2)}`, "#9be073");
+        this.#depart({ x, y: y + 8, text: `$${cost.toFixed(2)}`, to: "purse" });
       }
+    }
+  }
+
+  /** Somebody needs a person: that goes to the bell. */
+  #call(data: Data): void {
+    const status = String(data.status ?? "");
+    const kind = isKind(data.kind) ? data.kind : kindOf(status);
+    const person = this.people.get(String(data.agentId));
+    if (person?.here && (kind === "waiting" || kind === "error")) {
+      const [x, y] = this.headOf(person);
+      this.#depart({ x, y, text: "!", to: "bell" });
+    }
+  }
+
+  #depart(departure: Departure): void {
+    if (this.#departures.length < MOST_DEPARTURES) {
+      this.#departures.push(departure);
     }
   }
 

@@ -25,7 +25,7 @@ export function Palette({ office }: { office: Office }) {
         settings.theme.value = settings.night.peek() ? "light" : "dark";
       },
       dismissAlerts: live.alerts.value.length > 0 ? () => live.dismissAlerts() : null,
-      pause: () => live.log.pause(!live.log.paused.peek()),
+      pause: () => live.log.peek().pause(!live.log.peek().paused.peek()),
     });
     return findEntries(typed.value, actions, live.fleet.value?.agents ?? [], queue.tasks.value ?? [], go);
   });

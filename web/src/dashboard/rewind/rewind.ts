@@ -17,21 +17,30 @@ export interface Reach {
   readonly to: number;
 }
 
+export interface PastMoment {
+  readonly state: FleetState;
+  readonly cursor: Cursor;
+  readonly events: readonly LogEvent[];
+}
+
 /** Where the past is read. */
 export interface Archive {
-  /** The state after the last event up to a time. */
-  at(time: number): Promise<{ readonly state: FleetState; readonly cursor: Cursor }>;
+  /** The state after the last event up to a time, and the events before it, oldest first. */
+  at(time: number): Promise<PastMoment>;
   after(cursor: Cursor): Promise<{ readonly events: readonly LogEvent[]; readonly cursor: Cursor }>;
   reach(): Promise<Reach | null>;
 }
 
+/** What shows the past; times in milliseconds since 1970, events oldest first. */
 export interface RewindListener {
-  /** What is to be shown; null for the present. */
-  show(state: FleetState | null): void;
-  /** What happened in the past that is played. */
-  tell(events: readonly LogEvent[]): void;
+  showPast(at: number, state: FleetState, events: readonly LogEvent[]): void;
+  /** So much has happened since. */
+  playPast(at: number, state: FleetState, events: readonly LogEvent[]): void;
+  showPresent(): void;
 }
 
+/** So many events before a moment are listed. */
+const LISTED = 200;
 /** Quiet of the past beyond so many seconds of the present is passed over. */
 const LONGEST_QUIET = 3;
 
@@ -76,12 +85,12 @@ export class Rewind {
     this.moment.value = time;
     this.loading.value = true;
     try {
-      const { state, cursor } = await this.#archive.at(time);
+      const { state, cursor, events } = await this.#archive.at(time);
       if (chosen === this.#chosen) {
         [this.#state, this.#cursor, this.#coming, this.#atEnd] = [state, cursor, [], false];
         this.failure.value = null;
         this.loading.value = false;
-        this.#listener.show(state);
+        this.#listener.showPast(time, state, events);
       }
     } catch (error) {
       if (chosen === this.#chosen) {
@@ -98,7 +107,7 @@ export class Rewind {
     this.playing.value = this.loading.value = false;
     this.failure.value = null;
     [this.#state, this.#cursor, this.#coming] = [null, null, []];
-    this.#listener.show(null);
+    this.#listener.showPresent();
   }
 
   /** So many seconds of the present have gone by. */
@@ -119,11 +128,8 @@ export class Rewind {
     }
     const due = this.#coming.filter((event) => timeOf(event) <= next);
     this.#coming.splice(0, due.length);
-    if (due.length > 0) {
-      this.#state = foldEvents(this.#state, due);
-      this.#listener.show(this.#state);
-      this.#listener.tell(due);
-    }
+    this.#state = due.length > 0 ? foldEvents(this.#state, due) : this.#state;
+    this.#listener.playPast(next, this.#state, due);
     this.moment.value = next;
     if (this.#atEnd && this.#coming.length === 0 && next >= Date.now()) {
       this.live();
@@ -157,7 +163,11 @@ export class Rewind {
 export const SERVER_ARCHIVE: Archive = {
   async at(time) {
     const snapshot = await readSnapshot({ apiUrl: "" }, new Date(time).toISOString());
-    return { state: stateFromSnapshot(snapshot), cursor: snapshot.cursor };
+    const { cursor } = snapshot;
+    const since = `${cursor.epoch}:${Math.max(0, cursor.id - LISTED)}`;
+    const page = parsePage(await readJson(`/api/events?since=${since}&limit=${LISTED}`, { apiUrl: "" }));
+    const events = (page?.events ?? []).filter(({ id }) => id <= cursor.id);
+    return { state: stateFromSnapshot(snapshot), cursor, events };
   },
   after: (cursor) => readPage({ apiUrl: "" }, cursor, 0),
   async reach() {

@@ -1,12 +1,18 @@
 /** The time line: drag it into the past, play it, and come back. */
 
 import { useSignal, useSignalEffect } from "@preact/signals";
+import type { Alert } from "../../client/state";
+import { clock, dayAndTime, moment as momentIn } from "../age";
 import type { LiveFleet } from "../live";
 import { type Rewind, SPEEDS } from "./rewind";
 import "./timeline.css";
 
 /** While it is dragged, the past is asked for once in so many milliseconds. */
 const DRAG_MS = 120;
+/** Played from the present it begins so many milliseconds earlier. */
+const LEAP_MS = 60_000;
+/** No step is longer, in seconds, however long the page was away. */
+const LONGEST_STEP = 0.1;
 
 export interface TimelineProps {
   readonly live: LiveFleet;
@@ -24,11 +30,13 @@ export function Timeline({ live, rewind }: TimelineProps) {
       void rewind.survey();
     }
   });
+  useSignalEffect(() => (rewind.playing.value ? eachFrame((seconds) => rewind.step(seconds)) : undefined));
 
   if (!reach) {
     return null;
   }
-  const to = Math.max(reach.to, Date.now());
+  // The server's clock may be ahead of this one.
+  const to = Math.max(reach.to, live.time.value, live.lastEventAt.value ?? 0);
   const shown = moment ?? to;
 
   function drag(time: number): void {
@@ -44,7 +52,7 @@ export function Timeline({ live, rewind }: TimelineProps) {
 
   function play(): void {
     if (rewind.moment.peek() === null) {
-      void rewind.seek(Math.max(reach?.from ?? 0, to - 60_000));
+      void rewind.seek(Math.max(reach?.from ?? 0, to - LEAP_MS));
     }
     rewind.playing.value = !rewind.playing.peek();
   }
@@ -70,17 +78,28 @@ export function Timeline({ live, rewind }: TimelineProps) {
           </button>
         ))}
       </fieldset>
-      <input
-        type="range"
-        aria-label="Moment"
-        aria-valuetext={moment === null ? "now" : stamp(moment)}
-        min={reach.from}
-        max={to}
-        step={1000}
-        value={shown}
-        onInput={({ currentTarget }) => drag(Number(currentTarget.value))}
-      />
-      <output>{moment === null ? "now" : stamp(moment)}</output>
+      <span class="from">{dayAndTime(reach.from, to)}</span>
+      <div class="line">
+        <Marks alerts={live.fleet.value?.system.alerts ?? []} from={reach.from} to={to} />
+        <input
+          type="range"
+          aria-label="Moment"
+          aria-valuetext={moment === null ? "now" : stamp(moment, to)}
+          min={reach.from}
+          max={to}
+          step="any"
+          value={shown}
+          onInput={({ currentTarget }) => drag(Number(currentTarget.value))}
+          onKeyDown={(event) => {
+            const seconds = KEYS.get(event.key);
+            if (seconds !== undefined) {
+              event.preventDefault();
+              drag(Math.min(to, Math.max(reach.from, (rewind.moment.peek() ?? to) + seconds * 1000)));
+            }
+          }}
+        />
+      </div>
+      <output aria-live="off">{moment === null ? "now" : stamp(moment, to)}</output>
       {moment !== null && (
         <button type="button" onClick={() => rewind.live()}>
           Back to live
@@ -91,8 +110,46 @@ export function Timeline({ live, rewind }: TimelineProps) {
   );
 }
 
-function stamp(time: number): string {
-  const date = new Date(time);
-  const today = new Date().toDateString() === date.toDateString();
-  return `${today ? "" : `${date.toLocaleDateString()} `}${date.toLocaleTimeString()}`;
+/** By how many seconds a key moves the moment. */
+const KEYS: ReadonlyMap<string, number> = new Map([
+  ["ArrowLeft", -10],
+  ["ArrowDown", -10],
+  ["ArrowRight", 10],
+  ["ArrowUp", 10],
+  ["PageDown", -600],
+  ["PageUp", 600],
+]);
+
+/** Where on the line the alerts lie: often what somebody is looking for. */
+function Marks({ alerts, from, to }: { alerts: readonly Alert[]; from: number; to: number }) {
+  const marks = alerts.flatMap(({ id, level, timestamp }) => {
+    const at = momentIn(timestamp);
+    return at === null || at < from || level === "info"
+      ? []
+      : [{ id, level, share: (at - from) / (to - from || 1) }];
+  });
+  return (
+    <svg class="marks" viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
+      {marks.map(({ id, level, share }) => (
+        <line key={id} class={level} x1={share} x2={share} y1="0" y2="1" />
+      ))}
+    </svg>
+  );
+}
+
+/** Call a function with the seconds since the last frame; returns what ends that. */
+function eachFrame(step: (seconds: number) => void): () => void {
+  let last = performance.now();
+  let frame = requestAnimationFrame(function next(now) {
+    step(Math.min(LONGEST_STEP, Math.max(0, now - last) / 1000));
+    last = now;
+    frame = requestAnimationFrame(next);
+  });
+  return () => cancelAnimationFrame(frame);
+}
+
+function stamp(time: number, now: number): string {
+  const seconds = clock(time);
+  const [day, minute] = dayAndTime(time, now).split(/ (?=\S+$)/);
+  return minute === undefined ? seconds : `${day} ${seconds}`;
 }

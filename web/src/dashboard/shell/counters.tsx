@@ -33,7 +33,11 @@ export function PurseCounter({ office }: { office: Office }) {
   const purse =
     used && budgets && budgets.fleet !== null ? purseOf(budgets.fleet, spent, office.live.now.value) : null;
   return (
-    <a class={purse ? `counter purse ${levelOf(purse.percent)}` : "counter purse"} href="/tokens">
+    <a
+      class={purse ? `counter purse ${levelOf(purse.percent)}` : "counter purse"}
+      data-landing="purse"
+      href="/tokens"
+    >
       <Picture name="purse" />
       <span class="counter-words">
         <b>{used === null ? "–" : purse ? `${dollars(purse.left)} left` : dollars(spent)}</b>
@@ -57,7 +61,12 @@ export function TokenCounter({ office }: { office: Office }) {
   const fleet = office.live.fleet.value;
   const used = fleet && usedOn(fleet, office.today.value);
   return (
-    <a class="counter coins" href="/tokens" title={used ? `${whole(used.tokens)} today` : ""}>
+    <a
+      class="counter coins"
+      data-landing="tokens"
+      href="/tokens"
+      title={used ? `${whole(used.tokens)} today` : ""}
+    >
       <Picture name="tokens" />
       <span class="counter-words">
         <b>{used ? short(used.tokens) : "–"}</b>
@@ -86,7 +95,7 @@ export function Bell({ office }: { office: Office }) {
   const needs = office.needs.value;
   const known = office.live.fleet.value !== null;
   return (
-    <a class={`counter bell${needs.length ? " ringing" : ""}`} href="/alerts">
+    <a class={`counter bell${needs.length ? " ringing" : ""}`} data-landing="bell" href="/alerts">
       <Picture name="alerts" />
       <span class="counter-words">
         <b>{known ? needs.length : "–"}</b>

@@ -1,3 +1,4 @@
+import { Portrait } from "../portrait";
 import type { Toasts } from "./toasts";
 
 const SIGNS = { plain: "•", info: "✓", warning: "▲", critical: "▲" } as const;
@@ -7,11 +8,15 @@ export function ToastList({ toasts }: { toasts: Toasts }) {
   const more = toasts.more.value;
   return (
     <div class="toasts" role="status">
-      {toasts.shown.value.map(({ key, text, tone, path }) => (
-        <div key={key} class={`toast ${tone}`}>
-          <span class="toast-sign" aria-hidden="true">
-            {SIGNS[tone]}
-          </span>
+      {toasts.shown.value.map(({ key, text, tone, path, about }) => (
+        <div key={key} class={`toast ${tone}${about === null ? "" : " spoken"}`}>
+          {about === null ? (
+            <span class="toast-sign" aria-hidden="true">
+              {SIGNS[tone]}
+            </span>
+          ) : (
+            <Portrait id={about} />
+          )}
           <p dir="auto">{path === null ? text : <a href={path}>{text}</a>}</p>
           <button type="button" class="close" onClick={() => toasts.close(key)}>
             <span aria-hidden="true">✕</span>

@@ -9,7 +9,7 @@ export interface Toast {
   readonly tone: Tone;
   /** Where more about it stands. */
   readonly path: string | null;
-  /** What it is about: a later note about the same takes its place. */
+  /** The agent it is about: a later note about the same takes its place. */
   readonly about: string | null;
 }
 

@@ -75,6 +75,7 @@ export class TaskQueue {
   /** Returns the new task's id, or why there is none. */
   async create(fields: Data): Promise<{ id: string } | { refusal: string }> {
     try {
+      this.#insistOnPresent();
       const { record } = await answered(await this.#send("POST", "/api/tasks", fields, null));
       return { id: record.id };
     } catch (error) {
@@ -140,6 +141,7 @@ export class TaskQueue {
 
   async #said(failure: string, act: () => Promise<unknown>): Promise<string | null> {
     try {
+      this.#insistOnPresent();
       await act();
       return null;
     } catch (error) {
@@ -158,6 +160,13 @@ export class TaskQueue {
       }
     }
     return tag;
+  }
+
+  /** Nobody changes what has been. */
+  #insistOnPresent(): void {
+    if (this.#live.pastAt.peek() !== null) {
+      throw new RequestFailed({ reason: "This is the past. Go back to live to change something." });
+    }
   }
 
   #send(method: string, path: string, body: Data | undefined, tag: string | null): Promise<Response> {

@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import { type Data, isData } from "../../client/protocol";
 import type { FleetState } from "../../client/state";
 import type { LiveFleet } from "../live";
+import { levelOf } from "./gauge";
 
 /** US dollars a day. */
 export interface Budgets {
@@ -30,7 +31,7 @@ export class BudgetReader {
       }
       wasLive = !stale;
     });
-    live.now.subscribe((now) => {
+    live.time.subscribe((now) => {
       const thisHour = Math.floor(now / 1_800_000);
       if (hour !== 0 && thisHour !== hour && wasLive) {
         void this.read();
@@ -81,6 +82,22 @@ export function usedOn(fleet: FleetState, day: string, agent?: string): { tokens
   const use = byDay[day];
   const number = (value: unknown) => (typeof value === "number" ? value : 0);
   return isData(use) ? { tokens: number(use.tokens), cost: number(use.cost) } : { tokens: 0, cost: 0 };
+}
+
+/** Who has used nearly all, or more, of their own budget of a day. */
+export function overspendingOn(
+  fleet: FleetState,
+  { agents }: Budgets,
+  day: string,
+): ReadonlyMap<string, "warning" | "critical"> {
+  const levels = new Map<string, "warning" | "critical">();
+  for (const [agent, budget] of Object.entries(agents)) {
+    const level = levelOf(budget > 0 ? (usedOn(fleet, day, agent).cost / budget) * 100 : 100);
+    if (level !== "fine") {
+      levels.set(agent, level === "warn" ? "warning" : "critical");
+    }
+  }
+  return levels;
 }
 
 export interface Purse {

@@ -62,15 +62,19 @@ test("whoever is idle walks about, and sits down for work", () => {
   expect(person(office).seated).toBe(true);
 });
 
-test("tokens of one agent within a moment pop up as one figure", () => {
+test("tokens of one agent within a moment fly to the counters as one figure", () => {
   const office = new Scene();
   office.show(fleet("busy"));
   for (let use = 0; use < 5; use += 1) {
     office.tell(event("token:usage", { agent: "agent-0", delta: { tokens: 300, cost: 0.01 } }));
   }
   run(office, 1);
-  const figures = office.effects.all.filter(({ kind }) => kind === "text").map(({ text }) => text);
-  expect(figures).toEqual(["+1500", "$0.05"]);
+  const figures = office.takeDepartures().map(({ text, to }) => [text, to]);
+  expect(figures).toEqual([
+    ["+1500", "tokens"],
+    ["$0.05", "purse"],
+  ]);
+  expect(office.takeDepartures()).toEqual([]);
 });
 
 test("a file flies to the shelf, and a finished task is celebrated", () => {
@@ -93,6 +97,35 @@ test("the room grows with the fleet, and people keep their looks and places", ()
   expect(office.people.size).toBe(60);
   office.show(fleet("busy"));
   expect(office.people.size).toBe(1);
+});
+
+test("whoever begins to wait calls for the bell", () => {
+  const office = new Scene();
+  office.show(fleet("busy"));
+  office.tell(event("agent:statusChange", { agentId: "agent-0", status: "idle" }));
+  expect(office.takeDepartures()).toEqual([]);
+  office.tell(event("agent:statusChange", { agentId: "agent-0", status: "waiting for approval" }));
+  expect(office.takeDepartures().map(({ to }) => to)).toEqual(["bell"]);
+});
+
+test("another moment shows everybody where they belong then, and nothing in the air", () => {
+  const office = new Scene();
+  office.show(fleet("busy", "offline"));
+  office.tell(event("file:change", { agentId: "agent-0", path: "a.md", action: "created" }));
+  office.tell(event("lead:added", { lead: { id: "L1" } }));
+  office.cut();
+  office.show(fleet("offline", "busy"));
+  expect(person(office, 0).here).toBe(false);
+  expect(person(office, 1).seated).toBe(true);
+  expect([office.effects.all.length, office.visitors.length]).toEqual([0, 0]);
+});
+
+test("whoever has spent the day's budget stands out for as long as that is so", () => {
+  const office = new Scene();
+  office.show(fleet("busy"));
+  office.overspending = new Map([["agent-0", "warning" as const]]);
+  run(office, 60);
+  expect(office.alarmOf("agent-0")).toBe("warning");
 });
 
 test("a flood of events does not fill the air without end", () => {

@@ -1,0 +1,54 @@
+/** Who somebody on the floor is, and what they do and cost, while they are pointed at. */
+
+import type { Signal } from "@preact/signals";
+import { ago, moment } from "../age";
+import { SIGNS, staleSince, taskOf, textOf } from "../agent-words";
+import { dollars, short } from "../figures";
+import type { Office } from "../office";
+import { Portrait } from "../portrait";
+import { usedOn } from "../tokens/budgets";
+import type { Pointed } from "./running-floor";
+
+export function Badge({ office, pointed }: { office: Office; pointed: Signal<Pointed | null> }) {
+  const fleet = office.live.fleet.value;
+  const spot = pointed.value;
+  const agent = spot && fleet?.agents.find(({ id }) => id === spot.id);
+  if (!spot || !agent || !fleet) {
+    return null;
+  }
+  const now = office.live.now.value;
+  const used = usedOn(fleet, office.today.value, agent.id);
+  const task = taskOf(agent.currentTask) ?? textOf(agent.statusDetail);
+  const confirmed = moment(agent.confirmed);
+  const stale = staleSince(agent, now);
+  return (
+    <div
+      class={`badge ${spot.below ? "below" : "above"}`}
+      style={{ left: `${spot.x}px`, top: `${spot.y}px` }}
+      role="status"
+    >
+      <Portrait id={agent.id} size="middle" />
+      <p class="badge-name" dir="auto">
+        {agent.name}
+      </p>
+      <p class={`badge-status ${agent.kind}`}>
+        <span aria-hidden="true">{SIGNS[agent.kind]}</span> <span dir="auto">{agent.status}</span>
+        {confirmed !== null && (
+          <small>
+            {stale === null
+              ? ago(confirmed, now)
+              : `not heard of for ${ago(stale, now).replace(/ ago$/, "")}`}
+          </small>
+        )}
+      </p>
+      {task !== null && (
+        <p class="badge-task" dir="auto">
+          {task}
+        </p>
+      )}
+      <p class="badge-cost">
+        {dollars(used.cost)} · {short(used.tokens)} tokens today
+      </p>
+    </div>
+  );
+}
