@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from missioncontrol.testing import ServerProcess, start_server
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-UNREACHABLE = re.compile("net::ERR_(CONNECTION|EMPTY_RESPONSE|SOCKET|INCOMPLETE_CHUNKED)")
+UNREACHABLE = re.compile("net::ERR_(CONNECTION|EMPTY_RESPONSE|SOCKET|INCOMPLETE_CHUNKED|CONTENT_LENGTH)")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -133,7 +133,7 @@ def test_nothing_flies_where_movement_is_unwanted(page: Page, server: ServerProc
     assert not page.evaluate("window.flew")
 
 
-def test_whoever_is_chosen_has_a_badge(page: Page, server: ServerProcess) -> None:
+def test_whoever_is_chosen_has_a_name_tag(page: Page, server: ServerProcess) -> None:
     folder = server.workspace / "agents" / "scout"
     folder.mkdir(parents=True)
     (folder / "state.json").write_text(json.dumps({"status": "busy", "current_task": "Match the invoices"}))
@@ -141,11 +141,11 @@ def test_whoever_is_chosen_has_a_badge(page: Page, server: ServerProcess) -> Non
     expect(page.get_by_text("scout: busy")).to_be_attached()
     page.locator(".floor canvas").focus()
     page.keyboard.press("ArrowRight")
-    badge = page.locator(".badge")
-    expect(badge).to_contain_text("Match the invoices")
-    expect(badge).to_contain_text("$0.00")
+    tag = page.locator(".name-tag")
+    expect(tag).to_contain_text("Match the invoices")
+    expect(tag).to_contain_text("$0.00")
     page.keyboard.press("Escape")
-    expect(badge).to_have_count(0)
+    expect(tag).to_have_count(0)
 
 
 def test_a_finished_task_is_told_by_who_has_finished_it(page: Page, server: ServerProcess) -> None:

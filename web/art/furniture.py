@@ -7,8 +7,11 @@ corner of its first tile.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
+from art.cat import POSES as CAT_POSES
+from art.cat import cat
 from art.iso import Picture
 from art.palette import (
     BLUE,
@@ -128,8 +131,11 @@ def corner() -> Picture:
     return picture
 
 
-def desk(screen: str) -> Picture:
-    """A desk with a computer, two tiles along x and one deep; its person sits at its lower left and sees the screen."""
+def desk(screen: str, line: int = 1) -> Picture:
+    """A desk with a computer, two tiles along x and one deep; its person sits at its lower left and sees the screen.
+
+    Pictures with another `line` have other lines on the screen: work goes on.
+    """
     picture = Picture(60, 58, (24, 26))
     top = 11
     picture.box((2, 3, 0), (5, 13, top), WALNUT)
@@ -137,7 +143,7 @@ def desk(screen: str) -> Picture:
     picture.box((1, 2, top), (31, 14, top + 2.5), OAK)
     picture.box((11, 4.5, top + 2.5), (19, 7.5, top + 4), DARK)
     light, deep = SCREENS[screen]
-    chance = Random(screen)  # noqa: S311 - it is a picture
+    chance = Random(f"{screen} {line}" if line > 1 else screen)  # noqa: S311 - it is a picture
 
     def glow(along: float, z: float) -> Colour | None:
         inside = 7.2 < along < 22.8 and top + 6.5 < z < top + 16.5
@@ -446,6 +452,8 @@ FURNITURE: dict[str, Callable[[], Picture]] = {
     "desk-off": lambda: desk("off"),
     "desk-on": lambda: desk("on"),
     "desk-work": lambda: desk("work"),
+    "desk-work-2": lambda: desk("work", 2),
+    "desk-work-3": lambda: desk("work", 3),
     "desk-error": lambda: desk("error"),
     "desk-wait": lambda: desk("wait"),
     "counter-off": lambda: counter("off"),
@@ -470,4 +478,5 @@ FURNITURE: dict[str, Callable[[], Picture]] = {
     "sofa-teal": lambda: sofa(TEAL),
     "lamp": lamp,
     "cooler": cooler,
+    **{f"cat-{pose}": partial(cat, pose) for pose in CAT_POSES},
 }

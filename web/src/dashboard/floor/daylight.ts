@@ -25,7 +25,7 @@ interface Hour {
 }
 
 const NIGHT = {
-  tint: [104, 112, 176],
+  tint: [126, 132, 196],
   top: [18, 22, 56],
   bottom: [44, 44, 96],
   above: [27, 32, 70],
@@ -56,7 +56,7 @@ const HOURS: readonly Hour[] = [
     bottom: [255, 168, 116],
     lamps: 0.5,
   },
-  { at: 20.5, ...NIGHT, tint: [132, 132, 190] },
+  { at: 20.5, ...NIGHT, tint: [146, 144, 200] },
   { at: 24, ...NIGHT },
 ];
 

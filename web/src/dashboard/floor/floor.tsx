@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Office } from "../office";
 import { pathOfAgent } from "../route";
-import { Badge } from "./badge";
+import { NameTag } from "./name-tag";
 import { type Pointed, RunningFloor } from "./running-floor";
 import "./floor.css";
 
@@ -57,7 +57,7 @@ export function Floor({ office, open }: FloorProps) {
           Nobody works here yet. An agent appears with its first file: <a href="/agents">what that is</a>.
         </p>
       )}
-      <Badge office={office} pointed={pointed} />
+      <NameTag office={office} pointed={pointed} />
       <div class="floor-tools">
         <button type="button" aria-label="Closer" onClick={() => running.current?.zoom(1)}>
           +

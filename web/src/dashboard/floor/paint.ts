@@ -7,6 +7,7 @@ import type { Agent } from "../../client/state/index";
 import type { Kind } from "../../client/status";
 import { SIGNS, taskOf, textOf } from "../agent-words";
 import { FURNITURE, type FurnitureName, type Sheets, WALL } from "./atlas";
+import type { Cat } from "./cat";
 import { type Daylight, daylightAt, hourOf } from "./daylight";
 import { Figure, lookOf } from "./look";
 import type { Person } from "./person";
@@ -284,7 +285,7 @@ export class Painter {
       const owner = owners.get(desk);
       drawables.push({
         depth: desk.x + 1 + desk.y + 0.5,
-        draw: () => this.#place(pen, deskOf(desk, owner), desk.x, desk.y),
+        draw: () => this.#place(pen, deskOf(desk, owner, still ? 0 : office.time), desk.x, desk.y),
       });
       const { seat } = desk;
       drawables.push({
@@ -301,6 +302,8 @@ export class Painter {
         });
       }
     }
+    const { cat } = office;
+    drawables.push({ depth: cat.x + cat.y + 1, draw: () => this.#drawCat(pen, cat) });
     const open = [...office.people.values(), ...office.visitors].some(({ atDoor }) => atDoor);
     drawables.push({
       depth: -1,
@@ -330,6 +333,16 @@ export class Painter {
     pen.drawImage(figure.sheet, sx, sy, width, height, x - ax, y - ay - lift, width, height);
     if (person.kind === "waiting") {
       drawBubble(pen, x, y - lift - 34);
+    }
+  }
+
+  #drawCat(pen: CanvasRenderingContext2D, cat: Cat): void {
+    const { name, left } = cat.pose;
+    const [x, y] = [cat.x + 0.5, cat.y + 0.5];
+    if (left) {
+      this.#placeMirrored(pen, name, x, y);
+    } else {
+      this.#place(pen, name, x, y);
     }
   }
 
@@ -501,9 +514,15 @@ function rackOf({ gateway, time }: Scene): FurnitureName {
   return Math.floor(time * 2) % 2 ? "rack-blink" : "rack-on";
 }
 
-function deskOf({ facing }: Desk, person: Person | undefined): FurnitureName {
-  return `${facing === "back" ? "desk" : "counter"}-${screenOf(person)}`;
+function deskOf({ facing }: Desk, person: Person | undefined, time: number): FurnitureName {
+  const screen = screenOf(person);
+  if (facing === "back" && screen === "work" && person) {
+    return WORK[Math.floor(time * 1.5 + person.phase) % WORK.length] ?? "desk-work";
+  }
+  return `${facing === "back" ? "desk" : "counter"}-${screen}`;
 }
+
+const WORK: readonly FurnitureName[] = ["desk-work", "desk-work-2", "desk-work-3"];
 
 function screenOf(person: Person | undefined): "off" | "on" | "work" | "wait" | "error" {
   switch (person?.kind) {

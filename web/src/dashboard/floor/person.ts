@@ -77,6 +77,11 @@ export class Person {
     return this.#doing !== "away";
   }
 
+  /** What keeps everybody from moving at the same time. */
+  get phase(): number {
+    return this.id.length;
+  }
+
   get seated(): boolean {
     return this.#doing === "sitting" || this.#doing === "slumped";
   }
@@ -147,9 +152,15 @@ export class Person {
     }
   }
 
-  step(seconds: number): void {
+  /** So many seconds have gone by; `still` where they are to be at once where they go. */
+  step(seconds: number, still = false): void {
     this.#clock += seconds;
-    if (this.#doing === "walking") {
+    if (this.#doing === "walking" && still) {
+      const goal = this.#way.at(-1) ?? this;
+      [this.#x, this.#y] = [goal.x, goal.y];
+      this.#way = [];
+      this.#arrive();
+    } else if (this.#doing === "walking") {
       this.#walk(seconds * (this.#kind === "busy" || this.#kind === "error" ? RUN : WALK));
     } else if (this.#doing === "jumping") {
       if (this.#clock > this.#until) {
@@ -158,7 +169,12 @@ export class Person {
           this.#kind === "waiting" ? "stand" : "seat",
         );
       }
-    } else if (this.#kind === "idle" && this.#clock > this.#until && this.here) {
+    } else if (
+      this.#kind === "idle" &&
+      (!still || this.#visiting) &&
+      this.#clock > this.#until &&
+      this.here
+    ) {
       if (this.#visiting) {
         this.#go(this.#plan.door, "leave");
       } else {
@@ -179,7 +195,7 @@ export class Person {
         return { frame: frame as FrameName, right, lift: 0 };
       }
       case "sitting": {
-        const typing = this.#kind === "busy" && Math.floor(time * 6 + this.#chancePhase) % 2 === 1;
+        const typing = this.#kind === "busy" && Math.floor(time * 6 + this.phase) % 2 === 1;
         const { facing } = this.#desk;
         return {
           frame: `type-${facing}-${typing ? 2 : 1}` as FrameName,
@@ -206,10 +222,6 @@ export class Person {
           lift: 0,
         };
     }
-  }
-
-  get #chancePhase(): number {
-    return this.id.length;
   }
 
   #sit(): void {

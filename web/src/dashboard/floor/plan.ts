@@ -37,6 +37,8 @@ export interface Plan {
   readonly door: Spot;
   readonly rack: Spot;
   readonly shelf: Spot;
+  /** Where the cat sleeps. */
+  readonly basket: Spot;
   /** Where people spend their time when they have none to lose. */
   readonly haunts: readonly (Spot & { readonly what: "coffee" | "talk" | "look" | "rest" })[];
   readonly carpets: readonly { readonly name: FurnitureName; readonly from: Spot; readonly to: Spot }[];
@@ -116,6 +118,7 @@ export function planFor(people: number): Plan {
     door: { x: 0, y: 2 },
     rack,
     shelf,
+    basket: { x: lounge + 1, y: depth - 2 },
     haunts: [
       { x: lounge + 1, y: 1, what: "coffee" },
       { x: lounge + 2, y: 1, what: "coffee" },

@@ -12,8 +12,8 @@ const MAX_ZOOM = 6;
 const SMALL = 700;
 /** No step is longer, in seconds, however long the page was away. */
 const LONGEST_STEP = 0.1;
-/** Above somebody there must be so much room for a badge, in pixels of the page. */
-const BADGE_ROOM = 150;
+/** Above somebody there must be so much room for a name tag, in pixels of the page. */
+const TAG_ROOM = 150;
 
 /** Somebody who is pointed at, and where on the floor, in pixels of the page. */
 export interface Pointed {
@@ -179,14 +179,15 @@ export class RunningFloor implements GestureListener {
       this.#fit();
     }
     const frozen = live.frozenAt.peek() !== null;
+    const still = settings.still.peek();
     if (!frozen) {
-      this.#scene.step(seconds);
+      this.#scene.step(seconds, still);
       this.#letFly();
     }
     this.#painter?.paint(this.#scene, this.#view, {
       now: new Date(rewind.moment.peek() ?? Date.now()),
       selected: this.#selected,
-      still: frozen || settings.still.peek(),
+      still: frozen || still,
       dark: settings.night.peek(),
     });
     this.#point();
@@ -223,7 +224,7 @@ export class RunningFloor implements GestureListener {
     }
   }
 
-  /** Keep the badge beside whoever is pointed at. */
+  /** Keep the name tag beside whoever is pointed at. */
   #point(): void {
     const person = this.#selected === null ? undefined : this.#scene.people.get(this.#selected);
     const before = this.#pointed.peek();
@@ -234,7 +235,7 @@ export class RunningFloor implements GestureListener {
       return;
     }
     const [headX, headY] = this.#onPage(...this.#scene.headOf(person));
-    const below = headY < BADGE_ROOM;
+    const below = headY < TAG_ROOM;
     const [x, y] = [Math.round(headX), Math.round(below ? headY + 50 : headY - 12)];
     if (!before || before.id !== person.id || before.x !== x || before.y !== y) {
       this.#pointed.value = { id: person.id, x, y, below };

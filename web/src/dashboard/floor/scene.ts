@@ -4,6 +4,7 @@ import type { Data, LogEvent } from "../../client/protocol";
 import type { Agent, FleetState, Item } from "../../client/state/index";
 import { isKind, type Kind, kindOf } from "../../client/status";
 import { TILE, WALL } from "./atlas";
+import { Cat } from "./cat";
 import { Effects } from "./effects";
 import { Person } from "./person";
 import { type Plan, planFor, type Spot } from "./plan";
@@ -48,6 +49,7 @@ export class Scene {
   readonly visitors: Person[] = [];
   readonly effects = new Effects();
   plan: Plan = planFor(0);
+  readonly cat = new Cat(this.plan);
   /** Changes with every new plan. */
   edition = 0;
   gateway: "on" | "off" | "error" = "on";
@@ -131,14 +133,20 @@ export class Scene {
     }
   }
 
-  step(seconds: number): void {
+  /** So many seconds have gone by; `still` where nothing is to move, and everybody is at once where they go. */
+  step(seconds: number, still = false): void {
     this.time += seconds;
     for (const person of this.people.values()) {
-      person.step(seconds);
-      this.#air(person, seconds);
+      person.step(seconds, still);
+      if (!still) {
+        this.#air(person, seconds);
+      }
     }
     for (const visitor of this.visitors) {
-      visitor.step(seconds);
+      visitor.step(seconds, still);
+    }
+    if (!still) {
+      this.cat.step(seconds);
     }
     while (this.visitors[0]?.here === false) {
       this.visitors.shift();
@@ -150,7 +158,7 @@ export class Scene {
         this.#popFigures(id, tokens, cost);
       }
     }
-    if (this.gateway !== "on" && Math.random() < seconds * 4) {
+    if (this.gateway !== "on" && !still && Math.random() < seconds * 4) {
       const [x, y] = project(this.plan.rack, 44);
       this.effects.smoke(x, y + 8);
     }
@@ -173,6 +181,7 @@ export class Scene {
     const needed = this.#agents.length;
     if (this.edition === 0 || needed > this.plan.desks.length) {
       this.plan = planFor(needed);
+      this.cat.moveTo(this.plan);
       this.edition += 1;
     }
     const ids = new Set(this.#agents.map(({ id }) => id));

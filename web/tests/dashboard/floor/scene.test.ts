@@ -156,3 +156,16 @@ test("whoever crosses a budget stands out for a while", () => {
   run(office, 13);
   expect(office.alarmOf("agent-0")).toBeNull();
 });
+
+test("where nothing is to move everybody is at once where they go", () => {
+  const office = new Scene();
+  office.show(fleet("busy", "idle"));
+  office.show(fleet("offline", "idle"));
+  office.step(0.05, true);
+  expect(person(office, 0).here).toBe(false);
+  const before = [person(office, 1).x, person(office, 1).y];
+  for (let step = 0; step < 600; step += 1) {
+    office.step(0.05, true);
+  }
+  expect([person(office, 1).x, person(office, 1).y]).toEqual(before);
+});

@@ -9,7 +9,7 @@ import { Portrait } from "../portrait";
 import { usedOn } from "../tokens/budgets";
 import type { Pointed } from "./running-floor";
 
-export function Badge({ office, pointed }: { office: Office; pointed: Signal<Pointed | null> }) {
+export function NameTag({ office, pointed }: { office: Office; pointed: Signal<Pointed | null> }) {
   const fleet = office.live.fleet.value;
   const spot = pointed.value;
   const agent = spot && fleet?.agents.find(({ id }) => id === spot.id);
@@ -23,15 +23,15 @@ export function Badge({ office, pointed }: { office: Office; pointed: Signal<Poi
   const stale = staleSince(agent, now);
   return (
     <div
-      class={`badge ${spot.below ? "below" : "above"}`}
+      class={`name-tag ${spot.below ? "below" : "above"}`}
       style={{ left: `${spot.x}px`, top: `${spot.y}px` }}
       role="status"
     >
       <Portrait id={agent.id} size="middle" />
-      <p class="badge-name" dir="auto">
+      <p class="tag-name" dir="auto">
         {agent.name}
       </p>
-      <p class={`badge-status ${agent.kind}`}>
+      <p class={`tag-status ${agent.kind}`}>
         <span aria-hidden="true">{SIGNS[agent.kind]}</span> <span dir="auto">{agent.status}</span>
         {confirmed !== null && (
           <small>
@@ -42,11 +42,11 @@ export function Badge({ office, pointed }: { office: Office; pointed: Signal<Poi
         )}
       </p>
       {task !== null && (
-        <p class="badge-task" dir="auto">
+        <p class="tag-task" dir="auto">
           {task}
         </p>
       )}
-      <p class="badge-cost">
+      <p class="tag-cost">
         {dollars(used.cost)} · {short(used.tokens)} tokens today
       </p>
     </div>
