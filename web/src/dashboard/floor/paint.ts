@@ -100,7 +100,7 @@ export class Painter {
       drawable.draw();
     }
     this.#light(scene, office);
-    this.#drawEffects(scene, office);
+    this.#drawEffects(scene, office, still);
     this.#pen.setTransform(1, 0, 0, 1, 0, 0);
     this.#pen.clearRect(0, 0, width, height);
     this.#pen.imageSmoothingEnabled = false;
@@ -331,9 +331,6 @@ export class Painter {
       pen.fill();
     }
     pen.drawImage(figure.sheet, sx, sy, width, height, x - ax, y - ay - lift, width, height);
-    if (person.kind === "waiting") {
-      drawBubble(pen, x, y - lift - 34);
-    }
   }
 
   #drawCat(pen: CanvasRenderingContext2D, cat: Cat): void {
@@ -391,7 +388,14 @@ export class Painter {
     scene.restore();
   }
 
-  #drawEffects(pen: CanvasRenderingContext2D, office: Scene): void {
+  /** What shines in any light: who calls, and what flies. */
+  #drawEffects(pen: CanvasRenderingContext2D, office: Scene, still: boolean): void {
+    for (const person of office.people.values()) {
+      if (person.here && person.kind === "waiting") {
+        const [x, y] = project({ x: person.x + 0.5, y: person.y + 0.5 }, person.pose(still).lift + 34);
+        drawBubble(pen, Math.round(x), Math.round(y));
+      }
+    }
     for (const particle of office.effects.all) {
       const left = 1 - particle.age / particle.life;
       const [x, y] = [Math.round(particle.x), Math.round(particle.y)];

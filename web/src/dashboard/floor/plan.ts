@@ -118,7 +118,7 @@ export function planFor(people: number): Plan {
     door: { x: 0, y: 2 },
     rack,
     shelf,
-    basket: { x: lounge + 1, y: depth - 2 },
+    basket: { x: lounge + 2, y: depth - 1 },
     haunts: [
       { x: lounge + 1, y: 1, what: "coffee" },
       { x: lounge + 2, y: 1, what: "coffee" },
