@@ -9,9 +9,9 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -115,28 +115,55 @@ def leads() -> Iterator[dict[str, Any]]:
         yield {"id": f"lead-{number}", "company": company, "score": sum(factors.values()), "factors": factors}
 
 
-def spend(server: ServerProcess) -> None:
-    """Tell some token use."""
-    events = []
-    for number, name in enumerate(NAMES):
-        tokens, cost = 12_000 * (number + 1), 0.21 * (number + 1)
-        use = {
-            "session": f"{name}-main",
-            "model": "claude-sonnet-4-5",
-            "day": datetime.now().date().isoformat(),
-        }
+MODELS = ("claude-opus-4-5", "claude-sonnet-4-5", "gpt-5.1-codex", "claude-haiku-4-5")
+
+
+class Purse:
+    """What the agents have used so far, told use by use."""
+
+    def __init__(self) -> None:
+        self.used: dict[str, tuple[int, float]] = {}
+
+    def use(self, number: int, day: date, dollars: float) -> tuple[str, dict[str, Any]]:
+        """Make the event of an agent's use on a day."""
+        name, model, tokens = NAMES[number], MODELS[number % len(MODELS)], int(dollars * 90_000)
+        before, spent = self.used.get(name, (0, 0.0))
+        self.used[name] = before + tokens, spent + dollars
         figures = {
             "tokens": tokens,
-            "input": 400,
-            "output": 900,
-            "cost": cost,
+            "input": tokens // 9,
+            "output": tokens // 30,
+            "cost": dollars,
             "calls": 4,
-            "costSource": "prices",
         }
-        delta = {"tokens": tokens, "cost": cost, "uses": [{**use, **figures, "runtime": "openclaw"}]}
-        data = {"agent": name.lower(), "tokens": tokens, "cost": cost, "delta": delta}
-        events.append({"type": "token:usage", "data": data})
-    httpx.post(f"{server.url}/api/events", json=events, timeout=30).raise_for_status()
+        kind = {"session": f"{name}-main", "model": model, "day": day.isoformat(), "runtime": "openclaw"}
+        delta = {"tokens": tokens, "cost": dollars, "uses": [{**kind, **figures, "costSource": "prices"}]}
+        data = {"agent": name.lower(), "tokens": before + tokens, "cost": spent + dollars, "delta": delta}
+        return "token:usage", data
+
+    def weeks(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Make the events of two weeks."""
+        chance = Random(14)
+        for days in range(13, -1, -1):
+            day = datetime.now().date() - timedelta(days)
+            for number in range(len(NAMES)):
+                if chance.random() < 0.8:
+                    yield self.use(number, day, chance.uniform(0.1, 0.9))
+
+
+def write_files(server: ServerProcess) -> None:
+    """Have the agents write something."""
+    for number, name in enumerate(NAMES):
+        for file in ("report.md", "findings.csv", "notes.md")[: 1 + number % 3]:
+            (server.workspace / "agents" / name.lower() / file).write_text(
+                f"{file} of {name}\n" * (number + 1)
+            )
+
+
+def publish(server: ServerProcess, events: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """Publish events of a type with data."""
+    body = [{"type": kind, "data": data} for kind, data in events]
+    httpx.post(f"{server.url}/api/events", json=body, timeout=30).raise_for_status()
 
 
 class Gallery:
@@ -177,7 +204,20 @@ def take_all(gallery: Gallery) -> None:
                 with gallery.page(server, hour=hour) as page:
                     gallery.take(page, f"floor-{agents:03}-agents-{hour:02}h")
     with furnished(12) as server:
-        spend(server)
+        purse = Purse()
+        publish(server, purse.weeks())
+        write_files(server)
+        with gallery.page(server, hour=None) as page:
+            today = datetime.now().date()
+            publish(server, [purse.use(number, today, 0.12) for number in range(5)])
+            publish(server, [("task:completed", {"taskId": "TASK-0016"})])
+            gallery.live(page, 1.4)
+            gallery.take(page, "floor-living")
+            page.locator(".floor canvas").focus()
+            for _ in range(3):
+                page.keyboard.press("ArrowRight")
+            gallery.live(page, 4)
+            gallery.take(page, "floor-name-tag")
         for scheme in ("light", "dark"):
             with gallery.page(server, color_scheme=scheme) as page:
                 gallery.take(page, f"floor-{scheme}")
@@ -192,9 +232,7 @@ def take_all(gallery: Gallery) -> None:
                 gallery.take(page, f"phone-{view.replace('/', '-') or 'floor'}")
         with gallery.page(server, hour=None) as page:
             moment = page.get_by_label("Moment")
-            moment.evaluate(
-                "(range) => { range.value = range.min; range.dispatchEvent(new Event('input', {bubbles: true})); }"
-            )
+            moment.press("ArrowLeft")
             gallery.live(page, 2)
             gallery.take(page, "rewind")
             page.get_by_role("button", name="Back to live").click()

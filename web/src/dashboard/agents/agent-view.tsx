@@ -230,6 +230,8 @@ function Files({ office, agent: { id, fileCount } }: { office: Office; agent: Ag
   const files = useSignal<readonly Data[] | null>(null);
   const trouble = useSignal<string | null>(null);
   const now = office.live.now.value;
+  const past = office.live.pastAt.value !== null;
+  const shown = (files.value ?? []).filter(({ timestamp }) => !past || (moment(timestamp) ?? 0) <= now);
 
   async function read(): Promise<void> {
     try {
@@ -270,11 +272,11 @@ function Files({ office, agent: { id, fileCount } }: { office: Office; agent: Ag
       {trouble.value !== null && <p role="alert">{trouble.value}</p>}
       {files.value === null ? (
         trouble.value === null && <p class="empty">Loading …</p>
-      ) : files.value.length === 0 ? (
+      ) : shown.length === 0 ? (
         <p class="empty">It has written nothing below its folder yet.</p>
       ) : (
         <ul class="rows">
-          {files.value.slice(0, MOST_FILES).map((file) => {
+          {shown.slice(0, MOST_FILES).map((file) => {
             const path = textOf(file.path) ?? "";
             const time = moment(file.timestamp);
             const own = path.indexOf(`agents/${id}/`);

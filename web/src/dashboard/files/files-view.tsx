@@ -29,7 +29,9 @@ export function FilesView({ office: { live } }: { office: Office }) {
     }
   });
 
-  const changes = log.changes.value;
+  const past = live.pastAt.value !== null;
+  const last = live.fleet.value?.id ?? 0;
+  const changes = log.changes.value?.filter(({ id }) => !past || id <= last) ?? null;
   const found = matchingFiles(changes ?? [], text.value, agent.value);
   const agents = [...new Set((changes ?? []).flatMap((change) => change.agent ?? []))].sort();
   return (
