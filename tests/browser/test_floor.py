@@ -35,7 +35,7 @@ def put_agents(server: ServerProcess, **statuses: str) -> None:
 def open_floor(page: Page, server: ServerProcess) -> None:
     page.goto(server.url)
     expect(page.locator(".lamp")).to_contain_text("Live")
-    page.wait_for_function(f"({COLOURS})(document.querySelector('.floor canvas')) > 50")
+    page.wait_for_function(f"() => ({COLOURS})(document.querySelector('.floor canvas')) > 50")
 
 
 def who(page: Page) -> list[str]:
