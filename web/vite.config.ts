@@ -8,7 +8,7 @@ export default defineConfig({
     // The server's policy allows nothing inline: no data URLs, no inline scripts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: ["index.html", "realtime-demo.html"] },
+    rolldownOptions: { input: ["index.html", "realtime-demo.html", "offline.html"] },
   },
   server: {
     // `npm run dev` shows the page's sources over a server that runs beside it.

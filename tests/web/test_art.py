@@ -27,3 +27,11 @@ def test_the_sheets_are_what_the_script_draws(drawn: dict[str, object]) -> None:
     text = drawn["atlas_text"]
     assert callable(text)
     assert (SPRITES / "atlas.json").read_text() == text(atlas), "run `make art`"
+
+
+def test_the_icons_and_the_sleeping_office_are_what_the_script_draws(drawn: dict[str, object]) -> None:
+    pictures = drawn["pictures"]
+    assert callable(pictures)
+    for path, picture in pictures().items():
+        with Image.open(path) as kept:
+            assert ImageChops.difference(kept.convert("RGBA"), picture).getbbox() is None, "run `make art`"

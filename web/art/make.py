@@ -17,11 +17,14 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from art import people
+from art.asleep import asleep
 from art.furniture import FURNITURE, TILE, WALL
+from art.icon import ICONS
 from art.iso import Picture
 from art.palette import CLEAR, PEOPLE
 
-TARGET = Path(__file__).parent.parent / "src/dashboard/floor/sprites"
+WEB = Path(__file__).parent.parent
+TARGET = WEB / "src/dashboard/floor/sprites"
 SHEET_WIDTH = 512
 
 Atlas = dict[str, Any]
@@ -89,6 +92,12 @@ def draw() -> tuple[dict[str, Image.Image], Atlas]:
     return {"furniture": furniture, "people": layers}, atlas
 
 
+def pictures() -> dict[Path, Image.Image]:
+    """Draw what stands alone, by the files where it is kept."""
+    icons = {WEB / f"public/icons/{name}.png": make() for name, make in ICONS.items()}
+    return {**icons, WEB / "src/offline/offline.png": asleep()}
+
+
 def atlas_text(atlas: Atlas) -> str:
     """Write the atlas, a picture a line."""
     return json.dumps(atlas, indent=1) + "\n"
@@ -99,4 +108,7 @@ if __name__ == "__main__":
     sheets, described = draw()
     for sheet_name, image in sheets.items():
         image.save(TARGET / f"{sheet_name}.png", optimize=True)
+    for path, image in pictures().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(path, optimize=True)
     (TARGET / "atlas.json").write_text(atlas_text(described))

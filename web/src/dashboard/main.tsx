@@ -10,4 +10,8 @@ if (root) {
   const office = new Office();
   render(<Dashboard office={office} />, root);
   office.start();
+  // For the page that is shown while the server is out of reach. Where it is not allowed, the browser has one of its own.
+  addEventListener("load", () => {
+    navigator.serviceWorker?.register("/service-worker.js").catch(() => {});
+  });
 }

@@ -88,14 +88,18 @@ export class Notices {
   }
 
   #notify(text: string, path: string): void {
+    const options = { body: text, tag: text, icon: "/icon.svg" };
     try {
-      const note = new Notification("Mission Control", { body: text, tag: text, icon: "/icon.svg" });
+      const note = new Notification("Mission Control", options);
       note.onclick = () => {
         window.focus();
         this.#router.go(path);
       };
     } catch {
-      // Some browsers of phones have the name, but allow it to service workers only.
+      // Browsers of phones have the name, but allow it to service workers only.
+      navigator.serviceWorker?.ready
+        .then((worker) => worker.showNotification("Mission Control", { ...options, data: { path } }))
+        .catch(() => {});
     }
   }
 }
