@@ -2,6 +2,7 @@
 
 from missioncontrol.state.agents import KINDS, kind_of
 from missioncontrol.state.fold import FleetState
+from missioncontrol.state.ledger import LEDGER_EVENTS, Reckoning, reckon
 from missioncontrol.state.tables import deeper_than
 
-__all__ = ["KINDS", "FleetState", "deeper_than", "kind_of"]
+__all__ = ["KINDS", "LEDGER_EVENTS", "FleetState", "Reckoning", "deeper_than", "kind_of", "reckon"]

@@ -7,6 +7,7 @@ Costs are US dollars, and each sum says where it comes from: `costs` by source, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from missioncontrol.events import Data, Record
@@ -42,11 +43,19 @@ class Tokens(Noun):
         """Return an agent's use so far; it has no fields where there is none."""
         return self._agents.get(agent, {})
 
+    def agents(self) -> Iterable[str]:
+        """Return the agents that have used something."""
+        return self._agents
+
+    def day(self, day: str, agent: str | None = None) -> Data:
+        """Return what an agent, or the fleet, has used on a day; it has no fields where that is nothing."""
+        days = self._days if agent is None else self.of(agent).get("days", {})
+        used: Data = days.get(day, {})
+        return used
+
     def spent(self, day: str, agent: str | None = None) -> float:
         """Return what an agent, or the fleet, has cost on a day, in US dollars."""
-        days = self._days if agent is None else self.of(agent).get("days", {})
-        cost = number_in(days.get(day, {}), "cost")
-        return float(cost or 0)
+        return float(number_in(self.day(day, agent), "cost") or 0)
 
     def unpriced(self) -> list[str]:
         """Return the models of which some responses have no price."""
