@@ -57,6 +57,7 @@ VIEWS = (
     "alerts",
     "agents",
     "agents/scout",
+    "ledger",
     "settings",
 )
 
@@ -151,6 +152,17 @@ class Purse:
                     yield self.use(number, day, chance.uniform(0.1, 0.9))
 
 
+def finish_tasks(server: ServerProcess) -> None:
+    """Have some tasks finished and some leads found."""
+    finished = (8, 1, 4, 16, 9, 22)
+    publish(server, (("task:completed", {"taskId": f"TASK-{number:04}"}) for number in finished))
+    leads = [
+        {"id": f"new-{n}", "company": name, "score": 70 + n}
+        for n, name in enumerate(("Umbra", "Dune & Daughters"))
+    ]
+    publish(server, (("lead:added", {"lead": lead}) for lead in leads))
+
+
 def write_files(server: ServerProcess) -> None:
     """Have the agents write something."""
     for number, name in enumerate(NAMES):
@@ -204,6 +216,7 @@ def take_all(gallery: Gallery) -> None:
                 with gallery.page(server, hour=hour) as page:
                     gallery.take(page, f"floor-{agents:03}-agents-{hour:02}h")
     with furnished(12) as server:
+        finish_tasks(server)
         purse = Purse()
         publish(server, purse.weeks())
         write_files(server)

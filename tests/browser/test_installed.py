@@ -18,6 +18,11 @@ AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 ASLEEP = "Mission Control is out of reach"
 
 
+@pytest.fixture
+def service_workers() -> str:
+    return "allow"
+
+
 def open_installed(page: Page, server: ServerProcess, path: str = "/") -> None:
     """Open the dashboard, and wait until its service worker answers for it."""
     page.goto(f"{server.url}{path}")

@@ -33,6 +33,8 @@ VIEWS = {
     "/events": "Events",
     "/alerts": "All alerts",
     "/agents/scout": "scout",
+    "/ledger": "Ledger",
+    "/ledger/2026-11-01": "Ledger",
     "/settings": "Settings",
 }
 
@@ -76,6 +78,7 @@ def fill(server: ServerProcess) -> None:
     add_task(server, "word" * 100, status="delegated")
     lead = {"id": "L1", "company": MARKUP, "name": RIGHT_TO_LEFT, "score": 83, "factors": {MARKUP: 30}}
     publish(server.url, "lead:added", {"lead": lead})
+    publish(server.url, "task:completed", {"taskId": add_task(server, MARKUP, assignedTo="scout")})
     publish(server.url, "lead:added", {"lead": {"id": "L2", "company": "x" * 300}})
     use = {"day": "2026-11-23", "model": MARKUP, "session": MARKUP, "tokens": 9, "cost": 0.5, "calls": 1}
     publish(

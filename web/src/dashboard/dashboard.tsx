@@ -19,6 +19,7 @@ const AlertsView = later(() => import("./alerts/alerts-view").then((loaded) => l
 const EventsView = later(() => import("./events/events-view").then((loaded) => loaded.EventsView));
 const FilesView = later(() => import("./files/files-view").then((loaded) => loaded.FilesView));
 const LeadsView = later(() => import("./leads/leads-view").then((loaded) => loaded.LeadsView));
+const LedgerView = later(() => import("./ledger/ledger-view").then((loaded) => loaded.LedgerView));
 const SettingsView = later(() => import("./settings/settings-view").then((loaded) => loaded.SettingsView));
 const TasksView = later(() => import("./tasks/tasks-view").then((loaded) => loaded.TasksView));
 const TokensView = later(() => import("./tokens/tokens-view").then((loaded) => loaded.TokensView));
@@ -33,6 +34,7 @@ const VIEWS: Readonly<Record<Exclude<Route["view"], "nowhere">, View>> = {
   events: EventsView,
   alerts: AlertsView,
   agent: AgentView,
+  ledger: LedgerView,
   settings: SettingsView,
 };
 

@@ -3,6 +3,7 @@
 import { computed, signal } from "@preact/signals";
 import { needsOf } from "./attention";
 import { dayName } from "./calendar";
+import { offerLedger } from "./ledger/day-end";
 import { LiveFleet } from "./live";
 import { Rewind, SERVER_ARCHIVE } from "./rewind/rewind";
 import { Router } from "./router";
@@ -46,6 +47,7 @@ export class Office {
     this.budgetReader.follow(this.live);
     this.#notices.start();
     tellNews(this.live, this.toasts, this.router);
+    offerLedger(this);
     this.live.start();
   }
 }

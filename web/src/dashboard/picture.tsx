@@ -154,6 +154,20 @@ const PICTURES = {
     "........kokk",
     ".........kk.",
   ],
+  rosette: [
+    "....kkkk....",
+    "..kkyyyykk..",
+    ".kyyyooyyyk.",
+    ".kyyowwoyyk.",
+    "kyyowwwwoyyk",
+    "kyyowwwwoyyk",
+    ".kyyowwoyyk.",
+    ".kyyyooyyyk.",
+    "..kkyyyykk..",
+    "..krrkkrrk..",
+    ".krrk..krrk.",
+    ".kkk....kkk.",
+  ],
 } as const;
 
 export type PictureName = keyof typeof PICTURES;

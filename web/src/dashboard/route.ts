@@ -3,6 +3,7 @@
 export type Route =
   | { readonly view: "floor" | "agents" | "tokens" | "files" | "events" | "alerts" | "settings" }
   | { readonly view: "tasks" | "leads"; readonly id: string | null }
+  | { readonly view: "ledger"; readonly day: string | null }
   | { readonly view: "agent"; readonly id: string }
   | { readonly view: "nowhere"; readonly path: string };
 
@@ -18,6 +19,8 @@ export const PLACES = [
   { view: "settings", path: "/settings", title: "Settings" },
 ] as const;
 
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+
 export type Place = (typeof PLACES)[number];
 
 export function parsePath(path: string): Route {
@@ -28,6 +31,9 @@ export function parsePath(path: string): Route {
     }
     if (noun === "tasks" || noun === "leads") {
       return { view: noun, id: id || null };
+    }
+    if (noun === "ledger" && (id === "" || DAY.test(id))) {
+      return { view: "ledger", day: id || null };
     }
     if (noun === "agents") {
       return id ? { view: "agent", id } : { view: "agents" };
@@ -52,8 +58,16 @@ export function pathOfLead(id: string): string {
   return `/leads/${encodeURIComponent(id)}`;
 }
 
+/** A day, as in `2026-11-23`; null for today. */
+export function pathOfLedger(day: string | null): string {
+  return day === null ? "/ledger" : `/ledger/${day}`;
+}
+
 /** What the tab of the browser says. */
 export function titleOf(route: Route): string {
+  if (route.view === "ledger") {
+    return `${route.day === null ? "" : `${route.day} · `}Ledger · Mission Control`;
+  }
   const place = PLACES.find(({ view }) => view === route.view);
   const id = "id" in route && route.id !== null ? route.id : null;
   const words = [id, place && place.view !== "floor" ? place.title : null, "Mission Control"];

@@ -2,7 +2,7 @@
 
 import type { Agent } from "../../client/state";
 import { textOf } from "../agent-words";
-import { PLACES, pathOfAgent, pathOfTask } from "../route";
+import { PLACES, pathOfAgent, pathOfLedger, pathOfTask } from "../route";
 import { STATUS_WORDS, type Task } from "../tasks/task";
 
 export interface Entry {
@@ -31,6 +31,7 @@ export function actionEntries(actions: Actions): readonly Entry[] {
     act: () => actions.go(path),
   }));
   const others = [
+    { key: "ledger", title: "Ledger of the day", detail: "view", act: () => actions.go(pathOfLedger(null)) },
     { key: "new-task", title: "New task", detail: "action", act: actions.newTask },
     {
       key: "theme",

@@ -2,6 +2,7 @@ import { calendarDay } from "../calendar";
 import { dollars, short, span, whole } from "../figures";
 import type { Office } from "../office";
 import { Picture } from "../picture";
+import { pathOfLedger } from "../route";
 import { purseOf, usedOn } from "../tokens/budgets";
 import { Gauge, levelOf } from "../tokens/gauge";
 
@@ -12,7 +13,7 @@ export function Calendar({ office }: { office: Office }) {
   const now = office.live.now.value;
   const { month, week, weekday, day, date } = calendarDay(now);
   return (
-    <p class="calendar" title={date}>
+    <a class="calendar" href={pathOfLedger(null)} title={`${date}: the day's ledger`}>
       <span class="calendar-day">
         <abbr title="month">M</abbr>
         {month} <abbr title="week of the month">W</abbr>
@@ -20,7 +21,7 @@ export function Calendar({ office }: { office: Office }) {
         <span class="calendar-date"> {day}</span>
       </span>
       <time dateTime={new Date(now).toISOString().slice(0, 16)}>{TIME.format(now)}</time>
-    </p>
+    </a>
   );
 }
 
