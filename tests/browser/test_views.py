@@ -254,7 +254,7 @@ def refuse(status: int, detail: str) -> Callable[[Route], None]:
 def test_a_move_that_is_refused_is_undone_and_said(chromium: Browser, server: ServerProcess) -> None:
     task = add_task(server)
     # A page of its own: Chromium notes the refusal on the console.
-    with chromium.new_context(viewport={"width": 1400, "height": 900}) as context:
+    with chromium.new_context(service_workers="block") as context:
         page = context.new_page()
         open_view(page, server)
         page.route(f"**/api/tasks/{task}", refuse(409, "It is somebody else's."))
@@ -268,7 +268,7 @@ def test_a_move_that_is_refused_is_undone_and_said(chromium: Browser, server: Se
 
 def test_what_was_changed_meanwhile_is_not_overwritten(chromium: Browser, server: ServerProcess) -> None:
     task = add_task(server, "As it was")
-    with chromium.new_context(viewport={"width": 1400, "height": 900}) as context:
+    with chromium.new_context(service_workers="block") as context:
         page = context.new_page()
         open_view(page, server, f"/tasks/{task}")
         sheet = page.get_by_role("complementary", name=task)

@@ -8,6 +8,7 @@ import { Timeline } from "./rewind/timeline";
 import type { Route } from "./route";
 import { SentencePanel } from "./sentence-panel";
 import { FlightList } from "./shell/flight-list";
+import { keepFocus } from "./shell/keep-focus";
 import { Navigation } from "./shell/navigation";
 import { ToastList } from "./shell/toast-list";
 import { SignIn } from "./sign-in";
@@ -56,6 +57,8 @@ export function Dashboard({ office }: { office: Office }) {
     }
     first.current = false;
   }, [here]);
+
+  useEffect(() => keepFocus(document.body, () => main.current?.focus({ preventScroll: true })), []);
 
   const Shown = route.view === "nowhere" ? Nowhere : VIEWS[route.view];
   return (

@@ -1,6 +1,7 @@
 /** The time line: drag it into the past, play it, and come back. */
 
 import { useSignal, useSignalEffect } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import type { Alert } from "../../client/state";
 import { clock, dayAndTime, moment as momentIn } from "../age";
 import type { LiveFleet } from "../live";
@@ -21,6 +22,7 @@ export interface TimelineProps {
 
 export function Timeline({ live, rewind }: TimelineProps) {
   const dragged = useSignal(0);
+  const line = useRef<HTMLInputElement>(null);
   const reach = rewind.reach.value;
   const moment = rewind.moment.value;
 
@@ -82,6 +84,7 @@ export function Timeline({ live, rewind }: TimelineProps) {
       <div class="line">
         <Marks alerts={live.fleet.value?.system.alerts ?? []} from={reach.from} to={to} />
         <input
+          ref={line}
           type="range"
           aria-label="Moment"
           aria-valuetext={moment === null ? "now" : stamp(moment, to)}
@@ -101,7 +104,13 @@ export function Timeline({ live, rewind }: TimelineProps) {
       </div>
       <output aria-live="off">{moment === null ? "now" : stamp(moment, to)}</output>
       {moment !== null && (
-        <button type="button" onClick={() => rewind.live()}>
+        <button
+          type="button"
+          onClick={() => {
+            rewind.live();
+            line.current?.focus();
+          }}
+        >
           Back to live
         </button>
       )}
