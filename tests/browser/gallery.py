@@ -6,18 +6,20 @@ The fleet is made up, but everything that is shown went through a real workspace
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
+from time import time
 from typing import Any
 
 import httpx
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from missioncontrol.testing import ServerProcess, start_server
 
@@ -186,10 +188,27 @@ class Gallery:
         self.browser = browser
 
     @contextmanager
-    def page(self, server: ServerProcess, *, hour: int | None = 11, **options: Any) -> Iterator[Page]:
-        """Open a page at an hour of a day; None for that of the server."""
-        with self.browser.new_context(**{"viewport": DESKTOP, **options}) as context:
+    def page(
+        self,
+        server: ServerProcess,
+        *,
+        hour: int | None = 11,
+        scripts: tuple[str, ...] = (),
+        hold: str = "",
+        **options: Any,
+    ) -> Iterator[Page]:
+        """Open a page at an hour of a day; None for that of the server.
+
+        Before it is opened scripts are run, and requests held without an answer.
+        """
+        with self.browser.new_context(
+            **{"viewport": DESKTOP, "service_workers": "block", **options}
+        ) as context:
             page = context.new_page()
+            for script in scripts:
+                page.add_init_script(script)
+            if hold:
+                context.route(hold, lambda _: None)
             now = datetime.now()
             page.clock.install(time=now if hour is None else now.replace(hour=hour, minute=15))
             page.goto(server.url)
@@ -252,13 +271,76 @@ def take_all(gallery: Gallery) -> None:
             page.keyboard.press("Control+k")
             gallery.live(page, 1)
             gallery.take(page, "palette")
-        with gallery.page(server) as page:
+    take_connections(gallery)
+
+
+def let_polls_through() -> Callable[[Route], None]:
+    """Block every way but plain polling: other ways are tried together, the event stream first."""
+    tried = 0.0
+
+    def handle(route: Route) -> None:
+        nonlocal tried
+        if "/stream" in route.request.url:
+            tried = time()
+        if time() - tried < 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    return handle
+
+
+def wait_for_lamp(page: Page, word: str) -> None:
+    """Turn the clock until the lamp says so."""
+    for _ in range(120):
+        if word in page.locator(".lamp").inner_text():
+            return
+        page.clock.run_for(5_000)
+        page.wait_for_timeout(60)
+    raise TimeoutError(f"the lamp never says {word}")
+
+
+# Without its worker the link lives in the page, where the clock can be turned.
+ALONE = "delete window.SharedWorker;"
+NO_WEBSOCKET = """
+  const Native = window.WebSocket;
+  window.WebSocket = class extends Native { constructor() { super("ws://127.0.0.1:1/"); } };
+"""
+
+
+def take_connections(gallery: Gallery) -> None:
+    """Take the page in each state that its connection can be in."""
+    with furnished(12) as server:
+        with gallery.page(server, hour=None, scripts=(ALONE,)) as page:
+            gallery.take(page, "connection-live")
             server.kill()
+            gallery.live(page, 4)
+            gallery.take(page, "connection-reconnecting")
+            page.context.set_offline(True)
             gallery.live(page, 2)
-            gallery.take(page, "connection-lost")
+            gallery.take(page, "connection-offline")
+            page.context.set_offline(False)
             server.start()
             gallery.live(page, 40)
             gallery.take(page, "connection-back")
+        with gallery.page(server, hour=None, scripts=(ALONE, NO_WEBSOCKET), hold="**/api/**") as page:
+            gallery.take(page, "connection-connecting")
+        with gallery.page(server, hour=None, scripts=(ALONE, NO_WEBSOCKET)) as page:
+            ways = re.compile("/api/events([?]|/stream)")
+            page.context.route(ways, lambda route: route.abort())
+            server.restart()
+            wait_for_lamp(page, "Out of reach")
+            gallery.take(page, "connection-out-of-reach")
+            page.context.unroute(ways)
+            page.context.route(ways, let_polls_through())
+            wait_for_lamp(page, "Polling")
+            gallery.take(page, "connection-polling")
+    with (
+        tempfile.TemporaryDirectory(prefix="gallery-") as name,
+        start_server(Path(name) / "workspace", options=["--token", "t" * 32]) as server,
+        gallery.page(server, hour=None) as page,
+    ):
+        gallery.take(page, "connection-error")
 
 
 @contextmanager

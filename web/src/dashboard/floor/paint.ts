@@ -30,6 +30,8 @@ export interface Moment {
   readonly still: boolean;
   /** Whether it is night whatever the clock says. */
   readonly dark: boolean;
+  /** Whether the lights are out, since nobody knows who is there. */
+  readonly unlit: boolean;
 }
 
 const NIGHT_HOUR = 22;
@@ -79,10 +81,11 @@ export class Painter {
   }
 
   /** Paint a moment. */
-  paint(office: Scene, view: View, { now, selected, still, dark }: Moment): void {
+  paint(office: Scene, view: View, { now, selected, still, dark, unlit }: Moment): void {
     const hour = daylightAt(dark ? NIGHT_HOUR : hourOf(now));
     // With the gateway the lights go out.
-    const daylight = office.gateway === "on" ? hour : { ...hour, tint: BLACKOUT, lamps: 0.25 };
+    const lit = office.gateway === "on" && !unlit;
+    const daylight = lit ? hour : { ...hour, tint: BLACKOUT, lamps: 0.25 };
     if (daylight.around.join() !== this.#daylight.around.join()) {
       this.#canvas.style.background = `linear-gradient(${daylight.around.join(", ")})`;
     }

@@ -189,6 +189,7 @@ export class RunningFloor implements GestureListener {
       selected: this.#selected,
       still: frozen || still,
       dark: settings.night.peek(),
+      unlit: fleet === null,
     });
     this.#point();
     requestAnimationFrame((next) => this.#frame(next));
