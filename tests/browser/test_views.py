@@ -157,6 +157,7 @@ def test_an_empty_workspace_says_in_each_view_what_would_fill_it(
         "/files": "No file has changed yet",
         "/events": "Events",
         "/alerts": "Nothing needs you now",
+        "/ledger": "The award goes to whoever finishes the most tasks.",
         "/settings": "Kept in this browser",
     }
     expect(page.get_by_text(says[path]).first).to_be_visible()

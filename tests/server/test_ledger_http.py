@@ -167,7 +167,7 @@ async def test_who_has_a_task_when_it_is_finished_has_finished_it(
     assert (await ledger(client, "2026-11-22"))["award"]["agent"] == "scout"
 
 
-@pytest.mark.parametrize("day", ["today", "2026-11-31", "20261123", "2026-W48-1", "0001-01-01"])
+@pytest.mark.parametrize("day", ["", "today", "2026-11-31", "20261123", "2026-W48-1", "0001-01-01"])
 async def test_what_is_no_day_is_refused(client: httpx.AsyncClient, day: str) -> None:
     problem = check_problem(await client.get("/api/ledger", params={"day": day}), 400, "bad_request")
     assert "2026-11-23" in problem["detail"]

@@ -73,7 +73,7 @@ async def get_ledger(
 ) -> Response[bytes]:
     """Reckon a day from the log."""
     service = service_of(request)
-    wanted = _read_day(day or day_of(now()))
+    wanted = _read_day(day_of(now()) if day is None else day)
     yesterday = wanted - timedelta(days=1)
     cursor = state_cursor(service)
     async with request.app.state[REWINDS]:

@@ -6,6 +6,7 @@ import { counted } from "../figures";
 import type { Office } from "../office";
 import { PLACES, pathOfTask } from "../route";
 import "../styles/alerts-view.css";
+import { SearchField } from "../search-field";
 import { overdueSince, STATUS_WORDS, type Task } from "../tasks/task";
 
 const LEVELS = ["all", "critical", "warning", "info"] as const;
@@ -114,19 +115,14 @@ function AlertList({ office: { live }, alerts }: { office: Office; alerts: reado
         All alerts
       </h2>
       <search class="finder">
-        <label class="grow">
-          <span class="unseen">Search alerts</span>
-          <input
-            type="search"
-            placeholder="Search alerts"
-            autocomplete="off"
-            spellcheck={false}
-            value={text.value}
-            onInput={(event) => {
-              text.value = event.currentTarget.value;
-            }}
-          />
-        </label>
+        <SearchField
+          label="Search alerts"
+          placeholder="Search alerts"
+          text={text.value}
+          search={(typed) => {
+            text.value = typed;
+          }}
+        />
         <label>
           <span class="unseen">Of level</span>
           <select

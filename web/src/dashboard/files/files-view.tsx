@@ -7,6 +7,7 @@ import { Picture } from "../picture";
 import { Portrait } from "../portrait";
 import { pathOfAgent } from "../route";
 import "../styles/files.css";
+import { SearchField } from "../search-field";
 import { type FileChange, FileLog, matchingFiles } from "./file-log";
 
 const MOST_SHOWN = 200;
@@ -40,19 +41,14 @@ export function FilesView({ office: { live } }: { office: Office }) {
         Files
       </h2>
       <search class="finder">
-        <label class="grow">
-          <span class="unseen">Search paths</span>
-          <input
-            type="search"
-            placeholder="Search: reports, .md, a folder"
-            autocomplete="off"
-            spellcheck={false}
-            value={text.value}
-            onInput={(event) => {
-              text.value = event.currentTarget.value;
-            }}
-          />
-        </label>
+        <SearchField
+          label="Search paths"
+          placeholder="Search: reports, .md, a folder"
+          text={text.value}
+          search={(typed) => {
+            text.value = typed;
+          }}
+        />
         <label>
           <span class="unseen">Of agent</span>
           <select

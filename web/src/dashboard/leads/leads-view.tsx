@@ -4,6 +4,7 @@ import { counted, whole } from "../figures";
 import type { Office } from "../office";
 import { pathOfLead } from "../route";
 import "../styles/leads.css";
+import { SearchField } from "../search-field";
 import { Gauge } from "../tokens/gauge";
 import { type Lead, leadFrom, pipelineOf, type Stage } from "./lead";
 import { LeadSheet } from "./lead-sheet";
@@ -25,19 +26,14 @@ export function LeadsView({ office }: { office: Office }) {
         Leads {leads && <span class="count">{whole(leads.length)}</span>}
       </h2>
       <search class="finder">
-        <label class="grow">
-          <span class="unseen">Search leads</span>
-          <input
-            type="search"
-            placeholder="Search: a company, a name, a region"
-            autocomplete="off"
-            spellcheck={false}
-            value={search.value}
-            onInput={(event) => {
-              search.value = event.currentTarget.value;
-            }}
-          />
-        </label>
+        <SearchField
+          label="Search leads"
+          placeholder="Search: a company, a name, a region"
+          text={search.value}
+          search={(typed) => {
+            search.value = typed;
+          }}
+        />
         <p class="found" role="status">
           {words.length > 0 && leads ? `${counted(found.length, "lead")} of ${whole(leads.length)}` : ""}
         </p>

@@ -25,7 +25,12 @@ import {
 const MOST_ROWS = 100;
 /** What happens while the page is open is reckoned once in so many milliseconds. */
 const AGAIN_MS = 1500;
-const CONFETTI = Array.from({ length: 18 }, (_, piece) => piece);
+/** Where each piece of the confetti begins, and when. */
+const CONFETTI = Array.from({ length: 18 }, (_, piece) => ({
+  background: ["#ef6a5a", "#ffd75e", "#6cc04f", "#5f97e6", "#9a7fd6", "#4fc0b0"][piece % 6] ?? "",
+  left: `${4 + ((piece * 37) % 92)}%`,
+  animationDelay: `${((piece * 23) % 90) / 100}s`,
+}));
 
 export function LedgerView({ office }: { office: Office }) {
   const { live, router } = office;
@@ -233,8 +238,8 @@ function Medal({ award, over }: { award: Award | null; over: boolean }) {
       ) : (
         <>
           <div class="confetti" aria-hidden="true">
-            {CONFETTI.map((piece) => (
-              <i key={piece} />
+            {CONFETTI.map((style) => (
+              <i key={style.left} style={style} />
             ))}
           </div>
           <div class="medal">

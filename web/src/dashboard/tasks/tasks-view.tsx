@@ -4,6 +4,7 @@ import { textOf } from "../agent-words";
 import { counted, whole } from "../figures";
 import type { Office } from "../office";
 import "../styles/tasks.css";
+import { SearchField } from "../search-field";
 import { Board } from "./board";
 import { EVERYTHING, matching, type Search } from "./columns";
 import { NewTask } from "./new-task";
@@ -92,17 +93,12 @@ function Finder({ office: { live, queue }, search, found, onSearch }: FinderProp
   };
   return (
     <search class="finder">
-      <label class="grow">
-        <span class="unseen">Search tasks</span>
-        <input
-          type="search"
-          placeholder="Search: words, TASK-0042, a tag"
-          autocomplete="off"
-          spellcheck={false}
-          value={search.text}
-          onInput={(event) => set({ text: event.currentTarget.value })}
-        />
-      </label>
+      <SearchField
+        label="Search tasks"
+        placeholder="Search: words, TASK-0042, a tag"
+        text={search.text}
+        search={(text) => set({ text })}
+      />
       <label>
         <span class="unseen">Of agent</span>
         <select value={search.agent} onChange={(event) => set({ agent: event.currentTarget.value })}>

@@ -8,6 +8,7 @@ import { dollars, short, whole } from "../figures";
 import type { Office } from "../office";
 import { pathOfAgent } from "../route";
 import "../styles/tokens.css";
+import { SearchField } from "../search-field";
 import { BudgetPanel } from "./budget-panel";
 import { usedOn } from "./budgets";
 import { DayChart, type Measure } from "./day-chart";
@@ -146,19 +147,16 @@ function Use({ office, fleet }: { office: Office; fleet: FleetState }) {
           </ul>
         </section>
       )}
-      <label class="table-search">
-        <span class="unseen">Search agents, models and sessions</span>
-        <input
-          type="search"
+      <search class="table-search">
+        <SearchField
+          label="Search agents, models and sessions"
           placeholder="Search: an agent, a model, a session"
-          autocomplete="off"
-          spellcheck={false}
-          value={search.value}
-          onInput={(event) => {
-            search.value = event.currentTarget.value;
+          text={search.value}
+          search={(text) => {
+            search.value = text;
           }}
         />
-      </label>
+      </search>
       <div class="tables">
         <UseTable
           title="By agent"
