@@ -117,7 +117,8 @@ def test_requests_to_the_api_do_not_pass_the_service_worker(page: Page, server: 
     open_installed(page, server)
     by_worker: dict[str, bool] = {}
     page.on("response", lambda answer: by_worker.update({answer.url: answer.from_service_worker}))
-    page.reload()
+    with page.expect_response("**/api/tokens"):
+        page.reload()
     expect(page.locator(".lamp")).to_contain_text("Live")
     api = {url: came for url, came in by_worker.items() if "/api/" in url}
     assert api

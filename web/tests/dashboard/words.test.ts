@@ -1,8 +1,8 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { needsOf } from "../../src/dashboard/attention";
 import { calendarDay, dayName } from "../../src/dashboard/calendar";
 import { bytes, counted, dollars, short, span } from "../../src/dashboard/figures";
-import { changeIn, joined, matchingFiles } from "../../src/dashboard/files/file-log";
+import { changeIn, FileLog, joined, matchingFiles } from "../../src/dashboard/files/file-log";
 import { bandOf, leadFrom, pipelineOf } from "../../src/dashboard/leads/lead";
 import { actionEntries, findEntries } from "../../src/dashboard/palette/entries";
 import { newsOf } from "../../src/dashboard/shell/news";
@@ -170,5 +170,20 @@ describe("good news", () => {
   test("is who was found", () => {
     const told = event("lead:added", { lead: { id: "L1", company: "Northwind", score: 82 } });
     expect(newsOf(told, { tasks }, nameOf)?.text).toBe("A new lead: Northwind, scored 82");
+  });
+});
+
+describe("the file log", () => {
+  test("keeps what happens while the first answer is on its way", async () => {
+    const changed = (id: number) =>
+      event("file:change", { path: `notes-${id}.md`, action: "created", agentId: "scout" }, id);
+    const log = new FileLog();
+    const answer = { activity: [changed(1)], next: null };
+    vi.stubGlobal("fetch", async () => new Response(JSON.stringify(answer)));
+    const reading = log.read();
+    log.add([changed(2)]);
+    await reading;
+    vi.unstubAllGlobals();
+    expect(log.changes.value?.map(({ id }) => id)).toEqual([2, 1]);
   });
 });

@@ -24,11 +24,16 @@ export class FileLog {
   /** Whether the server has older ones. */
   readonly more = signal(false);
   #next: string | null = null;
+  #early: readonly FileChange[] = [];
 
   add(events: readonly LogEvent[]): void {
     const fresh = events.flatMap((event) => changeIn(event) ?? []).reverse();
-    if (fresh.length > 0 && this.changes.peek() !== null) {
-      this.changes.value = joined([...fresh, ...(this.changes.peek() ?? [])]);
+    const known = this.changes.peek();
+    if (known === null) {
+      // The first answer is still on its way, and may have been made before these.
+      this.#early = joined([...fresh, ...this.#early]);
+    } else if (fresh.length > 0) {
+      this.changes.value = joined([...fresh, ...known]);
     }
   }
 
@@ -48,7 +53,7 @@ export class FileLog {
         this.more.value = this.#next !== null;
       }
       const read = told.activity.filter(isLogEvent).flatMap((event) => changeIn(event) ?? []);
-      this.changes.value = joined([...(this.changes.peek() ?? []), ...read]);
+      this.changes.value = joined([...(this.changes.peek() ?? this.#early), ...read]);
     } catch {
       this.trouble.value = "The server cannot be reached.";
     }
