@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from time import monotonic, sleep
 
 import httpx
 import pytest
@@ -53,6 +54,16 @@ def tab_to(page: Page, name: str) -> None:
     raise AssertionError(f"{name!r} is not reached: {passed}")
 
 
+def until_task(server: ServerProcess, task: str, **fields: object) -> None:
+    """Wait until a task has these fields on the server: what is sent meanwhile would be refused."""
+    deadline = monotonic() + 10
+    while any(
+        httpx.get(f"{server.url}/api/tasks/{task}").json()[name] != value for name, value in fields.items()
+    ):
+        assert monotonic() < deadline
+        sleep(0.05)
+
+
 def go_to(page: Page, words: str, path: str) -> None:
     """Go somewhere by the command palette."""
     page.keyboard.press("Control+k")
@@ -93,6 +104,7 @@ def test_the_main_path_needs_no_pointer(page: Page, server: ServerProcess) -> No
     page.keyboard.press("Shift+ArrowRight")
     expect(page.locator('[data-column="in_progress"]')).to_contain_text("Read the market")
     expect(card).to_be_focused()
+    until_task(server, "TASK-0001", status="in_progress")
     page.keyboard.press("Enter")
     expect(page.get_by_role("complementary", name="TASK-0001")).to_be_visible()
     tab_to(page, "Notes")

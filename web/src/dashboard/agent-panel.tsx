@@ -37,14 +37,18 @@ function AgentCard({ agent, now }: { agent: Agent; now: number }) {
         <a href={pathOfAgent(id)} dir="auto">
           {name}
         </a>{" "}
-        {codename && <span class="codename">“{codename}”</span>}
+        {codename && (
+          <span class="codename" dir="auto">
+            “{codename}”
+          </span>
+        )}
       </h3>
       <p class="place" dir="auto">
         {place || id}
       </p>
       <p class="status">
         <span class="badge">
-          <span aria-hidden="true">{SIGNS[kind]}</span> {status}
+          <span aria-hidden="true">{SIGNS[kind]}</span> <span dir="auto">{status}</span>
         </span>
       </p>
       <p class={task === null ? "task no-task" : "task"} dir="auto">

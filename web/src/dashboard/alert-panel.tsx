@@ -36,7 +36,7 @@ function AlertLine({ alert: { level, message, timestamp }, now }: { alert: Alert
       <b>
         <span aria-hidden="true">▲</span> {level === "critical" ? "Critical:" : "Warning:"}
       </b>{" "}
-      {message} {time !== null && <span class="when">{ago(time, now)}</span>}
+      <span dir="auto">{message}</span> {time !== null && <span class="when">{ago(time, now)}</span>}
     </li>
   );
 }

@@ -2,6 +2,7 @@
 
 import type { Agent, Alert } from "../client/state";
 import { taskOf, textOf } from "./agent-words";
+import { isolated } from "./direction";
 import { pathOfAgent } from "./route";
 
 export interface Need {
@@ -45,8 +46,8 @@ function agentNeed(agent: Agent): Need {
     key: `agent-${agent.id}`,
     level: failed ? "critical" : "warning",
     subject: agent.name,
-    text: [failed ? `has an error (${agent.status})` : `waits (${agent.status})`, detail, task]
-      .filter((part) => part !== null)
+    text: [`${failed ? "has an error" : "waits"} (${isolated(agent.status)})`, detail, task]
+      .flatMap((part) => (part === null ? [] : isolated(part)))
       .join(": "),
     since: textOf(agent.confirmed),
     path: pathOfAgent(agent.id),

@@ -92,7 +92,7 @@ function Row({ entry, nameOf, named, full }: RowProps) {
         </span>
         <span class="what">
           <span class="line">
-            <b>{subject}</b> {text}
+            <b dir="auto">{subject}</b> {text}
           </span>
           {/* What is told by its type alone has said it already. */}
           {!gap && subject !== entry.event.type && <span class="type">{entry.event.type}</span>}

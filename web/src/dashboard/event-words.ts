@@ -3,6 +3,7 @@
 import { type Data, type Gap, isData, type LogEvent } from "../client/protocol";
 import { isKind, kindOf } from "../client/status";
 import { taskOf, textOf } from "./agent-words";
+import { isolated } from "./direction";
 
 export type Tone = "plain" | "info" | "warning" | "critical";
 
@@ -25,7 +26,7 @@ export function describeEvent(event: LogEvent, nameOf: NameOf): Line {
   return (
     DESCRIPTIONS.get(event.type)?.(event.data, nameOf) ??
     // Of another type, or not of the shape that its type has.
-    line("·", event.type, shorten(JSON.stringify(event.data)))
+    line("·", event.type, isolated(shorten(JSON.stringify(event.data))))
   );
 }
 
@@ -55,7 +56,7 @@ const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
         return null;
       }
       const kind = isKind(data.kind) ? data.kind : kindOf(status);
-      const text = `is now ${status}${before ? ` (was ${before})` : ""}`;
+      const text = `is now ${isolated(status)}${before ? ` (was ${isolated(before)})` : ""}`;
       return line("◆", name, text, kind === "error" ? "warning" : "plain");
     },
     "agent:updated": (data, nameOf) => {
@@ -65,7 +66,7 @@ const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
     "agent:activity": (data, nameOf) => {
       const name = agentIn(data, nameOf);
       const doing = textOf(data.activity);
-      return name ? line("✎", name, doing ? `is at it: ${doing}` : "worked on files") : null;
+      return name ? line("✎", name, doing ? `is at it: ${isolated(doing)}` : "worked on files") : null;
     },
     "agent:removed": (data, nameOf) => {
       const name = agentIn(data, nameOf);
@@ -74,14 +75,14 @@ const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
     "file:change": describeFile,
     "task:created": (data) => {
       const task = isData(data.task) ? data.task : {};
-      return describeTask(task.id, `was created: ${taskOf(task) ?? "without a description"}`);
+      return describeTask(task.id, `was created: ${isolated(taskOf(task) ?? "without a description")}`);
     },
     "task:updated": (data) =>
       describeTask(data.taskId, isData(data.updates) ? `changed: ${keys(data.updates)}` : "changed"),
     "task:completed": (data) => describeTask(data.taskId, "is completed"),
     "task:assigned": (data, nameOf) => {
       const name = agentIn(data, nameOf);
-      return describeTask(data.taskId, name ? `was given to ${name}` : "is no longer assigned");
+      return describeTask(data.taskId, name ? `was given to ${isolated(name)}` : "is no longer assigned");
     },
     "task:deleted": (data) => describeTask(data.taskId, "was deleted"),
     "lead:added": (data) => {
@@ -110,11 +111,11 @@ const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
     "system:alert": (data) => {
       const message = textOf(data.message);
       const tone = toneOf(data.level);
-      return message ? line("▲", ALERT_WORDS[tone], message, tone) : null;
+      return message ? line("▲", ALERT_WORDS[tone], isolated(message), tone) : null;
     },
     "system:status": (data) => {
       const status = textOf(data.status);
-      return status ? line("■", "Gateway", `is ${status}`) : null;
+      return status ? line("■", "Gateway", `is ${isolated(status)}`) : null;
     },
     "state:baseline": (data) => {
       for (const noun of ["agent", "task", "lead"]) {
@@ -124,7 +125,7 @@ const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
         }
       }
       const source = textOf(data.source);
-      return source === null ? null : line("⌂", "Workspace", `was looked at for ${source}`);
+      return source === null ? null : line("⌂", "Workspace", `was looked at for ${isolated(source)}`);
     },
   }),
 );
@@ -155,13 +156,13 @@ function describeFile(data: Data, nameOf: NameOf): Line | null {
   }
   // Where the agent's own folder lies is the same for all of its files, and long.
   const own = path.indexOf(`/agents/${id}/`);
-  return line("✎", nameOf(id), `${words[0]} ${own < 0 ? path : path.slice(own + 1)}${late}`);
+  return line("✎", nameOf(id), `${words[0]} ${isolated(own < 0 ? path : path.slice(own + 1))}${late}`);
 }
 
 function describeUpdates(updates: Data): string {
   if ("currentTask" in updates) {
     const task = taskOf(updates.currentTask);
-    return task ? `now does: ${task}` : "has no task now";
+    return task ? `now does: ${isolated(task)}` : "has no task now";
   }
   return `changed: ${keys(updates)}`;
 }
@@ -192,7 +193,7 @@ function toneOf(level: unknown): Tone {
 function keys(updates: Data): string {
   // As words: `lastActive` is "last active".
   const words = Object.keys(updates).map((key) => key.replace(/([A-Z])/g, " $1").toLowerCase());
-  return words.join(", ");
+  return isolated(words.join(", "));
 }
 
 function count(value: unknown, noun: string): string {

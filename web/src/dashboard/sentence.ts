@@ -2,6 +2,7 @@
 
 import type { Agent } from "../client/state";
 import type { Kind } from "../client/status";
+import { isolated } from "./direction";
 
 const MOST_NAMES = 3;
 
@@ -40,7 +41,7 @@ function rest(agents: readonly Agent[]): string {
 }
 
 function names(agents: readonly Agent[]): string {
-  const first = agents.slice(0, MOST_NAMES).map(({ name }) => name);
+  const first = agents.slice(0, MOST_NAMES).map(({ name }) => isolated(name));
   const more = agents.length - first.length;
   const all = more ? [...first, `${more} more`] : first;
   return all.length > 1 ? `${all.slice(0, -1).join(", ")} and ${all.at(-1)}` : (all[0] ?? "");

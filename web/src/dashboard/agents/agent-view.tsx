@@ -3,6 +3,7 @@ import { type Data, isData } from "../../client/protocol";
 import type { Agent, FleetState } from "../../client/state";
 import { ago, clock, moment } from "../age";
 import { SIGNS, staleSince, taskOf, textOf } from "../agent-words";
+import { isolated } from "../direction";
 import { bytes, counted, dollars, short, whole } from "../figures";
 import type { Office } from "../office";
 import { Portrait } from "../portrait";
@@ -82,8 +83,8 @@ function Identity({ office, agent }: { office: Office; agent: Agent }) {
           </p>
         )}
         <p>
-          <span class="badge" dir="auto">
-            <span aria-hidden="true">{SIGNS[kind]}</span> {status}
+          <span class="badge">
+            <span aria-hidden="true">{SIGNS[kind]}</span> <span dir="auto">{status}</span>
           </span>{" "}
           {detail && <span dir="auto">{detail}</span>}
         </p>
@@ -108,7 +109,7 @@ function Identity({ office, agent }: { office: Office; agent: Agent }) {
         </Fact>
         <Fact word="Last seen at">
           {activity
-            ? `${activity}${activityAt == null ? "" : `, ${ago(activityAt, now)}`}`
+            ? `${isolated(activity)}${activityAt == null ? "" : `, ${ago(activityAt, now)}`}`
             : "nothing seen yet"}
         </Fact>
         <Fact word="Last active">
@@ -320,8 +321,9 @@ function Sessions({ office, agent: { id }, fleet }: { office: Office; agent: Age
             return (
               <li key={session.id}>
                 <b>{dollars(row.cost)}</b>
-                <span dir="auto">
-                  {session.id} <small>{textOf(session.model) ?? "unknown model"}</small>
+                <span>
+                  <span dir="auto">{session.id}</span>{" "}
+                  <small dir="auto">{textOf(session.model) ?? "unknown model"}</small>
                 </span>
                 <small>
                   {short(row.tokens)} used, {time === null ? "" : ago(time, now)}

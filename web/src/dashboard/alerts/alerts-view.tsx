@@ -56,8 +56,13 @@ function NeedLine({ need, now }: { need: Need; now: number }) {
       <span class="level">
         <span aria-hidden="true">▲</span> {LEVEL_WORDS[need.level]}
       </span>
-      <span class="need-text" dir="auto">
-        {need.path === null ? null : <a href={need.path}>{need.subject}</a>} {need.text}
+      <span class="need-text">
+        {need.path !== null && (
+          <a href={need.path} dir="auto">
+            {need.subject}
+          </a>
+        )}{" "}
+        <span dir="auto">{need.text}</span>
       </span>
       {since !== null && <span class="when">{ago(since, now)}</span>}
     </li>
@@ -83,8 +88,8 @@ function Watch({ tasks, now }: { tasks: readonly Task[]; now: number }) {
             <span class="level">
               {overdueSince(task, now) !== null ? "▲ Late" : STATUS_WORDS[task.status]}
             </span>
-            <span class="need-text" dir="auto">
-              <a href={pathOfTask(task.id)}>{task.id}</a> {task.description}
+            <span class="need-text">
+              <a href={pathOfTask(task.id)}>{task.id}</a> <span dir="auto">{task.description}</span>
             </span>
             <span class="when">{task.priority}</span>
           </li>

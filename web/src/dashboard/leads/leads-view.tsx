@@ -64,8 +64,8 @@ function StageColumn({ stage: { name, leads } }: { stage: Stage }) {
   const rest = leads.length - MOST_CARDS;
   return (
     <section class="column" aria-label={name}>
-      <h3 dir="auto">
-        {name} <span class="count">{whole(leads.length)}</span>
+      <h3>
+        <span dir="auto">{name}</span> <span class="count">{whole(leads.length)}</span>
       </h3>
       <ol>
         {leads.slice(0, MOST_CARDS).map((lead) => (

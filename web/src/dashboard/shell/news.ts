@@ -3,6 +3,7 @@
 import { isData, type LogEvent } from "../../client/protocol";
 import type { FleetState } from "../../client/state";
 import { taskOf, textOf } from "../agent-words";
+import { isolated } from "../direction";
 import type { LiveFleet } from "../live";
 import { pathOfTask } from "../route";
 import type { Router } from "../router";
@@ -32,14 +33,16 @@ export function newsOf(
     if (id === null || agent === null || agent === "Unassigned") {
       return null;
     }
-    const what = taskOf(task) ?? id;
-    return { text: `${nameOf(agent)} has finished: ${what}`, path: pathOfTask(id), agent };
+    const text = `${isolated(nameOf(agent))} has finished: ${isolated(taskOf(task) ?? id)}`;
+    return { text, path: pathOfTask(id), agent };
   }
   if (type === "lead:added") {
     const lead = isData(data.lead) ? data.lead : {};
     const name = textOf(lead.company) ?? textOf(lead.name);
     const score = typeof lead.score === "number" ? `, scored ${lead.score}` : "";
-    return name === null ? null : { text: `A new lead: ${name}${score}`, path: "/leads", agent: null };
+    if (name !== null) {
+      return { text: `A new lead: ${isolated(name)}${score}`, path: "/leads", agent: null };
+    }
   }
   return null;
 }

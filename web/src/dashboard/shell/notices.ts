@@ -3,6 +3,7 @@
 import { isData, type LogEvent } from "../../client/protocol";
 import { isKind, kindOf } from "../../client/status";
 import { textOf } from "../agent-words";
+import { isolated } from "../direction";
 import type { LiveFleet } from "../live";
 import { pathOfAgent } from "../route";
 import type { Router } from "../router";
@@ -33,11 +34,12 @@ export function noticeOf({ type, data }: LogEvent, nameOf: (id: string) => strin
     const path = pathOfAgent(id);
     if (kind === "waiting") {
       const detail = isData(data.agent) ? textOf(data.agent.statusDetail) : null;
-      const text = `${nameOf(id)} waits: ${detail ?? status}`;
+      const text = `${isolated(nameOf(id))} waits: ${isolated(detail ?? status)}`;
       return { text, level: "warning", path, agent: id };
     }
     if (kind === "error") {
-      return { text: `${nameOf(id)} has an error: ${status}`, level: "warning", path, agent: id };
+      const text = `${isolated(nameOf(id))} has an error: ${isolated(status)}`;
+      return { text, level: "warning", path, agent: id };
     }
   }
   return null;

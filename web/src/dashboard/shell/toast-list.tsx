@@ -17,7 +17,7 @@ export function ToastList({ toasts }: { toasts: Toasts }) {
           ) : (
             <Portrait id={about} />
           )}
-          <p dir="auto">{path === null ? text : <a href={path}>{text}</a>}</p>
+          <p>{path === null ? text : <a href={path}>{text}</a>}</p>
           <button type="button" class="close" onClick={() => toasts.close(key)}>
             <span aria-hidden="true">✕</span>
             <span class="unseen">Close this note</span>

@@ -36,7 +36,15 @@ export function BudgetPanel({ office, fleet }: { office: Office; fleet: FleetSta
           const name = agent === null ? "The fleet" : office.live.nameOf(agent);
           return (
             <li key={agent ?? ""} class={`budget ${level}`}>
-              <b dir="auto">{agent === null ? name : <a href={pathOfAgent(agent)}>{name}</a>}</b>
+              <b>
+                {agent === null ? (
+                  name
+                ) : (
+                  <a href={pathOfAgent(agent)} dir="auto">
+                    {name}
+                  </a>
+                )}
+              </b>
               <Gauge percent={purse.percent} label={`${name} has spent`} />
               <span class="budget-words">
                 {dollars(spent)} of {dollars(budget)}, {Math.round(purse.percent)} %: {LEVEL_WORDS[level]}

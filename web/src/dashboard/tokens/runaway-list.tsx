@@ -22,9 +22,13 @@ export function RunawayList({ office, fleet }: { office: Office; fleet: FleetSta
           const time = moment(timestamp);
           return (
             <li key={id} class="event warning">
-              <span dir="auto">
-                <span aria-hidden="true">▲</span> {message}{" "}
-                {agent !== null && <a href={pathOfAgent(agent)}>See {office.live.nameOf(agent)}</a>}{" "}
+              <span>
+                <span aria-hidden="true">▲</span> <span dir="auto">{message}</span>{" "}
+                {agent !== null && (
+                  <a href={pathOfAgent(agent)}>
+                    See <bdi>{office.live.nameOf(agent)}</bdi>
+                  </a>
+                )}{" "}
                 {time !== null && <small>{ago(time, office.live.now.value)}</small>}
               </span>
             </li>

@@ -4,6 +4,7 @@ import { type Data, isData } from "../../client/protocol";
 import type { FleetState } from "../../client/state";
 import { ago, moment } from "../age";
 import { textOf } from "../agent-words";
+import { isolated } from "../direction";
 import { dollars, short, whole } from "../figures";
 import type { Office } from "../office";
 import { pathOfAgent } from "../route";
@@ -162,13 +163,17 @@ function Use({ office, fleet }: { office: Office; fleet: FleetState }) {
           title="By agent"
           noun="Agent"
           rows={agents}
-          name={({ id }) => <a href={pathOfAgent(id)}>{live.nameOf(id)}</a>}
+          name={({ id }) => (
+            <a href={pathOfAgent(id)} dir="auto">
+              {live.nameOf(id)}
+            </a>
+          )}
         />
         <UseTable
           title="By model"
           noun="Model"
           rows={useRows(tokens.models).filter((row) => wanted(row))}
-          name={({ id }) => id}
+          name={({ id }) => <span dir="auto">{id}</span>}
         />
         <UseTable
           title="By session, the newest first"
@@ -177,9 +182,11 @@ function Use({ office, fleet }: { office: Office; fleet: FleetState }) {
           most={30}
           name={({ id, record }) => (
             <>
-              {id}{" "}
+              <span dir="auto">{id}</span>{" "}
               <small>
-                {[textOf(record.model), textOf(record.runtime)].filter(Boolean).join(", ")}
+                {[textOf(record.model), textOf(record.runtime)]
+                  .flatMap((word) => (word === null ? [] : isolated(word)))
+                  .join(", ")}
                 {sessionAge(record.updated, live.now.value)}
               </small>
             </>

@@ -44,9 +44,7 @@ export function UseTable({ title, noun, rows, name, most = MOST_ROWS }: UseTable
             <tbody>
               {rows.slice(0, most).map((row) => (
                 <tr key={row.id}>
-                  <th scope="row" dir="auto">
-                    {name(row)}
-                  </th>
+                  <th scope="row">{name(row)}</th>
                   <td class="number">
                     {dollars(row.cost)}
                     <progress class="share" max={highest} value={row.cost} aria-hidden="true" />
