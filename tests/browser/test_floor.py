@@ -16,7 +16,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 COLOURS = """(canvas) => {
   const { width, height } = canvas;
-  const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+  // A copy is read: Chromium complains where the canvas itself is, again and again.
+  const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const pixels = copy.getImageData(0, 0, width, height).data;
   const colours = new Set();
   for (let at = 0; at < pixels.length; at += 4) {
     if (pixels[at + 3] > 0) colours.add((pixels[at] << 16) | (pixels[at + 1] << 8) | pixels[at + 2]);
