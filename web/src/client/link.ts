@@ -94,6 +94,8 @@ const WORLD: LinkSurroundings = {
 
 const GREETING_MS = 10_000;
 const PROBE_MS = 5_000;
+/** A way that is lost sooner has not worked: some networks let a first answer through, and cut all that wait. */
+const SETTLED_MS = 5_000;
 const SILENT_BEATS = 2;
 const CLIMB = { first: 5_000, longest: 120_000, growth: 2 };
 const TICK_MS = 5_000;
@@ -123,6 +125,10 @@ export class Link {
   #trial: Trial | null = null;
   #better: Trial | null = null;
   #lostOnce = false;
+  /** When the way in use greeted, by the clock of the page. */
+  #takenAt = 0;
+  /** How many ways in turn were lost before they had settled. */
+  #fleeting = 0;
   #longestSilence = 0;
   #heardAt = 0;
   #retryTimer: Timer;
@@ -169,6 +175,7 @@ export class Link {
     if (this.#status.state === "disconnected") {
       this.#cursor = since ?? this.#cursor;
       this.#lostOnce = false;
+      this.#fleeting = 0;
       this.#backoff.reset();
       this.#watchClock();
       this.#set({ state: "connecting", reason: null, refused: false, attempts: 0 });
@@ -306,7 +313,7 @@ export class Link {
     this.#drop();
     this.#active = trial;
     this.#way = way;
-    this.#backoff.reset();
+    this.#takenAt = performance.now();
     this.#lostOnce = false;
     this.#longestSilence = SILENT_BEATS * heartbeat;
     this.#heardAt = performance.now();
@@ -391,7 +398,17 @@ export class Link {
       } else {
         this.#stopTrying();
         this.#lostOnce = true;
-        this.#wait(failure, 0);
+        if (performance.now() - this.#takenAt >= SETTLED_MS) {
+          this.#backoff.reset();
+          this.#fleeting = 0;
+        } else {
+          this.#fleeting += 1;
+        }
+        if (this.#fleeting > this.#options.maxReconnectAttempts) {
+          this.#fallBack(failure, this.#fleeting);
+        } else {
+          this.#wait(failure, 0);
+        }
       }
     }
   }

@@ -111,6 +111,29 @@ describe.each(LIVE)("over %s", (transport) => {
     expect(poll?.closed).toBe(true);
   });
 
+  test("a way that is lost again and again as soon as it greets ends in polling too", () => {
+    const conversation = connected();
+    for (let loss = 0; loss <= 3; loss += 1) {
+      expect(conversation.state).toBe("connected");
+      conversation.last.fail();
+      waitOut(conversation);
+      conversation.last.greet();
+    }
+    expect(conversation.state).toBe("polling");
+  });
+
+  test("a way that has settled may be lost as often as it likes", () => {
+    const conversation = connected();
+    for (let loss = 0; loss <= 6; loss += 1) {
+      vi.advanceTimersByTime(5_000);
+      conversation.last.fail();
+      expect(conversation.state).toBe("reconnecting");
+      waitOut(conversation);
+      conversation.last.greet();
+    }
+    expect(conversation.state).toBe("connected");
+  });
+
   test("polling that fails says so, and is tried at each interval", () => {
     const conversation = new Conversation({ transports: [transport, "polling"], maxReconnectAttempts: 1 });
     conversation.last.fail();
