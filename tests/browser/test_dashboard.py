@@ -39,6 +39,15 @@ KEEP_THE_SENTENCES = """() => {
 }"""
 
 
+KEEP_THE_WORDS_OF_THE_LAMP = """addEventListener("DOMContentLoaded", () => {
+  window.words = [];
+  new MutationObserver(() => {
+    const word = document.querySelector(".lamp")?.textContent;
+    if (word && word !== words.at(-1)) words.push(word);
+  }).observe(document.body, { childList: true, characterData: true, subtree: true });
+});"""
+
+
 def put_state(server: ServerProcess, agent: str, **state: object) -> None:
     folder = server.workspace / "agents" / agent
     folder.mkdir(parents=True, exist_ok=True)
@@ -140,6 +149,16 @@ def test_the_page_freezes_when_the_server_is_killed_and_misses_nothing(
     expect(card(page, "scout")).to_contain_text("busy")
     expect(events(page).filter(has_text="scout is now busy (was idle)")).to_have_count(1)
     expect(events(page).filter(has_text="scout wrote agents/scout/missed.md")).to_have_count(1)
+
+
+def test_going_from_page_to_page_is_no_loss(page: Page, server: ServerProcess) -> None:
+    page.add_init_script(KEEP_THE_WORDS_OF_THE_LAMP)
+    for number, path in enumerate(["/agents", "/events"] * 4):
+        page.goto(f"{server.url}{path}")
+        expect(lamp(page)).to_contain_text("Live")
+        publish(server.url, "custom:event", {"page": number})
+        expect(events(page).first).to_contain_text(f'{{"page":{number}}}')
+        assert "↻ Reconnecting" not in page.evaluate("words")
 
 
 def test_a_restart_is_told_as_one(page: Page, server: ServerProcess) -> None:

@@ -201,6 +201,20 @@ export class Link {
     }
   }
 
+  /**
+   * Connect anew, for a page that finds nobody else here: browsers put a worker to sleep with the page before, and cut its
+   * connections. That is nobody's attempt in vain.
+   */
+  renew(): void {
+    if (this.#active || this.#status.retryAt !== null) {
+      this.#leave();
+      this.#fleeting = 0;
+      this.#backoff.reset();
+      this.#set({ state: "connecting", transport: null, reason: null, attempts: 0 });
+      this.#attempt(this.#ways());
+    }
+  }
+
   /** Break the connection as if the network had. */
   cut(): void {
     this.#lose({ reason: "The connection was cut." });

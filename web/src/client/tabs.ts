@@ -187,7 +187,11 @@ export class Leader {
 
   #asked(asked: Asked | Told): void {
     if (asked.kind === "hello") {
-      clearTimeout(this.#lingering);
+      if (this.#lingering !== undefined) {
+        clearTimeout(this.#lingering);
+        this.#lingering = undefined;
+        this.#link.renew();
+      }
       // In a worker the link ends with its last page, and begins with the next one; that one may have what was missing
       // where the server has refused the others.
       if (!this.#link.status.refused || !this.#pages.has(asked.page)) {
@@ -198,7 +202,11 @@ export class Leader {
     } else if (asked.kind === "bye") {
       this.#pages.delete(asked.page);
       if (this.#pages.size === 0 && this.#own === null) {
-        this.#lingering = setTimeout(() => this.#link.close(), LINGER_MS);
+        clearTimeout(this.#lingering);
+        this.#lingering = setTimeout(() => {
+          this.#lingering = undefined;
+          this.#link.close();
+        }, LINGER_MS);
       }
     } else if (asked.kind === "command") {
       this.command(asked.command);

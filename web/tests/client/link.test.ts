@@ -134,6 +134,30 @@ describe.each(LIVE)("over %s", (transport) => {
     expect(conversation.state).toBe("connected");
   });
 
+  test("a link that is taken over connects anew at once, from where it was, as often as that happens", () => {
+    const conversation = connected();
+    conversation.last.say(11);
+    for (let page = 0; page <= 6; page += 1) {
+      const { last } = conversation;
+      conversation.link.renew();
+      expect(last.closed).toBe(true);
+      expect(conversation.state).toBe("connecting");
+      expect(conversation.last).toMatchObject({ name: transport, since: "e1:11" });
+      conversation.last.greet(11);
+      expect(conversation.state).toBe("connected");
+    }
+  });
+
+  test("a link that is taken over while it waits does not wait any longer", () => {
+    const conversation = connected();
+    conversation.last.fail({ delay: 7_000 });
+    conversation.link.renew();
+    conversation.last.greet();
+    expect(conversation.state).toBe("connected");
+    vi.advanceTimersByTime(8_000);
+    expect(conversation.opened).toHaveLength(2);
+  });
+
   test("polling that fails says so, and is tried at each interval", () => {
     const conversation = new Conversation({ transports: [transport, "polling"], maxReconnectAttempts: 1 });
     conversation.last.fail();
