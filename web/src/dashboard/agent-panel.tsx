@@ -38,8 +38,8 @@ function AgentCard({ agent, now }: { agent: Agent; now: number }) {
           {name}
         </a>{" "}
         {codename && (
-          <span class="codename" dir="auto">
-            “{codename}”
+          <span class="codename">
+            “<bdi>{codename}</bdi>”
           </span>
         )}
       </h3>

@@ -78,8 +78,8 @@ function Identity({ office, agent }: { office: Office; agent: Agent }) {
           {[textOf(agent.role), textOf(agent.division)].filter(Boolean).join(" · ") || "No role is noted"}
         </p>
         {codename && (
-          <p class="codename" dir="auto">
-            “{codename}”
+          <p class="codename">
+            “<bdi>{codename}</bdi>”
           </p>
         )}
         <p>
@@ -321,7 +321,7 @@ function Sessions({ office, agent: { id }, fleet }: { office: Office; agent: Age
             return (
               <li key={session.id}>
                 <b>{dollars(row.cost)}</b>
-                <span>
+                <span class="session">
                   <span dir="auto">{session.id}</span>{" "}
                   <small dir="auto">{textOf(session.model) ?? "unknown model"}</small>
                 </span>

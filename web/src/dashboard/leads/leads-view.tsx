@@ -65,7 +65,10 @@ function StageColumn({ stage: { name, leads } }: { stage: Stage }) {
   return (
     <section class="column" aria-label={name}>
       <h3>
-        <span dir="auto">{name}</span> <span class="count">{whole(leads.length)}</span>
+        <span class="stage" dir="auto">
+          {name}
+        </span>{" "}
+        <span class="count">{whole(leads.length)}</span>
       </h3>
       <ol>
         {leads.slice(0, MOST_CARDS).map((lead) => (

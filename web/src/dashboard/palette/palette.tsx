@@ -1,6 +1,6 @@
 /** Ctrl-K: go to any view, agent or task by typing a part of its name. */
 
-import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { effect, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Office } from "../office";
 import { actionEntries, type Entry, findEntries } from "./entries";
@@ -45,19 +45,24 @@ export function Palette({ office }: { office: Office }) {
     return () => removeEventListener("keydown", open);
   }, []);
 
-  useSignalEffect(() => {
-    const open = paletteOpen.value;
-    const element = dialog.current;
-    if (element && open !== element.open) {
-      if (open) {
-        typed.value = "";
-        chosen.value = 0;
-        element.showModal();
-      } else {
-        element.close();
-      }
-    }
-  });
+  // Not useSignalEffect, which waits for a frame: a key that opens the dialog again would be answered by the event of its closing.
+  useEffect(
+    () =>
+      effect(() => {
+        const open = paletteOpen.value;
+        const element = dialog.current;
+        if (element && open !== element.open) {
+          if (open) {
+            typed.value = "";
+            chosen.value = 0;
+            element.showModal();
+          } else {
+            element.close();
+          }
+        }
+      }),
+    [],
+  );
 
   function run(entry: Entry | undefined): void {
     if (entry) {
