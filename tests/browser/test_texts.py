@@ -125,9 +125,7 @@ def check_line(line: Locator, *words: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(1400, 900), (390, 844)], ids=lambda size: f"{size[0]}x{size[1]}")
-def test_no_text_is_run_or_makes_a_view_wider(
-    page: Page, told: ServerProcess, size: tuple[int, int]
-) -> None:
+def test_no_text_is_run_or_makes_a_view_wider(page: Page, told: ServerProcess, size: tuple[int, int]) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
     for path in [*VIEWS, *SHEETS]:
         open_view(page, told, path)
