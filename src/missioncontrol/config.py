@@ -55,6 +55,25 @@ class LogConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     synchronous: Literal["normal", "full"] = "normal"
 
 
+class ClusterConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The NATS servers that `log.url` names, and who this node is among the others; times in seconds.
+
+    `host` is the name of the host that owns the workspace, by default this machine's. `credentials` is a file as
+    `nsc generate creds` writes it; a name and a password, or a token, stand in `log.url`, as in
+    `nats://USER:PASSWORD@HOST:4222`, or better in `MISSION_CONTROL_LOG`.
+    """
+
+    host: str | None = None
+    stream: str = "MISSION_CONTROL"
+    replicas: int = 1
+    credentials: str | None = None
+    tls_ca: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    duplicate_window: float = 120.0
+    publish_timeout: float = 5.0
+
+
 class BudgetConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Daily budgets in US dollars; `warn_at` in percent."""
 
@@ -87,6 +106,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     data: str | None = None
     server: ServerConfig = msgspec.field(default_factory=ServerConfig)
     log: LogConfig = msgspec.field(default_factory=LogConfig)
+    cluster: ClusterConfig = msgspec.field(default_factory=ClusterConfig)
     budgets: BudgetConfig = msgspec.field(default_factory=BudgetConfig)
     sources: SourcesConfig = msgspec.field(default_factory=SourcesConfig)
     notify: NotifyConfig = msgspec.field(default_factory=NotifyConfig)
@@ -98,6 +118,14 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             return Path(self.workspace).expanduser().resolve()
         usual = Path("~/.openclaw/workspace").expanduser()
         return (usual if usual.is_dir() else Path.cwd()).resolve()
+
+    @property
+    def nats_servers(self) -> list[str]:
+        """The addresses of the NATS servers that put the log in order; empty where the log is this machine's own."""
+        if self.log.url == "sqlite":
+            return []
+        scheme, _, rest = self.log.url.partition("://")
+        return [f"{scheme}://{server.strip().removeprefix(f'{scheme}://')}" for server in rest.split(",")]
 
     @property
     def data_path(self) -> Path:
@@ -125,12 +153,21 @@ ENVIRONMENT: dict[str, str] = {
     "MISSION_CONTROL_RETENTION_DAYS": "log.retention_days",
     "MISSION_CONTROL_RETENTION_BYTES": "log.retention_bytes",
     "MISSION_CONTROL_SYNCHRONOUS": "log.synchronous",
+    "MISSION_CONTROL_CLUSTER_HOST": "cluster.host",
+    "MISSION_CONTROL_CLUSTER_STREAM": "cluster.stream",
+    "MISSION_CONTROL_CLUSTER_REPLICAS": "cluster.replicas",
+    "MISSION_CONTROL_CLUSTER_CREDENTIALS": "cluster.credentials",
     "MC_API_PORT": "server.port",
     "WS_PORT": "server.ws_port",
 }
 """Environment variables and the settings they set; the last two are the aliases of older installs."""
 
+HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?", re.ASCII)
+"""What a host of the fleet may be called."""
+
 _ALIASES = ("MC_API_PORT", "WS_PORT")
+_NATS = re.compile(r"(nats|tls)://[^\s,/]+(,((nats|tls)://)?[^\s,/]+)*/?")
+_STREAM = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _HEX64 = re.compile(r"[0-9a-f]{64}")
 _MINIMA: dict[str, float] = {
     "max_clients": 1,
@@ -205,11 +242,41 @@ def _check(config: Config) -> None:
         raise ConfigError(
             f"sources.gateway is {gateway!r}; it is 'auto', 'off', or an address such as http://127.0.0.1:18789."
         )
-    if config.log.url != "sqlite":
-        raise ConfigError(f"log.url is {config.log.url!r}; this release knows 'sqlite'.")
+    _check_cluster(config)
     for token in server.tokens:
         if not _HEX64.fullmatch(token.sha256):
             raise ConfigError(
                 f"The token {token.name!r} needs the SHA-256 of itself in 64 hex digits; "
                 f"`mission-control token new` prints both."
             )
+
+
+def _check_cluster(config: Config) -> None:
+    cluster = config.cluster
+    if config.log.url != "sqlite" and not _NATS.fullmatch(config.log.url):
+        # It may have a password in it, so it is not repeated.
+        raise ConfigError(
+            "log.url must be 'sqlite', or name NATS servers as in nats://HOST:4222 or "
+            "nats://HOST1:4222,HOST2:4222 (tls:// for encrypted connections)."
+        )
+    if not _STREAM.fullmatch(cluster.stream):
+        raise ConfigError(
+            f"cluster.stream is {cluster.stream!r}; a name has 1 to 32 letters, digits, hyphens and underscores."
+        )
+    if cluster.host is not None and not HOST_NAME.fullmatch(cluster.host):
+        raise ConfigError(
+            f"cluster.host is {cluster.host!r}; a host's name has small letters, digits, dots, hyphens and "
+            f"underscores, and begins and ends with a letter or a digit."
+        )
+    if cluster.replicas not in (1, 3, 5):
+        raise ConfigError(f"cluster.replicas is {cluster.replicas}; it is 1, 3 or 5.")
+    if (cluster.tls_cert is None) != (cluster.tls_key is None):
+        raise ConfigError("cluster.tls_cert and cluster.tls_key go together: set both, or neither.")
+    for name in ("credentials", "tls_ca", "tls_cert", "tls_key"):
+        path = getattr(cluster, name)
+        if path is not None and config.nats_servers and not Path(path).expanduser().is_file():
+            raise ConfigError(f"cluster.{name} is {path!r}, and there is no such file.")
+    if cluster.duplicate_window < 1 or cluster.publish_timeout < 0.1:
+        raise ConfigError(
+            "cluster.duplicate_window must be at least 1 second and cluster.publish_timeout at least 0.1."
+        )

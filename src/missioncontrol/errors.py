@@ -67,6 +67,17 @@ class Conflict(InputError):
     status = 409
 
 
+class Outdated(Conflict):
+    """Somebody else was first; `newer` is the id of the event that was not known."""
+
+    def __init__(self, message: str, newer: int) -> None:
+        super().__init__(message, newer)
+        self.newer = newer
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class PreconditionFailed(InputError):
     """What `If-Match` names is not what is there any more."""
 
@@ -139,6 +150,16 @@ class StoreError(Unavailable):
     """The log cannot be written or read at the moment; nothing was accepted."""
 
     code = "store"
+
+
+class PartlyTaken(StoreError):
+    """The log was lost in the middle of many events; `ids` are those of the first ones, which it has."""
+
+    code = "partly_taken"
+
+    def __init__(self, message: str, ids: list[int], *, retry_after: float = 1.0) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.ids = ids
 
 
 class DiskFull(StoreError):

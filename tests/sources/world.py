@@ -26,10 +26,12 @@ class TroubledLog(MemoryLog):
         super().__init__()
         self.tried = asyncio.Event()
 
-    async def append(self, drafts: Sequence[Draft], checkpoint: Checkpoint | None = None) -> list[int]:
+    async def append(
+        self, drafts: Sequence[Draft], checkpoint: Checkpoint | None = None, *, after: int | None = None
+    ) -> list[int]:
         if self.trouble is not None:
             self.tried.set()
-        return await super().append(drafts, checkpoint)
+        return await super().append(drafts, checkpoint, after=after)
 
 
 class World:

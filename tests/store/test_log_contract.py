@@ -5,19 +5,38 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from tests.nats_process import NatsProcess
 
-from missioncontrol.errors import BadEvent, StoreError, TooLarge
+from missioncontrol.config import load_config
+from missioncontrol.errors import BadEvent, Outdated, StoreError, TooLarge
 from missioncontrol.events import EVERYTHING, Draft, Patterns, Record, decode_event, now
-from missioncontrol.store import MAX_APPEND_EVENTS, Checkpoint, Log, MemoryLog, SqliteLog, StateCheckpoint
+from missioncontrol.store import (
+    MAX_APPEND_EVENTS,
+    Checkpoint,
+    JetStreamLog,
+    Log,
+    MemoryLog,
+    SqliteLog,
+    StateCheckpoint,
+)
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "jetstream"])
 async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Log]:
-    log: Log = MemoryLog() if request.param == "memory" else await SqliteLog.open(tmp_path / "data")
+    log: Log
+    if request.param == "memory":
+        log = MemoryLog()
+    elif request.param == "sqlite":
+        log = await SqliteLog.open(tmp_path / "data")
+    else:
+        nats: NatsProcess = request.getfixturevalue("nats")
+        config = load_config(flags={"log.url": nats.url, "cluster.stream": f"T{uuid4().hex[:12]}"})
+        log = await JetStreamLog.open(tmp_path / "data", config, "alpha")
     yield log
     await log.close()
 
@@ -183,3 +202,30 @@ async def test_what_fails_leaves_nothing_behind_and_the_next_id_is_the_same(tmp_
         await log.append(drafts(1))
     log.trouble = None
     assert await log.append(drafts(1)) == [2]
+
+
+async def test_a_change_of_a_task_is_refused_when_somebody_else_was_first(log: Log) -> None:
+    await log.append(
+        [Draft("task:created", {"task": {"id": "T-1"}}), Draft("task:created", {"task": {"id": "T-2"}})]
+    )
+    seen = log.head
+    change = Draft("task:updated", {"taskId": "T-1", "updates": {}})
+    assert await log.append([change], after=seen) == [3]
+    with pytest.raises(Outdated) as refused:
+        await log.append([change], after=seen)
+    assert refused.value.newer == 3
+    assert log.head == 3
+    other = Draft("task:updated", {"taskId": "T-2", "updates": {}})
+    assert await log.append([other], after=seen) == [4]
+    assert await log.append([change], after=log.head) == [5]
+
+
+async def test_of_many_who_change_a_task_at_once_one_is_first(log: Log) -> None:
+    await log.append([Draft("task:created", {"task": {"id": "T-1"}})])
+    change = Draft("task:updated", {"taskId": "T-1", "updates": {}})
+    results = await asyncio.gather(
+        *(log.append([change], after=1) for _ in range(20)), return_exceptions=True
+    )
+    assert sum(result == [2] for result in results) == 1
+    assert sum(isinstance(result, Outdated) for result in results) == 19
+    assert log.head == 2

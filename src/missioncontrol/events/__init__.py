@@ -15,6 +15,8 @@ from missioncontrol.events.event import (
     encode_data,
     now,
     rfc3339,
+    subject_of,
+    write_body,
 )
 from missioncontrol.events.patterns import EVERYTHING, NOTHING, Patterns, check_type
 
@@ -38,4 +40,6 @@ __all__ = [
     "new_epoch",
     "now",
     "rfc3339",
+    "subject_of",
+    "write_body",
 ]

@@ -38,31 +38,35 @@ class Draft(msgspec.Struct, gc=False):
     source: str = "api"
 
 
-class Event(msgspec.Struct, frozen=True):
-    """An event as it stands on the wire."""
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An event as it stands on the wire; `host` says where it was told, in a fleet of several hosts."""
 
     type: str
     id: int
     time: str
     source: str
     data: Data
+    host: str | None = None
 
 
 class Record:
-    """An event that the log holds; `time` is in milliseconds since 1970, and never goes back within a log.
+    """An event that the log holds; `time` is in milliseconds since 1970.
 
     `data` must not be changed by anybody. The slots that end in `_form` belong to the encodings of
     `missioncontrol.protocol.encoding`, which keep there what they have made of the body.
     """
 
-    __slots__ = ("_data", "body", "deflate_form", "frame_form", "id", "sse_form", "time", "type")
+    __slots__ = ("_data", "_host", "body", "deflate_form", "frame_form", "id", "sse_form", "time", "type")
 
-    def __init__(self, id_: int, type_: str, time: int, body: bytes, data: Data | None = None) -> None:
+    def __init__(
+        self, id_: int, type_: str, time: int, body: bytes, data: Data | None = None, host: str | None = None
+    ) -> None:
         self.id = id_
         self.type = type_
         self.time = time
         self.body = body
         self._data = data
+        self._host = host
         self.frame_form: bytes | None = None
         self.deflate_form: bytes | None = None
         self.sse_form: bytes | None = None
@@ -71,8 +75,17 @@ class Record:
     def data(self) -> Data:
         """What the event tells; decoded from the body when it came from the log."""
         if self._data is None:
-            self._data = decode_event(self.body).data
+            event = decode_event(self.body)
+            self._data, self._host = event.data, event.host
         return self._data
+
+    @property
+    def host(self) -> str | None:
+        """Where it was told; None in a fleet of one host."""
+        if self._data is None:
+            event = decode_event(self.body)
+            self._data, self._host = event.data, event.host
+        return self._host
 
     def __repr__(self) -> str:
         return f"Record({self.id}, {self.type!r})"
@@ -117,13 +130,40 @@ def encode_data(draft: Draft) -> bytes:
 
 def encode_body(draft: Draft, id_: int, time: int, data: bytes) -> bytes:
     """Write the event's one JSON text; `data` is the draft's, already encoded, `time` in milliseconds."""
-    return b'{"type":"%b","id":%d,"time":"%b","source":%b,"data":%b}' % (
-        draft.type.encode(),
+    return write_body(draft.type, id_, time, _encode_json(draft.source), data)
+
+
+def write_body(type_: str, id_: int, time: int, source: bytes, data: bytes, host: str | None = None) -> bytes:
+    """Write an event's one JSON text.
+
+    Args:
+        type_: its type.
+        id_: its place in the log.
+        time: milliseconds since 1970.
+        source: who told it, as JSON.
+        data: what it tells, as JSON.
+        host: where it was told, in a fleet of several hosts; a name as `missioncontrol.events.hosts` allows.
+    """
+    return b'{"type":"%b","id":%d,"time":"%b","source":%b,%b"data":%b}' % (
+        type_.encode(),
         id_,
         rfc3339(time),
-        _encode_json(draft.source),
+        source,
+        b"" if host is None else b'"host":"%b",' % host.encode(),
         data,
     )
+
+
+def subject_of(type_: str, data: Data) -> str | None:
+    """Return the id of the task that an event is about; None where it is about none.
+
+    Whoever changes a task decides by what it is, so changes of one task follow each other.
+    """
+    if not type_.startswith("task:"):
+        return None
+    task = data.get("task")
+    id_ = data.get("taskId") or (task.get("id") if isinstance(task, dict) else None)
+    return str(id_) if isinstance(id_, (str, int)) and id_ else None
 
 
 def now() -> int:

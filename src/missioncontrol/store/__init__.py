@@ -1,5 +1,6 @@
-"""The durable log: its interface, the SQLite one, and the one in memory that says what is right."""
+"""The durable log: its interface, and the logs in SQLite, in JetStream, and in memory, which says what is right."""
 
+from missioncontrol.store.jetstream import JetStreamLog
 from missioncontrol.store.log import (
     MAX_APPEND_EVENTS,
     Checkpoint,
@@ -16,6 +17,7 @@ from missioncontrol.store.sqlite import SqliteLog
 __all__ = [
     "MAX_APPEND_EVENTS",
     "Checkpoint",
+    "JetStreamLog",
     "Listener",
     "Log",
     "LogFigures",

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from missioncontrol.errors import Outdated
 from missioncontrol.events import Cursor, Draft, Patterns, Record
 
 Listener = Callable[[Sequence[Record]], None]
@@ -75,6 +76,13 @@ class LogFigures(msgspec.Struct):
     queued: int = 0
 
 
+def outdated(newer: int) -> Outdated:
+    """Make the error for an append that has not seen the event `newer`."""
+    return Outdated(
+        "The task was changed by somebody else at this moment; read it again, and decide anew.", newer
+    )
+
+
 class Log(Protocol):
     """One append-only log with its epoch."""
 
@@ -102,10 +110,19 @@ class Log(Protocol):
     def listen(self, listener: Listener) -> None:
         """Have `listener` called with the records of each commit."""
 
-    async def append(self, drafts: Sequence[Draft], checkpoint: Checkpoint | None = None) -> list[int]:
+    async def append(
+        self, drafts: Sequence[Draft], checkpoint: Checkpoint | None = None, *, after: int | None = None
+    ) -> list[int]:
         """Append all drafts or none, and return their ids in the order given.
 
+        Args:
+            drafts: what is to be told.
+            checkpoint: what a source remembers with it.
+            after: the id up to which whoever appends has seen the log; where an event after it is about the same task
+                as one of the drafts, nothing is appended.
+
         Raises:
+            Outdated: there is such an event; listeners have heard of it.
             BadEvent: a draft may not be appended.
             TooLarge: there are more than 100,000, or the data of one is over 256 KiB.
             StoreError: the log cannot be written; nothing was kept.

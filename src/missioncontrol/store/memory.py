@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from missioncontrol.errors import StoreError, TooLarge
-from missioncontrol.events import Cursor, Draft, Patterns, Record, encode_body, encode_data, new_epoch, now
+from missioncontrol.events import (
+    Cursor,
+    Draft,
+    Patterns,
+    Record,
+    encode_body,
+    encode_data,
+    new_epoch,
+    now,
+    subject_of,
+)
 from missioncontrol.store.log import (
     MAX_APPEND_EVENTS,
     Checkpoint,
@@ -14,6 +24,7 @@ from missioncontrol.store.log import (
     Page,
     Retention,
     StateCheckpoint,
+    outdated,
 )
 
 
@@ -55,13 +66,20 @@ class MemoryLog:
         """Have `listener` called with the records of each append."""
         self._listeners.append(listener)
 
-    async def append(self, drafts: Sequence[Draft], checkpoint: Checkpoint | None = None) -> list[int]:
+    async def append(
+        self, drafts: Sequence[Draft], checkpoint: Checkpoint | None = None, *, after: int | None = None
+    ) -> list[int]:
         """Append all drafts or none; see `Log.append`."""
         if len(drafts) > MAX_APPEND_EVENTS:
             raise TooLarge(f"{len(drafts):,} events at once; the limit is {MAX_APPEND_EVENTS:,}.")
         encoded = [encode_data(draft) for draft in drafts]
         if self.trouble is not None:
             raise StoreError(self.trouble)
+        if after is not None:
+            subjects = {subject_of(draft.type, draft.data) for draft in drafts} - {None}
+            for record in reversed(self._records):
+                if record.id > after and subject_of(record.type, record.data) in subjects:
+                    raise outdated(record.id)
         records: list[Record] = []
         ids: list[int] = []
         for draft, data in zip(drafts, encoded, strict=True):

@@ -64,6 +64,13 @@ class Opened(NamedTuple):
     new_epoch_reason: str | None
 
 
+class CopyOf(NamedTuple):
+    """The log that a database is a copy of: its epoch, and the oldest id that it still holds."""
+
+    epoch: str
+    first: int
+
+
 class FolderLock:
     """Keeps a second process out of a data folder; let go of by the system even after `kill -9`."""
 
@@ -141,8 +148,15 @@ def connect(path: Path, *, synchronous: str = "normal", query_only: bool = False
     return connection
 
 
-def open_database(folder: Path, guard: TailGuard, synchronous: str) -> Opened:
+def open_database(folder: Path, guard: TailGuard, synchronous: str, copy_of: CopyOf | None = None) -> Opened:
     """Open or create the database for its one writer.
+
+    Args:
+        folder: the data folder.
+        guard: the tail guard in it.
+        synchronous: `normal` or `full`.
+        copy_of: the log that this is a copy of. What does not belong to it, or does not reach what it still holds, is
+            dropped: all of it can be had again.
 
     Raises:
         OpenError: the file is foreign, damaged, of a newer version, or cannot be written.
@@ -151,6 +165,8 @@ def open_database(folder: Path, guard: TailGuard, synchronous: str) -> Opened:
     try:
         connection = _open_ours(path, synchronous)
         try:
+            if copy_of is not None:
+                return _where_the_copy_stands(connection, guard, copy_of)
             return _where_it_stands(connection, guard, synchronous)
         except BaseException:
             connection.close()
@@ -261,3 +277,27 @@ def _where_it_stands(connection: sqlite3.Connection, guard: TailGuard, synchrono
     connection.execute("COMMIT")
     guard.write(epoch, head)
     return Opened(connection, epoch, head + 1 if first is None else first, head, time, end, reason)
+
+
+def _where_the_copy_stands(connection: sqlite3.Connection, guard: TailGuard, copy_of: CopyOf) -> Opened:
+    meta = {key.decode(): value.decode() for key, value in connection.execute("SELECT key, value FROM meta")}
+    first, head = connection.execute("SELECT min(id), max(id) FROM events").fetchone()
+    reason = None
+    connection.execute("BEGIN IMMEDIATE")
+    if meta.get("epoch") != copy_of.epoch:
+        reason = "there was no copy yet" if "epoch" not in meta else "the log is another one than before"
+        for table in ("events", "states", "source_memory"):
+            connection.execute(f"DELETE FROM {table}")  # noqa: S608
+        first = head = None
+    elif head is not None and head + 1 < copy_of.first:
+        reason = f"the log has been trimmed up to {copy_of.first - 1}, the copy ends at {head}"
+        connection.execute("DELETE FROM events")
+        first = head = None
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", (copy_of.epoch,))
+    connection.execute("COMMIT")
+    if head is None:
+        first, head = copy_of.first, copy_of.first - 1
+    newest = connection.execute("SELECT time, end FROM events ORDER BY id DESC LIMIT 1").fetchone()
+    time, end = newest or (0, 0)
+    guard.write(copy_of.epoch, head)
+    return Opened(connection, copy_of.epoch, first, head, time, end, reason)

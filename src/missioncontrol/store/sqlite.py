@@ -30,8 +30,26 @@ from missioncontrol.store.log import (
     StateCheckpoint,
 )
 from missioncontrol.store.reader import find_id_at, read_memory, read_newest, read_page, read_state
-from missioncontrol.store.schema import DATABASE_NAME, FolderLock, Opened, TailGuard, connect, open_database
-from missioncontrol.store.writer import Append, Call, Committed, Writer, explain, save_state
+from missioncontrol.store.schema import (
+    DATABASE_NAME,
+    CopyOf,
+    FolderLock,
+    Opened,
+    TailGuard,
+    connect,
+    open_database,
+)
+from missioncontrol.store.writer import (
+    Append,
+    Call,
+    Committed,
+    Copied,
+    Copy,
+    Writer,
+    explain,
+    find_keys,
+    save_state,
+)
 
 MAX_QUEUED_EVENTS = 500_000
 MAX_QUEUED_BYTES = 128 * 1024 * 1024
@@ -73,7 +91,12 @@ class SqliteLog:
 
     @classmethod
     async def open(
-        cls, folder: Path, *, retention: Retention | None = None, synchronous: str = "normal"
+        cls,
+        folder: Path,
+        *,
+        retention: Retention | None = None,
+        synchronous: str = "normal",
+        copy_of: CopyOf | None = None,
     ) -> SqliteLog:
         """Open or create the log in a data folder.
 
@@ -81,6 +104,7 @@ class SqliteLog:
             folder: made where it is missing; belongs to one process at a time.
             retention: how much of the past is kept.
             synchronous: `normal` survives the death of the process; `full` also a power cut, for an fsync a commit.
+            copy_of: the log that this is a copy of, whose records come by `copy`; nobody appends then.
 
         Raises:
             OpenError: the folder is in use or cannot be written, or the file is foreign, damaged or too new.
@@ -91,7 +115,7 @@ class SqliteLog:
             try:
                 guard = TailGuard(folder)
                 try:
-                    return open_database(folder, guard, synchronous), guard, lock
+                    return open_database(folder, guard, synchronous, copy_of), guard, lock
                 except BaseException:
                     guard.close()
                     raise
@@ -131,7 +155,9 @@ class SqliteLog:
         """Have `listener` called with the records of each commit, before whoever appended them goes on."""
         self._listeners.append(listener)
 
-    async def append(self, drafts: Sequence[Draft], checkpoint: Checkpoint | None = None) -> list[int]:
+    async def append(
+        self, drafts: Sequence[Draft], checkpoint: Checkpoint | None = None, *, after: int | None = None
+    ) -> list[int]:
         """Append all drafts or none, in one transaction with the checkpoint; see `Log.append`."""
         if len(drafts) > MAX_APPEND_EVENTS:
             raise TooLarge(
@@ -148,13 +174,29 @@ class SqliteLog:
         figures.queued += len(drafts)
         self._queued_bytes += size
         done: asyncio.Future[list[int]] = self._loop.create_future()
-        self._writer.queue.put(Append(drafts, encoded, checkpoint, done))
+        self._writer.queue.put(Append(drafts, encoded, checkpoint, done, after))
         try:
             # A caller that goes away must not take back what may be on its way to the disk.
             return await asyncio.shield(done)
         finally:
             figures.queued -= len(drafts)
             self._queued_bytes -= size
+
+    async def copy(self, copied: Sequence[Copied], checkpoints: Sequence[Checkpoint] = ()) -> None:
+        """Keep records of the log that this is a copy of, and tell listeners of those that are new.
+
+        Raises:
+            StoreError: they could not be kept, or there is one missing before them.
+        """
+        if self._closed:
+            raise Draining("The log is closing.")
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._writer.queue.put(Copy(copied, checkpoints, done))
+        await asyncio.shield(done)
+
+    async def find_keys(self, keys: Sequence[str]) -> dict[str, int]:
+        """Return the ids of the events that have these keys."""
+        return await self._ask(partial(find_keys, keys=keys)) if keys else {}
 
     def _committed(self, commit: Committed) -> None:
         if commit.records:

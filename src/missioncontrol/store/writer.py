@@ -23,8 +23,8 @@ from time import monotonic, perf_counter
 from typing import Any, NamedTuple
 
 from missioncontrol.errors import Damaged, DiskFull, InputError, MissionControlError, ReadOnly, StoreError
-from missioncontrol.events import Draft, Record, encode_body, encode_data, now
-from missioncontrol.store.log import Checkpoint, LogFigures, Retention
+from missioncontrol.events import Draft, Record, encode_body, encode_data, now, subject_of
+from missioncontrol.store.log import Checkpoint, LogFigures, Retention, outdated
 from missioncontrol.store.schema import DATABASE_NAME, Opened, TailGuard
 
 GROUP_EVENTS = 8_192
@@ -41,6 +41,22 @@ class Append(NamedTuple):
     encoded: Sequence[bytes] | None
     checkpoint: Checkpoint | None
     done: Future[list[int]]
+    after: int | None = None
+
+
+class Copied(NamedTuple):
+    """A record that has its id already, with its key."""
+
+    record: Record
+    key: str | None
+
+
+class Copy(NamedTuple):
+    """Records of another log, in their order, and what is to be remembered with them."""
+
+    copied: Sequence[Copied]
+    checkpoints: Sequence[Checkpoint]
+    done: Future[None]
 
 
 class Call(NamedTuple):
@@ -71,7 +87,7 @@ class Writer:
         on_commit: Callable[[Committed], None],
         on_failure: Callable[[Iterable[Future[Any]], MissionControlError], None],
     ) -> None:
-        self.queue: SimpleQueue[Append | Call | None] = SimpleQueue()
+        self.queue: SimpleQueue[Append | Copy | Call | None] = SimpleQueue()
         self.first = opened.first
         self.trouble: StoreError | None = None
         self._path = folder / DATABASE_NAME
@@ -99,19 +115,20 @@ class Writer:
     def _run(self) -> None:
         ending = False
         while not ending:
-            group, call, ending = self._take()
+            group, other, ending = self._take()
             if group:
                 self._guarded([append.done for append in group], partial(self._commit, group))
-            if call is not None:
-                self._guarded([call.done], partial(self._call, call))
-            if self.trouble is not None and not (group or call):
+            if other is not None:
+                work = partial(self._copy, other) if isinstance(other, Copy) else partial(self._call, other)
+                self._guarded([other.done], work)
+            if self.trouble is not None and not (group or other):
                 self._probe()
             elif monotonic() >= self._trim_at and self.trouble is None:
                 self._guarded([], self._trim)
         self._finish()
 
-    def _take(self) -> tuple[list[Append], Call | None, bool]:
-        """Wait for work, then take all that is there, up to a bound; a Call ends the group before it."""
+    def _take(self) -> tuple[list[Append], Copy | Call | None, bool]:
+        """Wait for work, then take all that is there, up to a bound; whatever is no Append ends the group before it."""
         group: list[Append] = []
         events = 0
         wait = PROBE_SECONDS if self.trouble is not None else max(0.0, self._trim_at - monotonic())
@@ -120,7 +137,7 @@ class Writer:
             while True:
                 if item is None:
                     return group, None, True
-                if isinstance(item, Call):
+                if not isinstance(item, Append):
                     return group, item, False
                 events += len(item.drafts)
                 if (append := self._encoded(item)) is not None:
@@ -165,14 +182,19 @@ class Writer:
     def _commit(self, group: list[Append]) -> None:
         started = perf_counter()
         self._check_file()
-        known = self._known_keys(group)
+        keys = [draft.key for append in group for draft in append.drafts if draft.key is not None]
+        known = find_keys(self._connection, keys)
         time = self._time = max(now(), self._time)
         id_, end = self._head, self._end
         values: list[Any] = []
         records: list[Record] = []
         answers: list[tuple[Future[list[int]], list[int]]] = []
+        refused: list[tuple[Future[list[int]], int]] = []
         duplicates = 0
         for append in group:
+            if append.after is not None and (newer := self._newer(append, append.after, records)):
+                refused.append((append.done, newer))
+                continue
             ids: list[int] = []
             for draft, data in zip(append.drafts, append.encoded or (), strict=True):
                 key = draft.key
@@ -190,34 +212,78 @@ class Writer:
                 records.append(Record(id_, draft.type, time, body, draft.data))
                 ids.append(id_)
             answers.append((append.done, ids))
-        checkpoints = [append.checkpoint for append in group if append.checkpoint is not None]
+        taken = {id(done) for done, _ in answers}
+        checkpoints = [
+            append.checkpoint
+            for append in group
+            if append.checkpoint is not None and id(append.done) in taken
+        ]
+        self._keep(values, records, end, checkpoints)
+        self._figures.duplicates += duplicates
+        self._count_commit(len(records), started)
+        self._loop.call_soon_threadsafe(self._on_commit, Committed(records, answers))
+        for done, newer in refused:
+            # After the commit: whoever is refused has heard of what it did not know.
+            self._loop.call_soon_threadsafe(self._on_failure, [done], outdated(newer))
+
+    def _newer(self, append: Append, after: int, uncommitted: Sequence[Record]) -> int:
+        """Return the newest event after an id that is about what an append is about; 0 where there is none."""
+        subjects = {subject_of(draft.type, draft.data) for draft in append.drafts} - {None}
+        rows = self._connection.execute(
+            "SELECT id, type, time, body FROM events WHERE id > ? ORDER BY id", (after,)
+        )
+        newer = (
+            [Record(id_, type_.decode(), time, body) for id_, type_, time, body in rows]
+            if after < self._head
+            else []
+        )
+        found = (one.id for one in (*newer, *uncommitted) if subject_of(one.type, one.data) in subjects)
+        return max(found, default=0)
+
+    def _copy(self, copy: Copy) -> None:
+        started = perf_counter()
+        self._check_file()
+        keys = [copied.key for copied in copy.copied if copied.key is not None]
+        known = find_keys(self._connection, keys)
+        id_, end = self._head, self._end
+        values: list[Any] = []
+        records: list[Record] = []
+        for record, key in copy.copied:
+            if record.id <= id_:
+                continue
+            if record.id != id_ + 1:
+                raise StoreError(f"The event {id_ + 1} is missing before {record.id}.")
+            id_ = record.id
+            end += len(record.body)
+            # Machines' clocks differ a little: in the column time never goes back, in the body it is as it was told.
+            self._time = max(record.time, self._time)
+            if key is not None and known.setdefault(key, id_) != id_:
+                key = None
+            values += (id_, self._time, end, record.type, key, record.body)
+            records.append(record)
+        self._keep(values, records, end, copy.checkpoints)
+        self._count_commit(len(records), started)
+        self._loop.call_soon_threadsafe(self._on_commit, Committed(records, []))
+        self._loop.call_soon_threadsafe(_resolve, copy.done)
+
+    def _keep(
+        self, values: list[Any], records: list[Record], end: int, checkpoints: Sequence[Checkpoint]
+    ) -> None:
+        head = records[-1].id if records else self._head
         if values or checkpoints:
             self._write(values, len(records), checkpoints)
-            self._guard.write(self._epoch, id_)
+            self._guard.write(self._epoch, head)
         self._figures.bytes += end - self._end
-        self._head, self._end = id_, end
+        self._head, self._end = head, end
         self.trouble = None
+
+    def _count_commit(self, events: int, started: float) -> None:
         seconds = perf_counter() - started
         figures = self._figures
-        figures.events += len(records)
-        figures.duplicates += duplicates
+        figures.events += events
         figures.commits += 1
         figures.commit_seconds += seconds
         figures.last_commit_seconds = seconds
-        self._loop.call_soon_threadsafe(self._on_commit, Committed(records, answers))
-
-    def _known_keys(self, group: list[Append]) -> dict[str, int]:
-        keys = [draft.key for append in group for draft in append.drafts if draft.key is not None]
-        known: dict[str, int] = {}
-        for start in range(0, len(keys), 500):
-            some = keys[start : start + 500]
-            marks = ", ".join("?" * len(some))
-            for key, id_ in self._connection.execute(
-                f"SELECT key, id FROM events WHERE key IN ({marks})",  # noqa: S608
-                some,
-            ):
-                known[key.decode()] = id_
-        return known
 
     def _write(self, values: list[Any], count: int, checkpoints: Sequence[Checkpoint]) -> None:
         execute = self._connection.execute
@@ -324,6 +390,20 @@ class Writer:
             # Not closed cleanly is what the next start will find, and that is the truth.
             pass
         self._guard.close()
+
+
+def find_keys(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, int]:
+    """Return the ids of the events that have these keys."""
+    known: dict[str, int] = {}
+    for start in range(0, len(keys), 500):
+        some = keys[start : start + 500]
+        marks = ", ".join("?" * len(some))
+        for key, id_ in connection.execute(
+            f"SELECT key, id FROM events WHERE key IN ({marks})",  # noqa: S608
+            some,
+        ):
+            known[key.decode()] = id_
+    return known
 
 
 _SIZES = (512, 64, 8, 1)
