@@ -88,6 +88,7 @@ MAX_MEMORY_BYTES = 600 * 1024
 
 MAX_GROUP = 2_000
 MAX_WAITING = 20_000
+ANSWER_SECONDS = 2.0
 APPLY_SECONDS = 30.0
 SHARE_STATE_SECONDS = 600.0
 SHARE_STATE_EVENTS = 10_000
@@ -457,6 +458,9 @@ class JetStreamLog:
         while True:
             try:
                 await self._wait_connected(deadline)
+            except StoreError as error:
+                raise self._explained(error, doubt) from None
+            try:
                 if doubt is not None:
                     await self._catch_up(deadline)
                 found = await self._known(messages, keys)
@@ -464,7 +468,9 @@ class JetStreamLog:
                 if rest:
                     expected = await self._expected(messages[rest[0]], after)
                     sequences = await self.link.publish(
-                        [messages[place] for place in rest], expected, max(0.2, deadline - monotonic())
+                        [messages[place] for place in rest],
+                        expected,
+                        min(ANSWER_SECONDS, max(0.2, deadline - monotonic())),
                     )
                     found.ids.update(zip(rest, sequences, strict=True))
                 return found
@@ -481,7 +487,7 @@ class JetStreamLog:
                 raise self._explained(error, doubt) from None
             except StoreError as error:
                 # A leader is being elected, or the connection was lost: that may be over in a moment.
-                if monotonic() >= deadline or not self.link.connected:
+                if monotonic() >= deadline:
                     raise self._explained(error, doubt) from None
                 await asyncio.sleep(0.05)
             if monotonic() >= deadline and doubt is not None:
@@ -579,6 +585,8 @@ class JetStreamLog:
             checkpoints: list[Checkpoint] = []
             for delivered in group:
                 record, checkpoint = self._read(delivered)
+                if (host := record.record.host) is not None and host not in self.hosts:
+                    self.hosts |= {host}
                 copied.append(record)
                 if checkpoint is not None:
                     checkpoints.append(checkpoint)

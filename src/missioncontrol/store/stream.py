@@ -124,6 +124,7 @@ class StreamLink:
         self._client: Client | None = None
         self._back = asyncio.Event()
         self._reason = "not connected yet"
+        self._asking: set[asyncio.Future[Msg]] = set()
         self._follower: asyncio.Task[None] | None = None
         self._subscription: Subscription | None = None
         self._next = 0
@@ -218,6 +219,8 @@ class StreamLink:
             self.away_since = monotonic()
             self._reason = "the connection was lost"
             self._back.clear()
+            for asking in self._asking:
+                asking.cancel()
             logger.warning("nats.away", extra={"server": self.server})
 
     async def _reconnected(self) -> None:
@@ -414,9 +417,7 @@ class StreamLink:
                 headers["Nats-Batch-Commit"] = "1"
             last = messages[-1]
             sent = True
-            reply = await client.request(
-                self.subject(last.subject), last.payload, timeout=seconds, headers=headers
-            )
+            reply = await self._ask(client, self.subject(last.subject), last.payload, headers, seconds)
         except nats.errors.NoRespondersError:
             raise StoreError("JetStream has no leader for the stream at the moment.") from None
         except nats.errors.OutboundBufferLimitError:
@@ -429,6 +430,22 @@ class StreamLink:
             kind = InDoubt if sent else StoreError
             raise kind(f"NATS does not answer: {_words(error)}.") from None
         return self._sequences(msgspec.json.decode(reply.data, type=dict[str, Any]), len(messages))
+
+    async def _ask(
+        self, client: Client, subject: str, payload: bytes, headers: dict[str, str], seconds: float
+    ) -> Msg:
+        """Send a request; when the connection is lost, nobody waits for the answer any longer."""
+        asking = asyncio.ensure_future(client.request(subject, payload, timeout=seconds, headers=headers))
+        self._asking.add(asking)
+        try:
+            return await asking
+        except asyncio.CancelledError:
+            if asking.cancelled() and not self.connected:
+                raise TimeoutError("the connection was lost") from None
+            raise
+        finally:
+            asking.cancel()
+            self._asking.discard(asking)
 
     def _sequences(self, answer: dict[str, Any], count: int) -> list[int]:
         error = answer.get("error")
