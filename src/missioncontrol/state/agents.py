@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from missioncontrol.events import Data, Record
-from missioncontrol.state.tables import Table, id_in, number_in, text_in, time_of
+from missioncontrol.state.tables import Table, id_in, number_in, place_of, text_in, time_of
 
 KINDS = ("busy", "idle", "online", "offline", "waiting", "error", "unknown")
 """What a status can mean."""
@@ -112,8 +112,9 @@ class Agents(Table):
         if id_ is None or status is None:
             return
         old = self.records.get(id_) or _BLANK
-        agent = {**old, **whole, "id": id_, "status": status}
-        agent["name"] = text_in(agent, "name") or id_
+        place = place_of(id_, record)
+        agent = {**old, **place, **whole, "id": id_, "status": status}
+        agent["name"] = text_in(agent, "name") or _short(id_, place)
         if "previousStatus" in data:
             agent["previousStatus"] = text_in(data, "previousStatus")
         elif old["id"] and status != old["status"]:
@@ -164,9 +165,15 @@ class Agents(Table):
         for told in agents if isinstance(agents, list) else ():
             if not isinstance(told, dict) or (id_ := id_in(told, "id")) is None:
                 continue
-            agent = {**_BLANK, **told, "id": id_}
-            agent["name"] = text_in(agent, "name") or id_
+            place = place_of(id_, record)
+            agent = {**_BLANK, **place, **told, "id": id_}
+            agent["name"] = text_in(agent, "name") or _short(id_, place)
             agent["status"] = text_in(agent, "status") or "unknown"
             if agent["kind"] not in KINDS or "kind" not in told:
                 agent["kind"] = kind_of(agent["status"])
             self.put(id_, agent)
+
+
+def _short(id_: str, place: Data) -> str:
+    """Return how an agent's own host calls it."""
+    return id_.removesuffix(f"@{place['host']}") if place else id_

@@ -19,6 +19,7 @@ class System(Noun):
     def __init__(self) -> None:
         super().__init__()
         self._gateway: Data | None = None
+        self._gateways: dict[str, Data] = {}
         self._alerts: list[Data] = []
         self.folds = {
             "system:status": self._status,
@@ -34,6 +35,8 @@ class System(Noun):
                 "details": data.get("details"),
                 "updated": time_of(data, record),
             }
+            if record.host is not None:
+                self._gateways[record.host] = self._gateway
             self.changed()
 
     def _baseline(self, data: Data, record: Record) -> None:
@@ -51,15 +54,21 @@ class System(Noun):
                 "details": data.get("details"),
                 "timestamp": time_of(data, record),
             }
+            if record.host is not None:
+                alert["host"] = record.host
             self._alerts = [alert, *self._alerts[: MAX_ALERTS - 1]]
             self.changed()
 
     def value(self) -> Data:
-        """Return the gateway, null before its first status, and the alerts."""
-        return {"gateway": self._gateway, "alerts": self._alerts}
+        """Return the gateway, null before its first status, and the alerts; of several hosts also all gateways."""
+        value: Data = {"gateway": self._gateway, "alerts": self._alerts}
+        if self._gateways:
+            value["gateways"] = {host: self._gateways[host] for host in sorted(self._gateways)}
+        return value
 
     def restore(self, value: Any) -> None:
         """Take over what `value` returned."""
         self._gateway = value["gateway"]
+        self._gateways = dict(value.get("gateways", {}))
         self._alerts = list(value["alerts"])
         self.changed()

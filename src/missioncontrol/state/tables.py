@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from missioncontrol.events import Data, Record, rfc3339
+from missioncontrol.events.hosts import host_of
 
 Fold = Callable[[Data, Record], None]
 
@@ -49,6 +50,11 @@ def number_in(data: Data, name: str) -> int | float | None:
 def time_of(data: Data, record: Record) -> str:
     """Say when it happened: the data's own `timestamp`, else the time at which the log took it."""
     return text_in(data, "timestamp") or rfc3339(record.time).decode()
+
+
+def place_of(id_: str, record: Record) -> Data:
+    """Return the field that says which host something belongs to, in a fleet of several; no field in one of one."""
+    return {} if record.host is None else {"host": host_of(id_) or record.host}
 
 
 def deeper_than(value: Any, depth: int) -> bool:
@@ -145,7 +151,7 @@ class Work(Table):
         """Keep the record that the event brings; one with the same id is replaced."""
         item = data.get(self.noun)
         if isinstance(item, dict) and (id_ := id_in(item, *self.id_names)) is not None:
-            self.put(id_, {**item, "id": id_})
+            self.put(id_, {**place_of(id_, record), **item, "id": id_})
 
     def changed_with(self, data: Data, fields: Data) -> None:
         """Lay `fields` over the record that an event names, on top of whatever else it says has changed."""

@@ -7,7 +7,7 @@ Costs are US dollars, and each sum says where it comes from: `costs` by source, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from missioncontrol.events import Data, Record
@@ -75,7 +75,7 @@ class Tokens(Noun):
             "updated": time,
         }
         for use in _uses(data):
-            self._add(agent, new, use, time)
+            self._add(agent, new, use, time, record.host)
         self._agents[agent] = new
         self.changed()
 
@@ -90,17 +90,19 @@ class Tokens(Noun):
         self._agents[agent] = new
         self.changed()
 
-    def _add(self, agent: str, total: Data, use: Data, time: str) -> None:
+    def _add(self, agent: str, total: Data, use: Data, time: str, host: str | None = None) -> None:
         """Add one entry of `delta.uses` to every sum that it belongs to; `total` is the agent's new record."""
         total.update(_counted(total, use))
         if (day := text_in(use, "day")) is not None:
             total["days"] = _newest_days(
                 {**total.get("days", {}), day: _day(total.get("days", {}).get(day, {}), use)}, MAX_AGENT_DAYS
             )
-            self._days[day] = _day(self._days.get(day, {}), use)
+            self._days[day] = _shared(self._days.get(day, {}), host, lambda share: _day(share, use))
             self._days = _newest_days(self._days, MAX_DAYS)
         if (model := text_in(use, "model")) is not None:
-            self._models[model] = _summed(self._models.get(model, {}), use)
+            self._models[model] = _shared(
+                self._models.get(model, {}), host, lambda share: _summed(share, use)
+            )
         if (session := id_in(use, "session")) is not None:
             # The one that was used last stands last, and the first goes when there are too many.
             self._sessions[session] = {
@@ -134,8 +136,8 @@ class Tokens(Noun):
         told = data.get("tokens")
         if isinstance(told, dict):
             self._agents.update(_records(told.get("agents"), "tokens", "cost"))
-            self._models.update(_records(told.get("models"), "tokens", "cost"))
-            self._days.update(_records(told.get("days"), "tokens", "cost"))
+            _replace(self._models, _records(told.get("models"), "tokens", "cost"), record.host)
+            _replace(self._days, _records(told.get("days"), "tokens", "cost"), record.host)
             sessions = told.get("sessions")
             for session in reversed(sessions) if isinstance(sessions, list) else ():
                 if isinstance(session, dict) and (id_ := id_in(session, "id")) is not None:
@@ -178,6 +180,41 @@ def _uses(data: Data) -> list[Data]:
 
 def _summed(total: Data, use: Data) -> Data:
     return {**_day(total, use), **_counted(total, use)}
+
+
+def _replace(sums: dict[str, Data], told: dict[str, Data], host: str | None) -> None:
+    def whole(_: Data) -> Data:
+        return share
+
+    for name, share in told.items():
+        sums[name] = _shared(sums.get(name, {}), host, whole)
+
+
+def _shared(total: Data, host: str | None, make: Callable[[Data], Data]) -> Data:
+    """Change one host's share of a sum; without hosts the sum itself.
+
+    `hosts` has the shares, so that what a host tells of all it has used replaces what it told before.
+    """
+    if host is None:
+        return make(total)
+    hosts = {**total.get("hosts", {}), host: make(total.get("hosts", {}).get(host, {}))}
+    sums: Data = {}
+    for name in sorted(hosts):
+        sums = _together(sums, hosts[name])
+    return {**sums, "hosts": hosts}
+
+
+def _together(one: Data, other: Data) -> Data:
+    sums = dict(one)
+    for name, value in other.items():
+        known = one.get(name)
+        if isinstance(value, dict):
+            sums[name] = _together(known if isinstance(known, dict) else {}, value)
+        elif (number := number_in(other, name)) is not None:
+            sums[name] = (number_in(one, name) or 0) + number
+        else:
+            sums[name] = value
+    return sums
 
 
 def _day(total: Data, use: Data) -> Data:

@@ -9,6 +9,8 @@ export interface LogEvent {
   /** RFC 3339. */
   readonly time: string;
   readonly source: string;
+  /** Where it was told, in a fleet of several hosts. */
+  readonly host?: string;
   readonly data: Data;
 }
 

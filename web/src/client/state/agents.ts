@@ -3,7 +3,7 @@
 import { type Data, isData, type LogEvent } from "../protocol";
 import { isKind, type Kind, kindOf } from "../status";
 import { inOrder, type TableFold } from "./tables";
-import { idIn, listIn, textIn, timeOf } from "./values";
+import { idIn, listIn, type Place, placeOf, textIn, timeOf } from "./values";
 
 /** An agent's record; fields beyond these are kept. */
 export interface Agent extends Data {
@@ -38,7 +38,8 @@ function foldStatusChange(agents: Agents, data: Data, event: LogEvent): void {
     return;
   }
   const old = agents.get(id);
-  const merged: Data = { ...BLANK, ...old, ...whole };
+  const place = placeOf(id, event);
+  const merged: Data = { ...BLANK, ...old, ...place, ...whole };
   let previousStatus = merged.previousStatus;
   if ("previousStatus" in data) {
     previousStatus = textIn(data.previousStatus);
@@ -48,7 +49,7 @@ function foldStatusChange(agents: Agents, data: Data, event: LogEvent): void {
   agents.set(id, {
     ...merged,
     id,
-    name: textIn(merged.name) ?? id,
+    name: textIn(merged.name) ?? short(id, place),
     status,
     kind: isKind(data.kind) ? data.kind : kindOf(status),
     previousStatus,
@@ -100,25 +101,38 @@ function foldRemoved(agents: Agents, data: Data): void {
 
 export function agentsIn(told: unknown): readonly Agent[] {
   const agents: Agents = new Map();
-  foldBaseline(agents, { agents: told });
+  for (const agent of listIn(told)) {
+    take(agents, agent, {});
+  }
   return inOrder(agents);
 }
 
-function foldBaseline(agents: Agents, data: Data): void {
+function foldBaseline(agents: Agents, data: Data, event: LogEvent): void {
   for (const told of listIn(data.agents)) {
     const id = isData(told) ? idIn(told.id) : null;
-    if (isData(told) && id !== null) {
-      const status = textIn(told.status) ?? "unknown";
-      agents.set(id, {
-        ...BLANK,
-        ...told,
-        id,
-        name: textIn(told.name) ?? id,
-        status,
-        kind: isKind(told.kind) ? told.kind : kindOf(status),
-      });
-    }
+    take(agents, told, id === null ? {} : placeOf(id, event));
   }
+}
+
+function take(agents: Agents, told: unknown, place: Place): void {
+  const id = isData(told) ? idIn(told.id) : null;
+  if (isData(told) && id !== null) {
+    const status = textIn(told.status) ?? "unknown";
+    agents.set(id, {
+      ...BLANK,
+      ...place,
+      ...told,
+      id,
+      name: textIn(told.name) ?? short(id, place),
+      status,
+      kind: isKind(told.kind) ? told.kind : kindOf(status),
+    });
+  }
+}
+
+/** How an agent's own host calls it. */
+function short(id: string, { host }: Place): string {
+  return host !== undefined && id.endsWith(`@${host}`) ? id.slice(0, -host.length - 1) : id;
 }
 
 export const AGENT_FOLDS: ReadonlyMap<string, TableFold<Agent>> = new Map<string, TableFold<Agent>>([

@@ -10,6 +10,8 @@ export interface Alert extends Data {
   readonly message: string;
   /** RFC 3339. */
   readonly timestamp: string;
+  /** Where it was told, in a fleet of several hosts. */
+  readonly host?: string;
 }
 
 export type AlertLevel = "critical" | "warning" | "info";
@@ -17,6 +19,8 @@ export type AlertLevel = "critical" | "warning" | "info";
 export interface SystemState {
   /** Null before its first status. */
   readonly gateway: Data | null;
+  /** By host, in a fleet of several. */
+  readonly gateways?: Readonly<Record<string, Data>>;
   /** Newest first. */
   readonly alerts: readonly Alert[];
 }
@@ -33,9 +37,14 @@ export const SYSTEM_FOLDS: Folds<SystemState> = new Map<string, Fold<SystemState
 function foldGateway(system: SystemState, data: Data, event: LogEvent): SystemState {
   const status = textIn(data.status);
   const updated = timeOf(data, event);
-  return status === null
-    ? system
-    : { ...system, gateway: { status, details: data.details ?? null, updated } };
+  if (status === null) {
+    return system;
+  }
+  const gateway = { status, details: data.details ?? null, updated };
+  const { host } = event;
+  return host === undefined
+    ? { ...system, gateway }
+    : { ...system, gateway, gateways: { ...system.gateways, [host]: gateway } };
 }
 
 function foldGatewayBaseline(system: SystemState, data: Data, event: LogEvent): SystemState {
@@ -54,15 +63,23 @@ function foldAlert(system: SystemState, data: Data, event: LogEvent): SystemStat
     message,
     details: data.details ?? null,
     timestamp: timeOf(data, event),
+    ...(event.host === undefined ? {} : { host: event.host }),
   };
   return { ...system, alerts: [alert, ...system.alerts].slice(0, MAX_ALERTS) };
 }
 
 export function systemIn(told: unknown): SystemState {
-  const { gateway, alerts } = dataIn(told);
+  const { gateway, gateways, alerts } = dataIn(told);
   return {
     gateway: isData(gateway) ? gateway : null,
     alerts: Array.isArray(alerts) ? alerts.filter(isAlert) : [],
+    ...(isData(gateways)
+      ? {
+          gateways: Object.fromEntries(
+            Object.entries(gateways).filter((entry) => isData(entry[1])),
+          ) as Record<string, Data>,
+        }
+      : {}),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Records by id, and the two nouns that are nothing more than that: tasks and leads. */
 
 import { type Data, isData, type LogEvent } from "../protocol";
-import { idIn, listIn, numberIn, textIn, timeOf } from "./values";
+import { idIn, listIn, numberIn, placeOf, textIn, timeOf } from "./values";
 
 /** A task or a lead; its other fields are those of whoever wrote it. */
 export interface Item extends Data {
@@ -30,15 +30,15 @@ export function byId<Kind extends Item>(records: readonly Kind[]): Map<string, K
 export function itemsIn(noun: Noun, told: unknown): Item[] {
   const items = new Map<string, Item>();
   for (const item of listIn(told)) {
-    put(items, noun, item);
+    put(items, noun, item, null);
   }
   return inOrder(items);
 }
 
-function put(items: Map<string, Item>, noun: Noun, item: unknown): void {
+function put(items: Map<string, Item>, noun: Noun, item: unknown, event: LogEvent | null): void {
   const id = isData(item) ? idIn(...ID_NAMES[noun].map((name) => item[name])) : null;
   if (isData(item) && id !== null) {
-    items.set(id, { ...item, id });
+    items.set(id, { ...(event === null ? {} : placeOf(id, event)), ...item, id });
   }
 }
 
@@ -73,9 +73,9 @@ function commonFolds(noun: Noun): [string, TableFold][] {
     ],
     [
       "state:baseline",
-      (items, data) => {
+      (items, data, event) => {
         for (const item of listIn(data[`${noun}s`])) {
-          put(items, noun, item);
+          put(items, noun, item, event);
         }
       },
     ],
@@ -90,7 +90,7 @@ function remove(noun: Noun): TableFold {
 
 export const TASK_FOLDS: ReadonlyMap<string, TableFold> = new Map<string, TableFold>([
   ...commonFolds("task"),
-  ["task:created", (tasks, data) => put(tasks, "task", data.task)],
+  ["task:created", (tasks, data, event) => put(tasks, "task", data.task, event)],
   [
     "task:completed",
     (tasks, data, event) => {
@@ -111,7 +111,7 @@ export const TASK_FOLDS: ReadonlyMap<string, TableFold> = new Map<string, TableF
 
 export const LEAD_FOLDS: ReadonlyMap<string, TableFold> = new Map<string, TableFold>([
   ...commonFolds("lead"),
-  ["lead:added", (leads, data) => put(leads, "lead", data.lead)],
+  ["lead:added", (leads, data, event) => put(leads, "lead", data.lead, event)],
   [
     "lead:scored",
     (leads, data) => {

@@ -80,12 +80,17 @@ function foldUsage(state: TokenState, data: Data, event: LogEvent): TokenState {
     if (day !== null) {
       const byDay = dataIn(mine.days);
       mine = { ...mine, days: newest({ ...byDay, [day]: summed(dataIn(byDay[day]), use) }, MAX_AGENT_DAYS) };
-      days = newest({ ...days, [day]: summed(dataIn(days[day]), use) }, MAX_DAYS);
+      const shared = share(dataIn(days[day]), event.host, (known) => summed(known, use));
+      days = newest({ ...days, [day]: shared }, MAX_DAYS);
     }
     const model = textIn(use.model);
     if (model !== null) {
-      const known = dataIn(models[model]);
-      models = { ...models, [model]: { ...known, ...summed(known, use), ...counted(known, use) } };
+      const shared = share(dataIn(models[model]), event.host, (known) => ({
+        ...known,
+        ...summed(known, use),
+        ...counted(known, use),
+      }));
+      models = { ...models, [model]: shared };
     }
     const session = idIn(use.session);
     if (session !== null) {
@@ -116,7 +121,7 @@ function foldThreshold(state: TokenState, data: Data, event: LogEvent): TokenSta
   return { ...state, thresholds: { ...state.thresholds, [agent]: crossed } };
 }
 
-function foldBaseline(state: TokenState, data: Data): TokenState {
+function foldBaseline(state: TokenState, data: Data, event: LogEvent): TokenState {
   const { tokens } = data;
   if (!isData(tokens)) {
     return state;
@@ -126,8 +131,8 @@ function foldBaseline(state: TokenState, data: Data): TokenState {
   return withTotal({
     ...state,
     agents: { ...state.agents, ...usesIn(tokens.agents) },
-    models: { ...state.models, ...usesIn(tokens.models) },
-    days: { ...state.days, ...usesIn(tokens.days) },
+    models: withShares(state.models, usesIn(tokens.models), event.host),
+    days: withShares(state.days, usesIn(tokens.days), event.host),
     sessions: [...sessions, ...state.sessions.filter(({ id }) => !told.has(id))].slice(0, MAX_SESSIONS),
   });
 }
@@ -140,6 +145,49 @@ function withTotal(state: Omit<TokenState, "total">): TokenState {
     total.cost += state.agents[name]?.cost ?? 0;
   }
   return { ...state, total };
+}
+
+function withShares(
+  sums: Readonly<Record<string, Data>>,
+  told: Readonly<Record<string, Use>>,
+  host: string | undefined,
+): Readonly<Record<string, Data>> {
+  const changed = Object.entries(told).map(([name, use]) => [
+    name,
+    share(dataIn(sums[name]), host, () => use),
+  ]);
+  return { ...sums, ...Object.fromEntries(changed) };
+}
+
+/**
+ * Change one host's share of a sum; without hosts the sum itself. `hosts` has the shares, so that what a host tells of
+ * all it has used replaces what it told before.
+ */
+function share(total: Data, host: string | undefined, make: (known: Data) => Data): Data {
+  if (host === undefined) {
+    return make(total);
+  }
+  const known = dataIn(total.hosts);
+  const hosts: Data = { ...known, [host]: make(dataIn(known[host])) };
+  const sums = Object.keys(hosts)
+    .sort()
+    .reduce<Data>((sum, name) => together(sum, dataIn(hosts[name])), {});
+  return { ...sums, hosts };
+}
+
+function together(one: Data, other: Data): Data {
+  const sums: Record<string, unknown> = { ...one };
+  for (const [name, value] of Object.entries(other)) {
+    const number = numberIn(value);
+    if (isData(value)) {
+      sums[name] = together(dataIn(one[name]), value);
+    } else if (number !== null) {
+      sums[name] = (numberIn(one[name]) ?? 0) + number;
+    } else {
+      sums[name] = value;
+    }
+  }
+  return sums;
 }
 
 function summed(total: Data, use: Data): Data {

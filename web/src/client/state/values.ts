@@ -35,6 +35,15 @@ export function timeOf(data: Data, event: LogEvent): string {
   return textIn(data.timestamp) ?? event.time;
 }
 
+/** Which host something belongs to, in a fleet of several; no field in one of one. */
+export interface Place {
+  readonly host?: string;
+}
+
+export function placeOf(id: string, event: LogEvent): Place {
+  return event.host === undefined ? {} : { host: /@([a-z0-9._-]{1,63})$/.exec(id)?.[1] ?? event.host };
+}
+
 /** Whether lists and objects stand in one another more than `depth` levels deep. */
 export function deeperThan(value: unknown, depth: number): boolean {
   let level = [value].filter(isNested);
