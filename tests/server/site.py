@@ -44,7 +44,7 @@ class Site:
         self.hub = Hub(epoch=self.log.epoch, head=self.log.head, flush_window=0.0)
         self.sources: dict[str, Any] = {}
         workspace = Path("/fleet/workspace")
-        tasks = TaskQueue(Workspace(workspace, Ignore(), self.config, self.state))
+        tasks = TaskQueue(Workspace(workspace, Ignore(), self.config, self.state, self.state))
         tasks.attach(Feed("tasks", self.log, SourceHealth("tasks"), asyncio.Event()))
         self.service = Service(
             config=self.config,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from missioncontrol.config import HOST_NAME
+from missioncontrol.errors import Conflict
 from missioncontrol.events.event import Data
 
 MAX_HOST_LENGTH = 63
@@ -48,6 +49,30 @@ def full_id(id_: str, host: str, hosts: Collection[str]) -> str:
 def id_at_home(id_: str, host: str) -> str | None:
     """Return how `host` itself calls what has this full id; None where it is another host's."""
     return id_.removesuffix(f"@{host}") if id_.endswith(f"@{host}") else None
+
+
+def find_id(id_: str, known: Collection[str], host: str | None) -> str | None:
+    """Find whom somebody means who may leave the host out: this host's own first, else the only one of that name.
+
+    Args:
+        id_: a full id, or a short one.
+        known: the full ids that there are.
+        host: the host at which it is said; None in a fleet of one host.
+
+    Raises:
+        Conflict: several other hosts have one of that name.
+    """
+    if id_ in known:
+        return id_
+    if host is None:
+        return None
+    own = f"{id_}@{host}"
+    if own in known:
+        return own
+    same = sorted(one for one in known if one.startswith(f"{id_}@") and one == f"{id_}@{host_of(one)}")
+    if len(same) > 1:
+        raise Conflict(f"Several hosts have a {id_[:100]!r}; name one of {', '.join(same[:10])}.")
+    return same[0] if same else None
 
 
 def told_to_fleet(type_: str, data: Data, host: str, hosts: Collection[str]) -> Data:

@@ -26,7 +26,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import msgspec
 
 from missioncontrol.config import Config
-from missioncontrol.errors import InputError, Unavailable
+from missioncontrol.errors import InputError, Outdated, Unavailable
 from missioncontrol.events import Draft, Record, encode_data, now, rfc3339
 from missioncontrol.sources.ignore import Ignore
 from missioncontrol.sources.runtimes import Runtimes
@@ -48,14 +48,18 @@ MAX_RETRY_SECONDS = 5.0
 class Workspace:
     """Where the sources look: the folder, with all links resolved, and what in it is passed over.
 
-    `state` is the fold over the whole log: it has in it what `Feed.tell` has told, once that returns, and what others
-    have published. `runtimes` is where those who read runtimes say what agents are doing.
+    `state` is the fold over the log, as far as it is about this host and under the ids that are used here: it has in
+    it what `Feed.tell` has told, once that returns, and what others have published. `fleet` is the state of all hosts
+    under their full ids; with one host it is the same. `host` is what the fleet calls this one. `runtimes` is where
+    those who read runtimes say what agents are doing.
     """
 
     root: Path
     ignore: Ignore
     config: Config
     state: FleetState
+    fleet: FleetState
+    host: str | None = None
     runtimes: Runtimes = field(default_factory=Runtimes)
 
 
@@ -187,17 +191,20 @@ class Feed:
             "system:alert", {"level": level, "message": message, "details": {"source": self._name, **details}}
         )
 
-    async def append(self, drafts: Sequence[Draft]) -> None:
+    async def append(self, drafts: Sequence[Draft], *, after: int | None = None) -> None:
         """Make events durable that somebody waits for; unlike `tell`, this fails where the log does.
 
         Raises:
+            Outdated: somebody else has changed a task that they are about, after the event `after`.
             InputError: the log refuses one of them.
             Unavailable: the log cannot be written.
         """
-        await self._log.append(drafts)
+        await self._log.append(drafts, after=after)
         self._count(drafts, None)
 
-    async def tell(self, steps: Sequence[Step], *, noticed: float | None = None) -> None:
+    async def tell(
+        self, steps: Sequence[Step], *, noticed: float | None = None, after: int | None = None
+    ) -> None:
         """Make steps durable, in their order; returns when they are.
 
         While the log is in trouble this waits and tries again. An event that the log refuses for what it is (too
@@ -206,19 +213,26 @@ class Feed:
         Args:
             steps: each is told whole or not at all.
             noticed: when the change was noticed, monotonic, for the lag.
+            after: the id up to which the log was seen when this was decided.
+
+        Raises:
+            Outdated: somebody else has changed a task that a step is about, after that; the steps before it are told.
         """
         for part in _portions(steps):
             drafts = [draft for step in part for draft in step.drafts]
             changes = {key: value for step in part for key, value in step.changes.items()}
-            await self._append(drafts, changes)
+            await self._append(drafts, changes, after)
             self._count(drafts, noticed)
 
-    async def _append(self, drafts: list[Draft], changes: dict[str, bytes | None]) -> None:
+    async def _append(self, drafts: list[Draft], changes: dict[str, bytes | None], after: int | None) -> None:
         delay = 0.1
         checked = False
         while True:
             try:
-                await self._log.append(drafts, Checkpoint(self._name, changes) if changes else None)
+                checkpoint = Checkpoint(self._name, changes) if changes else None
+                await self._log.append(drafts, checkpoint, after=after)
+            except Outdated:
+                raise
             except InputError:
                 if checked:
                     raise

@@ -62,6 +62,9 @@ class Supervisor:
         config: Config,
         state: FleetState,
         sources: Sequence[Callable[[Workspace], Source]] = SOURCES,
+        *,
+        fleet: FleetState | None = None,
+        host: str | None = None,
     ) -> None:
         """Prepare the sources; nothing is read before `start`.
 
@@ -71,13 +74,15 @@ class Supervisor:
             config: `sources` and the data folder are read from it.
             state: the fold over the log, kept up to date by whoever owns it.
             sources: the kinds to run.
+            fleet: the fold over what all hosts tell, where there are several; `state` is then this host's part of it.
+            host: what the fleet calls this one.
 
         Raises:
             ConfigError: a pattern of `sources.ignore` cannot be read.
         """
         root = workspace.resolve()
         ignore = Ignore(config.sources.ignore, _own_files(root, config.data_path))
-        place = Workspace(root, ignore, config, state)
+        place = Workspace(root, ignore, config, state, fleet or state, host)
         self.runtimes = place.runtimes
         watched = self._watched = asyncio.Event()
         self._health: dict[str, SourceHealth] = {}
@@ -102,6 +107,10 @@ class Supervisor:
                     await feed.looked.wait()
         except TimeoutError:
             pass
+
+    def stand_by(self) -> None:
+        """Let tasks be changed here while another node watches the workspace."""
+        self.tasks.attach(self._feeds[self.tasks.name])
 
     async def stop(self) -> None:
         """Stop the sources. What they have not told they find at the next start."""

@@ -8,6 +8,7 @@ Costs are US dollars, and each sum says where it comes from: `costs` by source, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from missioncontrol.events import Data, Record
@@ -183,11 +184,12 @@ def _summed(total: Data, use: Data) -> Data:
 
 
 def _replace(sums: dict[str, Data], told: dict[str, Data], host: str | None) -> None:
-    def whole(_: Data) -> Data:
-        return share
-
     for name, share in told.items():
-        sums[name] = _shared(sums.get(name, {}), host, whole)
+        sums[name] = _shared(sums.get(name, {}), host, partial(_in_place_of, share))
+
+
+def _in_place_of(share: Data, _: Data) -> Data:
+    return share
 
 
 def _shared(total: Data, host: str | None, make: Callable[[Data], Data]) -> Data:

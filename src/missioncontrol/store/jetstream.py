@@ -87,6 +87,7 @@ MAX_MEMORY_BYTES = 600 * 1024
 """How much of what a source remembers goes with one append, compressed; NATS servers take messages of 1 MiB."""
 
 MAX_GROUP = 2_000
+_TASK = "task."
 MAX_WAITING = 20_000
 ANSWER_SECONDS = 2.0
 APPLY_SECONDS = 30.0
@@ -119,7 +120,6 @@ class JetStreamLog:
     def __init__(
         self,
         link: StreamLink,
-        connecting: asyncio.Task[None],
         kept: SqliteLog,
         lock: FolderLock,
         config: Config,
@@ -130,7 +130,6 @@ class JetStreamLog:
         self.link = link
         self.new_epoch_reason = kept.new_epoch_reason
         self.replaced: Callable[[str], None] = lambda _: None
-        self._connecting = connecting
         self._copy = kept
         self._lock = lock
         self._cluster = config.cluster
@@ -160,7 +159,7 @@ class JetStreamLog:
             folder: the data folder; belongs to one process at a time.
             config: `log` and `cluster` are read from it.
             host: under which name this node tells events.
-            link: a connection that is there already.
+            link: a connection that was started already; without one it is made.
 
         Raises:
             OpenError: the stream does not fit, NATS does not answer and there is no copy, the folder is in use.
@@ -169,9 +168,9 @@ class JetStreamLog:
         lock = await asyncio.to_thread(FolderLock, folder)
         if link is None:
             link = StreamLink(config.nats_servers, config.cluster, retention)
-        connecting = asyncio.create_task(_connect(link))
+            link.start()
         try:
-            facts = await _first_facts(link, connecting, folder / COPY_FOLDER)
+            facts = await _first_facts(link, folder / COPY_FOLDER)
             kept = await SqliteLog.open(
                 folder / COPY_FOLDER,
                 retention=retention,
@@ -179,11 +178,10 @@ class JetStreamLog:
                 copy_of=CopyOf(facts.epoch, facts.first),
             )
         except BaseException:
-            connecting.cancel()
             await link.close()
             lock.release()
             raise
-        log = cls(link, connecting, kept, lock, config, host)
+        log = cls(link, kept, lock, config, host)
         try:
             await log._begin(facts)
         except BaseException:
@@ -288,8 +286,6 @@ class JetStreamLog:
         if self._closed:
             return
         self._closed = True
-        self._connecting.cancel()
-        await asyncio.gather(self._connecting, return_exceptions=True)
         for task in filter(None, (self._sender, self._keeper)):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -466,10 +462,10 @@ class JetStreamLog:
                 found = await self._known(messages, keys)
                 rest = [place for place in range(len(messages)) if place not in found.ids]
                 if rest:
-                    expected = await self._expected(messages[rest[0]], after)
+                    waiting = [messages[place] for place in rest]
                     sequences = await self.link.publish(
-                        [messages[place] for place in rest],
-                        expected,
+                        waiting,
+                        await self._expected(waiting, after),
                         min(ANSWER_SECONDS, max(0.2, deadline - monotonic())),
                     )
                     found.ids.update(zip(rest, sequences, strict=True))
@@ -531,14 +527,20 @@ class JetStreamLog:
                     self._copy.figures.duplicates += 1
         return found
 
-    async def _expected(self, message: Message, after: int | None) -> int | None:
+    async def _expected(self, messages: Sequence[Message], after: int | None) -> dict[str, int]:
+        """Return the newest sequence of each task that messages are about, if nothing is newer than `after`."""
         if after is None:
-            return None
-        last = await self.link.last_on(message.subject)
-        if last > after:
-            await self._reach(last, APPLY_SECONDS)
-            raise outdated(last)
-        return last
+            return {}
+        subjects = sorted({message.subject for message in messages if message.subject.startswith(_TASK)})
+        expected: dict[str, int] = {}
+        for start in range(0, len(subjects), 50):
+            some = subjects[start : start + 50]
+            expected.update(zip(some, await asyncio.gather(*map(self.link.last_on, some)), strict=True))
+        newest = max(expected.values(), default=0)
+        if newest > after:
+            await self._reach(newest, APPLY_SECONDS)
+            raise outdated(newest)
+        return expected
 
     async def _catch_up(self, deadline: float) -> None:
         """Wait until the copy has what the stream has now.
@@ -651,30 +653,10 @@ def _fail(part: _Part, error: MissionControlError) -> None:
         part.done.exception()
 
 
-async def _connect(link: StreamLink) -> None:
-    delay = 0.2
-    while True:
-        try:
-            await link.connect()
-        except (OpenError, asyncio.CancelledError):
-            raise
-        except Exception as error:
-            logger.debug("nats.connect_failed", extra={"reason": str(error)})
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 2.0)
-        else:
-            return
-
-
-async def _first_facts(link: StreamLink, connecting: asyncio.Task[None], folder: Path) -> Facts:
+async def _first_facts(link: StreamLink, folder: Path) -> Facts:
     """Return what the stream holds; while NATS is away, what the copy says of it."""
     known = await asyncio.to_thread(_position, folder)
-    waiting = asyncio.create_task(link.wait_connected(FIRST_CONNECT_SECONDS))
-    await asyncio.wait({waiting, connecting}, return_when=asyncio.FIRST_COMPLETED)
-    if connecting.done() and (error := connecting.exception()) is not None:
-        waiting.cancel()
-        raise error
-    await waiting
+    await link.wait_connected(FIRST_CONNECT_SECONDS)
     trouble = link.trouble or "NATS is away."
     if link.connected:
         try:
@@ -750,7 +732,7 @@ def _position(folder: Path) -> _Position | None:
 def _subject(type_: str, task: str | None) -> str:
     """Return the subject of an event: one for each task, so that its changes can be made to follow each other."""
     if task is not None:
-        return f"task.{_token(task)}"
+        return f"{_TASK}{_token(task)}"
     category, _, name = type_.partition(":")
     return f"{_token(category)}.{_token(name)}"
 

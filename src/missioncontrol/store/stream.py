@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -124,6 +124,7 @@ class StreamLink:
         self._client: Client | None = None
         self._back = asyncio.Event()
         self._reason = "not connected yet"
+        self._connecting: asyncio.Task[None]
         self._asking: set[asyncio.Future[Msg]] = set()
         self._follower: asyncio.Task[None] | None = None
         self._subscription: Subscription | None = None
@@ -149,14 +150,41 @@ class StreamLink:
         return client.connected_url.netloc.rpartition("@")[2] if client and client.connected_url else None
 
     @property
+    def client(self) -> Client:
+        """The connection itself.
+
+        Raises:
+            StoreError: there is none at the moment.
+        """
+        return self._connection
+
+    @property
     def trouble(self) -> str | None:
         """Why nothing can be published at the moment."""
         if self.connected:
             return None
         return f"NATS is away ({self._reason}); reading goes on, publishing goes on when it is back."
 
-    async def connect(self) -> None:
-        """Connect; goes on trying until it has, and again whenever the connection is lost."""
+    def start(self) -> None:
+        """Begin to connect; that goes on until it has, and again whenever the connection is lost."""
+        self._connecting = asyncio.create_task(self._keep_connecting(), name="connect to NATS")
+
+    async def _keep_connecting(self) -> None:
+        delay = 0.2
+        while True:
+            try:
+                await self._connect()
+            except OpenError:
+                raise
+            except Exception as error:
+                self._reason = words(error)
+                logger.debug("nats.connect_failed", extra={"reason": self._reason})
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 2.0)
+            else:
+                return
+
+    async def _connect(self) -> None:
         cluster = self._cluster
         self._client = client = Client()
         options: dict[str, Any] = {}
@@ -194,17 +222,26 @@ class StreamLink:
         return context
 
     async def wait_connected(self, seconds: float) -> bool:
-        """Wait until there is a connection, at most so long; says whether there is one."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._back.wait()
+        """Wait until there is a connection, at most so long; says whether there is one.
+
+        Raises:
+            OpenError: there never will be, for what the settings say.
+        """
+        waiting = asyncio.create_task(self._back.wait())
+        done, _ = await asyncio.wait(
+            {waiting, self._connecting}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        if self._connecting in done and not self.connected:
+            await self._connecting
+            await asyncio.wait({waiting}, timeout=seconds)
+        waiting.cancel()
         return self.connected
 
     async def close(self) -> None:
         """End following, and the connection."""
-        if self._follower is not None:
-            self._follower.cancel()
-            await asyncio.gather(self._follower, return_exceptions=True)
+        for task in filter(None, (self._follower, self._connecting)):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         if self._client is not None:
             with suppress(NatsError, OSError, TimeoutError):
                 async with asyncio.timeout(2.0):
@@ -253,7 +290,7 @@ class StreamLink:
                 f"Check JetStream's limits and the account's permissions, or change [cluster]."
             ) from None
         except (NatsError, TimeoutError) as error:
-            raise StoreError(f"NATS does not answer: {_words(error)}.") from None
+            raise StoreError(f"NATS does not answer: {words(error)}.") from None
         self._check_fit(info, config)
         if EPOCH not in (info.config.metadata or {}):
             return await self.begin_epoch()
@@ -382,39 +419,39 @@ class StreamLink:
 
     # Publishing.
 
-    async def publish(self, messages: Sequence[Message], expected: int | None, seconds: float) -> list[int]:
+    async def publish(
+        self, messages: Sequence[Message], expected: Mapping[str, int], seconds: float
+    ) -> list[int]:
         """Store messages, all or none, and return their sequences.
 
         Args:
             messages: 1 to 1,000.
-            expected: the newest sequence that the first message's subject may have; None for any.
+            expected: the newest sequence that some subjects may have.
             seconds: how long to wait for the answer.
 
         Raises:
             InDoubt: no answer came.
             KnownAlready: one of several is in the stream already.
-            WrongSequence: the subject has something newer.
+            WrongSequence: a subject has something newer.
             Refused: the stream will not have them.
             StoreError: NATS is away, or has no leader; nothing was taken.
         """
         client = self._connection
-        headers = {"Nats-Msg-Id": messages[0].id}
-        if expected is not None:
-            headers["Nats-Expected-Last-Subject-Sequence"] = str(expected)
+        batch = token_hex(16)
+        open_ = dict(expected)
         sent = False
         try:
-            if len(messages) > 1:
-                batch = token_hex(16)
-                headers |= {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": "1"}
-                for number, message in enumerate(messages[1:], 2):
-                    previous = messages[number - 2]
-                    await client.publish(self.subject(previous.subject), previous.payload, headers=headers)
-                    headers = {
-                        "Nats-Msg-Id": message.id,
-                        "Nats-Batch-Id": batch,
-                        "Nats-Batch-Sequence": str(number),
-                    }
-                headers["Nats-Batch-Commit"] = "1"
+            for number, message in enumerate(messages, 1):
+                headers = {"Nats-Msg-Id": message.id}
+                # Of several on one subject the first one speaks for all.
+                if (sequence := open_.pop(message.subject, None)) is not None:
+                    headers["Nats-Expected-Last-Subject-Sequence"] = str(sequence)
+                if len(messages) > 1:
+                    headers |= {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+                if number < len(messages):
+                    await client.publish(self.subject(message.subject), message.payload, headers=headers)
+                elif number > 1:
+                    headers["Nats-Batch-Commit"] = "1"
             last = messages[-1]
             sent = True
             reply = await self._ask(client, self.subject(last.subject), last.payload, headers, seconds)
@@ -428,7 +465,7 @@ class StreamLink:
             ) from None
         except (NatsError, TimeoutError, OSError) as error:
             kind = InDoubt if sent else StoreError
-            raise kind(f"NATS does not answer: {_words(error)}.") from None
+            raise kind(f"NATS does not answer: {words(error)}.") from None
         return self._sequences(msgspec.json.decode(reply.data, type=dict[str, Any]), len(messages))
 
     async def _ask(
@@ -501,7 +538,7 @@ class StreamLink:
                     if anew:
                         await self._consume()
                 except (StoreError, NatsError, TimeoutError, OSError) as error:
-                    logger.debug("stream.look_failed", extra={"reason": _words(error)})
+                    logger.debug("stream.look_failed", extra={"reason": words(error)})
                     self._anew.set()
                     await asyncio.sleep(0.2)
                     continue
@@ -638,14 +675,15 @@ class _Asking:
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, (NatsError, TimeoutError, OSError)):
-            raise StoreError(f"NATS does not answer: {_words(error)}.") from None
+            raise StoreError(f"NATS does not answer: {words(error)}.") from None
 
 
 def _path(text: str | None) -> str | None:
     return None if text is None else str(Path(text).expanduser())
 
 
-def _words(error: BaseException) -> str:
+def words(error: BaseException) -> str:
+    """Say what NATS's client means by an error."""
     return (str(error) or type(error).__name__).rstrip(".")
 
 

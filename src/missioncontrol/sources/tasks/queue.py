@@ -13,8 +13,17 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from missioncontrol.errors import BadTask, Conflict, InputError, NotFound, PreconditionFailed, Unavailable
+from missioncontrol.errors import (
+    BadTask,
+    Conflict,
+    InputError,
+    NotFound,
+    Outdated,
+    PreconditionFailed,
+    Unavailable,
+)
 from missioncontrol.events import Data, now, rfc3339
+from missioncontrol.events.hosts import find_id, host_of
 from missioncontrol.sources.source import Feed, Workspace
 from missioncontrol.sources.tasks.markdown import write_markdown
 from missioncontrol.sources.tasks.reading import id_in
@@ -52,7 +61,9 @@ class TaskQueue:
     name = "tasks"
 
     def __init__(self, workspace: Workspace) -> None:
-        self._tasks = workspace.state.table("tasks")
+        self._fleet = workspace.fleet
+        self._host = workspace.host
+        self._tasks = workspace.fleet.table("tasks")
         self._order = asyncio.Lock()
         self._sync = Sync(workspace, self._order)
         self._feed: Feed | None = None
@@ -87,12 +98,13 @@ class TaskQueue:
 
         Raises:
             NotFound: there is neither.
+            Conflict: several hosts have one of that name.
         """
-        task = self._tasks.get(id_)
+        task = self._tasks.get(find_id(id_, self._tasks.keys(), self._host) or id_)
         if task is not None:
             return task
         for entry in self._sync.history:
-            if id_in(entry) == id_:
+            if id_in(entry) == id_.removesuffix(f"@{self._host}"):
                 found: Task = entry
                 return found
         raise NotFound(f"There is no task {id_[:MAX_ID]!r}; /api/tasks lists those there are.")
@@ -176,21 +188,29 @@ class TaskQueue:
         if id_ is not None and not (isinstance(id_, str) and 0 < len(id_) <= MAX_ID):
             raise BadTask(f"id must be a text of 1 to {MAX_ID} characters; leave it out to be given one.")
         async with self._in_order() as feed:
-            if id_ is None:
-                id_ = self._sync.ids.new()
-            elif id_ in self._tasks or any(id_in(entry) == id_ for entry in self._sync.history):
-                raise Conflict(f"There is a task {id_!r} already; leave the id out to be given one.")
-            time = _time()
-            task: Task = {
-                "id": id_,
-                **{name: given.get(name, default) for name, default in DEFAULTS.items()},
-                "createdBy": given.get("createdBy", by or "System"),
-                "created": time,
-                "updated": time,
-            }
-            task = _in_its_status({**task, **given}, {}, time)
-            await self._tell(feed, created(fitting(task)))
-        return task
+            while True:
+                new = id_ or self._sync.ids.new()
+                if id_ is not None and self._is_known(id_):
+                    raise Conflict(f"There is a task {id_!r} already; leave the id out to be given one.")
+                time = _time()
+                task: Task = {
+                    "id": new,
+                    **{name: given.get(name, default) for name, default in DEFAULTS.items()},
+                    "createdBy": given.get("createdBy", by or "System"),
+                    "created": time,
+                    "updated": time,
+                }
+                task = _in_its_status({**task, **given}, {}, time)
+                try:
+                    await self._tell(feed, created(fitting(task)), self._fleet.id)
+                except Outdated:
+                    # Another node has given this id at the same moment.
+                    continue
+                return self._tasks.get(find_id(new, self._tasks.keys(), self._host) or new, task)
+
+    def _is_known(self, id_: str) -> bool:
+        own = id_ if self._host is None or host_of(id_) is not None else f"{id_}@{self._host}"
+        return own in self._tasks or any(id_in(entry) == id_ for entry in self._sync.history)
 
     async def update(self, id_: str, fields: Any, *, if_match: str | None = None) -> Task:
         """Change fields of a task; `metadata` is merged into what there is.
@@ -201,7 +221,7 @@ class TaskQueue:
         given = checked(fields)
 
         def make(old: Task) -> Task:
-            _check_id(given, id_)
+            _check_id(given, id_, old)
             new = {**old, **given}
             if isinstance(old.get("metadata"), dict) and "metadata" in given:
                 new["metadata"] = {**old["metadata"], **given["metadata"]}
@@ -220,7 +240,7 @@ class TaskQueue:
             return await self.update(id_, fields, if_match=if_match)
 
         def make(old: Task) -> Task:
-            _check_id(given, id_)
+            _check_id(given, id_, old)
             return {**old, **DEFAULTS, **given}
 
         return await self._change(id_, make, if_match=if_match)
@@ -228,9 +248,14 @@ class TaskQueue:
     async def delete(self, id_: str, *, if_match: str | None = None) -> Task:
         """Remove a task, and return it as it was."""
         async with self._in_order() as feed:
-            task = self._current(id_, if_match)
-            await self._tell(feed, deleted(id_))
-        return task
+            while True:
+                seen = self._fleet.id
+                task = self._current(id_, if_match)
+                try:
+                    await self._tell(feed, deleted(task["id"]), seen)
+                except Outdated:
+                    continue
+                return task
 
     async def assign(
         self,
@@ -259,6 +284,7 @@ class TaskQueue:
         """
         if not agent.strip():
             raise BadTask("agentId must name the agent that the task is given to.")
+        agent = self._full_agent(agent)
 
         def make(old: Task) -> Task:
             if claim:
@@ -288,12 +314,13 @@ class TaskQueue:
             subtasks = _subtasks(old)
             taken = {subtask.get("id") for subtask in subtasks}
             number = len(subtasks) + 1
-            while f"{id_}-SUB-{number}" in taken:
+            short = old["id"].removesuffix(f"@{host_of(old['id'])}") if self._host else old["id"]
+            while f"{short}-SUB-{number}" in taken:
                 number += 1
             added.update(
                 {
                     **fields,
-                    "id": f"{id_}-SUB-{number}",
+                    "id": f"{short}-SUB-{number}",
                     "status": "pending",
                     "completed": False,
                     "created": _time(),
@@ -340,6 +367,12 @@ class TaskQueue:
 
     # How it is done.
 
+    def _full_agent(self, agent: str) -> str:
+        if self._host is None or agent.casefold() == UNASSIGNED.casefold():
+            return agent
+        known = find_id(agent, self._fleet.table("agents").keys(), self._host)
+        return known or (agent if host_of(agent) is not None else f"{agent}@{self._host}")
+
     async def _change(
         self,
         id_: str,
@@ -350,16 +383,23 @@ class TaskQueue:
         if_match: str | None = None,
     ) -> Task:
         async with self._in_order() as feed:
-            old = self._current(id_, if_match)
-            time = _time_after(old)
-            new = _in_its_status(make(old), old, time)
-            if new == old:
-                return old
-            await self._tell(feed, changed(old, fitting({**new, "updated": time}), given=given, by=by))
-            return self._tasks.get(id_, new)
+            while True:
+                seen = self._fleet.id
+                old = self._current(id_, if_match)
+                time = _time_after(old)
+                new = _in_its_status(make(old), old, time)
+                if new == old:
+                    return old
+                told = changed(old, fitting({**new, "updated": time}), given=given, by=by)
+                try:
+                    await self._tell(feed, told, seen)
+                except Outdated:
+                    # Somebody else was first: it is decided anew, by what the task is now.
+                    continue
+                return self._tasks.get(old["id"], new)
 
     def _current(self, id_: str, if_match: str | None) -> Task:
-        task = self._tasks.get(id_)
+        task = self._tasks.get(find_id(id_, self._tasks.keys(), self._host) or id_)
         if task is None:
             self.find(id_)
             raise Conflict(f"The task {id_[:MAX_ID]!r} is in the history, which is only kept.")
@@ -369,9 +409,9 @@ class TaskQueue:
             )
         return task
 
-    async def _tell(self, feed: Feed, told: Told | None) -> None:
+    async def _tell(self, feed: Feed, told: Told | None, seen: int) -> None:
         if told is not None:
-            await feed.append([feed.draft(told.type, told.data)])
+            await feed.append([feed.draft(told.type, told.data)], after=seen)
 
     @asynccontextmanager
     async def _in_order(self) -> AsyncIterator[Feed]:
@@ -413,8 +453,8 @@ def _subtasks(task: Task) -> list[Data]:
     return [one for one in subtasks if isinstance(one, dict)] if isinstance(subtasks, list) else []
 
 
-def _check_id(given: Data, id_: str) -> None:
-    if given.pop("id", id_) != id_:
+def _check_id(given: Data, id_: str, task: Task) -> None:
+    if given.pop("id", id_) not in (id_, task["id"]):
         raise BadTask("The id of a task cannot be changed.")
 
 

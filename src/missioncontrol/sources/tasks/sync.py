@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from missioncontrol.errors import Outdated
 from missioncontrol.events import Draft, now, rfc3339
 from missioncontrol.sources.doubts import SECOND_LOOKS, Doubt
 from missioncontrol.sources.layout import TASK_FILES, parent_of
@@ -91,6 +92,7 @@ class Sync:
             order: held while tasks are changed.
         """
         self._root = workspace.root
+        self._folded = workspace.state
         self._state = workspace.state.table("tasks")
         self._order = order
         self._file = QueueFile(workspace.root)
@@ -284,9 +286,18 @@ class Sync:
         if seen.path == JSON_FILE and not self._json:
             settled[_JSON] = b"1"
         async with self._order:
-            ours = dict(self._state)
+            ours, known_until = dict(self._state), self._folded.id
             plan = await asyncio.to_thread(agree, self._past, self.ids, ours, copy, heal=not self._first)
-            await feed.tell(self._steps(feed, plan, copy, settled), noticed=noticed)
+            steps = self._steps(feed, plan, copy, settled)
+            try:
+                await feed.tell(steps, noticed=noticed, after=known_until)
+            except Outdated:
+                # Another node has changed a task meanwhile: all is looked at anew, from what is remembered.
+                first_look = self._start
+                self._recall(await feed.recall())
+                self._start = first_look
+                self._soon(0.0)
+                return
             self._agreed = plan.tasks
             self._last, self._own = seen, None
             self.history = copy.history
