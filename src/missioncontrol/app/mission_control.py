@@ -22,6 +22,8 @@ import msgspec
 import uvicorn
 
 from missioncontrol.app.broadcasts import Broadcasts
+from missioncontrol.app.cluster import Cluster, join
+from missioncontrol.app.home import Home
 from missioncontrol.app.simulation import Simulation
 from missioncontrol.config import Config, load_config
 from missioncontrol.errors import BadEvent, ConfigError, Damaged, Draining, MissionControlError
@@ -37,13 +39,15 @@ from missioncontrol.server.service import Service
 from missioncontrol.server.websocket import WebSocketProtocol
 from missioncontrol.sources import Supervisor
 from missioncontrol.state import FleetState
-from missioncontrol.store import Log, Retention, SqliteLog, StateCheckpoint
+from missioncontrol.store import JetStreamLog, Log, Retention, SqliteLog, StateCheckpoint
+from missioncontrol.store.nodes import Nodes
 
 STATE_EVERY_EVENTS = 10_000
 STATE_SHARE = 0.05
 """At most so much of the time goes into keeping states, however fast events come."""
 
 DRAIN_SECONDS = 5.0
+SHARE_STATE_SECONDS = 900.0
 CLIENTS_PER_DRAIN_SECOND = 500
 
 logger = logging.getLogger(__name__)
@@ -87,6 +91,10 @@ class MissionControl(Broadcasts):
         self._unsaved = 0
         self._save_from = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._home: Home | None = None
+        self._cluster: Cluster | None = None
+        self._restarting = False
+        self._restart: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -141,29 +149,44 @@ class MissionControl(Broadcasts):
             workspace.mkdir(parents=True, exist_ok=True)
         _check_workspace(workspace)
         self._sockets = _bind(config)
+        log: Log
+        nodes: Nodes | None = None
         try:
-            log = await SqliteLog.open(
-                config.data_path,
-                retention=Retention(config.log.retention_days * 86_400, config.log.retention_bytes),
-                synchronous=config.log.synchronous,
-            )
+            if config.nats_servers:
+                log, nodes = await join(config, workspace.resolve())
+            else:
+                log = await SqliteLog.open(
+                    config.data_path,
+                    retention=Retention(config.log.retention_days * 86_400, config.log.retention_bytes),
+                    synchronous=config.log.synchronous,
+                )
         except BaseException:
             self._close_sockets()
             raise
         try:
-            await self._serve(log, workspace)
+            await self._serve(log, nodes, workspace)
         except BaseException:
             self._close_sockets()
             await log.close()
             raise
 
-    async def _serve(self, log: SqliteLog, workspace: Path) -> None:
+    async def _serve(self, log: Log, nodes: Nodes | None, workspace: Path) -> None:
         config = self.config
         if log.new_epoch_reason:
             logger.info("log.new_epoch", extra={"epoch": log.epoch, "reason": log.new_epoch_reason})
+        # From here to the listener nothing is awaited: whatever comes next is heard.
         state = await fold(log)
         hub = Hub(epoch=log.epoch, head=log.head, flush_window=config.server.flush_window)
-        self._supervisor = Supervisor(workspace, log, config, state)
+        host_name = log.host if isinstance(log, JetStreamLog) else None
+        self._home = None if host_name is None else Home(state, host_name)
+        self._supervisor = Supervisor(
+            workspace,
+            log,
+            config,
+            state if self._home is None else self._home.state,
+            fleet=state,
+            host=host_name,
+        )
         host = self._sockets[0].getsockname()[0]
         service = self._service = Service(
             config=config,
@@ -175,9 +198,16 @@ class MissionControl(Broadcasts):
             tasks=self._supervisor.tasks,
             sources=self._supervisor.health,
             host=self._supervisor.host,
+            host_name=host_name,
             simulation=self._simulation,
         )
         log.listen(self._committed)
+        if isinstance(log, JetStreamLog) and nodes is not None:
+            self._cluster = Cluster(
+                log, nodes, self._supervisor, lambda: hub.clients, lambda: service.draining
+            )
+            service.cluster = self._cluster.page
+            log.replaced = self._replaced
         self._heartbeats = Heartbeats(config.server.heartbeat_interval, hub.figures)
         self._heartbeats.start()
         self._uvicorn = _Uvicorn(service, self._heartbeats, config)
@@ -189,16 +219,25 @@ class MissionControl(Broadcasts):
             simulation = Simulation(workspace, runtime=runtime)
             await asyncio.to_thread(simulation.prepare)
             self._keep(simulation.run())
-        await self._supervisor.start()
+        if self._cluster is not None:
+            await self._cluster.start()
+            self._keep(self._share_state())
+        else:
+            await self._supervisor.start()
 
     async def stop(self) -> None:
         """Drain: clients are told when to come back, everything accepted is durable, then all is closed."""
-        if self._service is None:
-            self._closed.set()
-            return
         if self._stopping is None:
-            self._stopping = asyncio.create_task(self._stop(self._service))
+            self._stopping = asyncio.create_task(self._stop_for_good())
         await asyncio.shield(self._stopping)
+
+    async def _stop_for_good(self) -> None:
+        if self._restart is not None:
+            # `_stopping` is set, so that it does not go on trying.
+            await asyncio.gather(self._restart, return_exceptions=True)
+        if self._service is not None:
+            await self._stop(self._service)
+        self._closed.set()
 
     async def wait_closed(self) -> None:
         """Wait until `stop` has done its work."""
@@ -209,7 +248,11 @@ class MissionControl(Broadcasts):
         for server in self._uvicorn.servers:
             server.close()
         for task in list(self._tasks):
-            task.cancel()
+            if task is not asyncio.current_task():
+                task.cancel()
+        if self._cluster is not None:
+            await self._cluster.stop()
+            self._cluster = None
         await self._supervisor.stop()
         spread = min(DRAIN_SECONDS * 2, max(1.0, service.hub.clients / CLIENTS_PER_DRAIN_SECOND))
         for member in list(service.hub.roster):
@@ -235,7 +278,43 @@ class MissionControl(Broadcasts):
         await service.log.close()
         service.hub.close()
         self._service = None
-        self._closed.set()
+        if not self._restarting:
+            self._closed.set()
+
+    def _replaced(self, reason: str) -> None:
+        """The log is another one than before: all that was made of the old one is made anew."""
+        if self._restarting or self._stopping is not None:
+            return
+        self._restarting = True
+        logger.error("server.begins_anew", extra={"reason": reason})
+        self._restart = asyncio.create_task(self._begin_anew())
+
+    async def _begin_anew(self) -> None:
+        ports = [sock.getsockname()[1] for sock in self._sockets]
+        await self._stop(self._running)
+        server = self.config.server
+        server = msgspec.structs.replace(
+            server, port=ports[0], ws_port="none" if server.ws_port == "none" else ports[-1]
+        )
+        self.config = msgspec.structs.replace(self.config, server=server)
+        delay = 0.5
+        while self._stopping is None:
+            try:
+                await self.start()
+            except MissionControlError as error:
+                logger.error("server.cannot_begin", extra={"reason": str(error)})
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 10.0)
+            else:
+                break
+        self._restarting = False
+
+    async def _share_state(self) -> None:
+        """Keep the state at times also where little happens, for a node that loses its copy."""
+        while True:
+            await asyncio.sleep(SHARE_STATE_SECONDS)
+            state = self._running.state
+            await self._save_state(StateCheckpoint(state.id, state.dump()))
 
     async def broadcast(self, event: Data) -> int:
         """Append one event and tell everybody; returns its id once it is durable.
@@ -260,6 +339,8 @@ class MissionControl(Broadcasts):
         """What happens with each commit, in this order: the state, then everybody."""
         service = self._running
         service.state.apply(records)
+        if self._home is not None:
+            self._home.apply(records)
         service.hub.publish(records)
         self._unsaved += len(records)
         if self._unsaved >= STATE_EVERY_EVENTS and (began := monotonic()) >= self._save_from:
@@ -317,7 +398,7 @@ async def fold(log: Log) -> FleetState:
     while after < log.head:
         page = await log.read(after, EVERYTHING, limit=5_000, max_bytes=4 * 1024 * 1024)
         events = [decode_event(body) for body in page.bodies]
-        state.apply([Record(event.id, event.type, 0, b"", event.data) for event in events])
+        state.apply([Record(event.id, event.type, 0, b"", event.data, event.host) for event in events])
         after = page.last
     return state
 

@@ -78,6 +78,26 @@ def _tokens(service: Service) -> Value:
     return {agent: float(use["tokens"]) for agent, use in service.state.tokens.value()["agents"].items()}
 
 
+def _engine(service: Service) -> Value:
+    if service.cluster is None:
+        return {}
+    engine = service.cluster()["engine"]
+    return {engine["kind"]: float(engine["status"] == "ok")}
+
+
+def _lag_of_stream(service: Service) -> Value:
+    if service.cluster is None:
+        return {}
+    engine = service.cluster()["engine"]
+    return {engine["kind"]: float(engine["lag"])}
+
+
+def _clients_of_nodes(service: Service) -> Value:
+    if service.cluster is None:
+        return {}
+    return {node["node"]: float(node["clients"]) for node in service.cluster()["nodes"]}
+
+
 METRICS: tuple[Figure, ...] = (
     Figure(
         "mission_control_events_total",
@@ -144,6 +164,27 @@ METRICS: tuple[Figure, ...] = (
         "gauge",
         "Events that the log holds.",
         lambda s: s.log.head - s.log.first + 1,
+    ),
+    Figure(
+        "mission_control_engine_up",
+        "gauge",
+        "1 while the engine that orders the events of several nodes can be reached, else 0.",
+        _engine,
+        label="engine",
+    ),
+    Figure(
+        "mission_control_engine_lag_events",
+        "gauge",
+        "Events that the engine has and this node has not read yet.",
+        _lag_of_stream,
+        label="engine",
+    ),
+    Figure(
+        "mission_control_node_clients",
+        "gauge",
+        "Connections of each node of the fleet, as the nodes say.",
+        _clients_of_nodes,
+        label="node",
     ),
     Figure("mission_control_log_head", "gauge", "The id of the newest event.", lambda s: s.log.head),
     Figure("mission_control_clients", "gauge", "Connections, live or catching up.", lambda s: s.hub.clients),

@@ -22,6 +22,7 @@ class Service:
     """The running parts.
 
     `sources` tells the health of each source by name, `host` how this machine is doing, for `/health` and `/metrics`.
+    `cluster` tells how the nodes and hosts of a fleet of several are, and `host_name` is what it calls this host.
     """
 
     config: Config
@@ -33,6 +34,8 @@ class Service:
     tasks: TaskQueue
     sources: Callable[[], dict[str, Any]]
     host: Callable[[], HostFigures | None] = lambda: None
+    host_name: str | None = None
+    cluster: Callable[[], dict[str, Any]] | None = None
     simulation: bool = False
     draining: bool = False
     started: float = field(default_factory=monotonic)

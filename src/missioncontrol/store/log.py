@@ -87,6 +87,7 @@ class Log(Protocol):
     """One append-only log with its epoch."""
 
     figures: LogFigures
+    new_epoch_reason: str | None
 
     @property
     def epoch(self) -> str:

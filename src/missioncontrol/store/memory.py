@@ -33,6 +33,7 @@ class MemoryLog:
 
     def __init__(self, *, retention: Retention | None = None) -> None:
         self.figures = LogFigures()
+        self.new_epoch_reason: str | None = None
         self.trouble: str | None = None
         self._epoch = new_epoch()
         self._retention = retention or Retention()

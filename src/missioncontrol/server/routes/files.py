@@ -9,6 +9,7 @@ from litestar import Response, get
 
 from missioncontrol.errors import NotFound
 from missioncontrol.events import Cursor, Data, Patterns
+from missioncontrol.events.hosts import find_id
 from missioncontrol.hub import history_json
 from missioncontrol.server.answers import (
     AnyRequest,
@@ -16,7 +17,6 @@ from missioncontrol.server.answers import (
     Limit,
     answer,
     documented,
-    find_record,
     read_cursor,
     service_of,
 )
@@ -81,7 +81,8 @@ async def file_activity(request: AnyRequest, limit: Limit = 100, before: Before 
 async def agent_files(request: AnyRequest, agent_id: Id, limit: Limit = 100) -> Response[bytes]:
     """Return the newest change of each file that an agent has touched, among the last 10,000 file changes."""
     service = service_of(request)
-    if find_record(service.state.part("agents"), agent_id) is None:
+    full = find_id(agent_id, service.state.table("agents").keys(), service.host_name)
+    if full is None:
         raise NotFound(f"There is no agent {agent_id[:100]!r}; /api/agents lists those there are.")
     files: dict[str, Data] = {}
     before: int | None = None
@@ -90,12 +91,12 @@ async def agent_files(request: AnyRequest, agent_id: Id, limit: Limit = 100) -> 
         for record in records:
             data = record.data
             path = data.get("path")
-            if data.get("agentId") == agent_id and isinstance(path, str) and len(files) < limit:
+            if data.get("agentId") == full and isinstance(path, str) and len(files) < limit:
                 files.setdefault(path, data)
         if len(records) < PAGE_EVENTS or len(files) == limit:
             break
         before = records[-1].id
-    return answer(msgspec.json.encode(AgentFiles(agent_id, list(files.values()))))
+    return answer(msgspec.json.encode(AgentFiles(full, list(files.values()))))
 
 
 @get("/api/files/watch", responses=documented(FileWatch), tags=["files"], summary="What is watched")

@@ -10,6 +10,7 @@ from litestar.params import PathParameter
 
 from missioncontrol.errors import NotFound
 from missioncontrol.events import now
+from missioncontrol.events.hosts import find_id
 from missioncontrol.server.answers import (
     After,
     AnyRequest,
@@ -107,11 +108,12 @@ async def get_tokens(request: AnyRequest) -> Response[bytes]:
     service = service_of(request)
     tokens = service.state.tokens
     day, config = day_of(now()), service.config.budgets
+    agents = service.state.table("agents").keys()
     budgets = Budgets(
         day,
         _budget_use(config.daily, tokens.spent(day)),
         {
-            agent: _budget_use(budget, tokens.spent(day, agent))
+            agent: _budget_use(budget, tokens.spent(day, find_id(agent, agents, service.host_name) or agent))
             for agent, budget in sorted(config.agents.items())
         },
     )
@@ -131,7 +133,9 @@ def _list(
 
 
 def _one(request: AnyRequest, noun: Literal["agents", "tasks"], id_: str) -> Response[bytes]:
-    record = find_record(service_of(request).state.part(noun), id_)
+    service = service_of(request)
+    full = find_id(id_, service.state.table(noun).keys(), service.host_name)
+    record = None if full is None else find_record(service.state.part(noun), full)
     if record is None:
         raise NotFound(
             f"There is no {noun.removesuffix('s')} {id_[:100]!r}; /api/{noun} lists those there are."

@@ -146,6 +146,8 @@ async def _reckon(service: Service, day: date, span: Span, state: FleetState) ->
         for body in page.bodies:
             event = decode_event(body)
             if event.id <= span.last:
-                records.append(Record(event.id, event.type, read_time(event.time) or 0, body, event.data))
+                records.append(
+                    Record(event.id, event.type, read_time(event.time) or 0, body, event.data, event.host)
+                )
         after = page.last
     return reckon(day.isoformat(), state, records, service.state)

@@ -108,7 +108,7 @@ async def rewind(service: Service, id_: int) -> FleetState:
         events = map(decode_event, page.bodies)
         state.apply(
             [
-                Record(event.id, event.type, read_time(event.time) or 0, body, event.data)
+                Record(event.id, event.type, read_time(event.time) or 0, body, event.data, event.host)
                 for event, body in zip(events, page.bodies, strict=True)
             ]
         )

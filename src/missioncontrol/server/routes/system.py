@@ -35,7 +35,8 @@ VERSION = version("mission-control")
 class Health(msgspec.Struct, omit_defaults=True, rename="camel"):
     """Whether the server is well; `uptime` in seconds. A request without the token it needs sees the first two only.
 
-    `status` is `ok`, `failing` (with the `reason`), or `draining`.
+    `status` is `ok`, `failing` (with the `reason`), or `draining`. `wsClients` are those of this node; `cluster` has
+    the engine, the nodes with the clients of each, their sum, and the hosts.
     """
 
     status: str
@@ -45,12 +46,14 @@ class Health(msgspec.Struct, omit_defaults=True, rename="camel"):
     uptime: float | None = None
     simulation: bool | None = None
     services: dict[str, Any] | None = None
+    cluster: dict[str, Any] | None = None
 
 
 class SystemStatusPage(msgspec.Struct, rename="camel"):
     """The gateway and the newest alerts, the queue, this machine, and the server with its log; `uptime` in seconds.
 
-    `host` has percent used of disks and memory, and load per CPU; null before it was looked at.
+    `host` has percent used of disks and memory, and load per CPU; null before it was looked at. `cluster` has the
+    engine, the nodes and the hosts; null where this server is alone.
     """
 
     gateway: dict[str, Any] | None
@@ -60,6 +63,7 @@ class SystemStatusPage(msgspec.Struct, rename="camel"):
     server: dict[str, Any]
     log: dict[str, Any]
     sources: dict[str, Any]
+    cluster: dict[str, Any] | None
     simulation: bool
     cursor: str
 
@@ -122,6 +126,7 @@ async def health(request: AnyRequest) -> Response[bytes]:
             },
             **msgspec.to_builtins(service.sources()),
         }
+        page.cluster = service.cluster() if service.cluster is not None else None
     return answer(msgspec.json.encode(page), status=200 if status == "ok" else 503)
 
 
@@ -159,6 +164,7 @@ async def system_status(request: AnyRequest) -> Response[bytes]:
         },
         log={"epoch": log.epoch, "first": log.first, "head": log.head, "trouble": log.trouble},
         sources=msgspec.to_builtins(service.sources()),
+        cluster=service.cluster() if service.cluster is not None else None,
         simulation=service.simulation,
         cursor=f"{log.epoch}:{service.state.id}",
     )

@@ -1,0 +1,181 @@
+"""This node among the others: its name and its host's, who watches the workspace, and what the others say."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from missioncontrol.config import Config
+from missioncontrol.errors import OpenError, StoreError
+from missioncontrol.events import now, rfc3339
+from missioncontrol.sources import Supervisor
+from missioncontrol.store import JetStreamLog, Retention
+from missioncontrol.store.nodes import LEASE_SECONDS, Node, Nodes
+from missioncontrol.store.stream import StreamLink
+
+CONNECT_SECONDS = 5.0
+LEASE_LOOK_SECONDS = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+async def join(config: Config, workspace: Path) -> tuple[JetStreamLog, Nodes]:
+    """Connect to the fleet's stream under this host's name.
+
+    Raises:
+        OpenError: NATS does not answer and there is no copy, the stream does not fit, the name is taken.
+    """
+    retention = Retention(config.log.retention_days * 86_400, config.log.retention_bytes)
+    link = StreamLink(config.nats_servers, config.cluster, retention)
+    link.start()
+    folder = config.data_path
+    try:
+        await asyncio.to_thread(_make, folder)
+        nodes = await asyncio.to_thread(Nodes, link, folder, config.cluster.stream, config.cluster.replicas)
+        await link.wait_connected(CONNECT_SECONDS)
+        host = await _name_host(config, workspace, link, nodes)
+        log = await JetStreamLog.open(folder, config, host, link=link)
+    except BaseException:
+        await link.close()
+        raise
+    with suppress(StoreError):
+        log.hosts |= (await nodes.hosts()).keys()
+    return log, nodes
+
+
+async def _name_host(config: Config, workspace: Path, link: StreamLink, nodes: Nodes) -> str:
+    kept = config.data_path / "host"
+    if link.connected:
+        try:
+            host = await nodes.claim(config.cluster.host, workspace)
+        except StoreError as error:
+            raise OpenError(f"{error} Is JetStream enabled on the NATS servers (nats-server -js)?") from None
+        await asyncio.to_thread(kept.write_text, f"{host}\n", encoding="utf-8")
+        return host
+    # Whoever serves its copy while NATS is away is called what it was called before.
+    with suppress(OSError):
+        return (await asyncio.to_thread(kept.read_text, encoding="utf-8")).strip()
+    return config.cluster.host or "unknown"
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OpenError(
+            f"The data folder {folder} cannot be written ({error.strerror}); choose another one with --data."
+        ) from None
+
+
+class Cluster:
+    """Keeps the lease, and says how this node is. Where another node watches the same workspace, it stands by."""
+
+    def __init__(
+        self,
+        log: JetStreamLog,
+        nodes: Nodes,
+        supervisor: Supervisor,
+        clients: Callable[[], int],
+        draining: Callable[[], bool],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            log: the log of this node.
+            nodes: what it knows of the others.
+            supervisor: the sources of this host.
+            clients: counts those who are connected here.
+            draining: says whether this node is about to stop.
+        """
+        self.log = log
+        self._nodes = nodes
+        self._supervisor = supervisor
+        self._clients = clients
+        self._draining = draining
+        self._watching = False
+        self._renewed = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin; returns when the sources have looked, or stand by."""
+        await self._nodes.start(self._node)
+        self._supervisor.stand_by()
+        await self._take_turn()
+        self._task = asyncio.create_task(self._keep(), name="keep the lease")
+
+    async def stop(self) -> None:
+        """End; the lease is another node's to take."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._nodes.stop()
+
+    def page(self) -> dict[str, Any]:
+        """Return how the engine, the nodes and the hosts are, as `/health` and `/api/system/status` show it."""
+        nodes = self._nodes.all()
+        link, log = self.log.link, self.log
+        present = {node.host for node in nodes if node.sources}
+        words = self._nodes.last_words()
+        stamp = rfc3339(now()).decode()
+        return {
+            "node": self._nodes.name,
+            "host": log.host,
+            "engine": {
+                "kind": "jetstream",
+                "status": "ok" if link.trouble is None else "away",
+                "error": link.trouble,
+                "server": link.server,
+                "stream": link.facts._asdict() if link.facts is not None else None,
+                "lag": log.lag,
+            },
+            "clients": sum(node.clients for node in nodes),
+            "nodes": msgspec.to_builtins(nodes),
+            "hosts": {
+                host: {"online": host in present, "since": stamp if host in present else words.get(host)}
+                for host in sorted(log.hosts)
+            },
+        }
+
+    def _node(self) -> Node:
+        return Node(
+            node=self._nodes.name,
+            host=self.log.host,
+            clients=self._clients(),
+            head=self.log.head,
+            lag=self.log.lag,
+            sources=self._watching,
+            draining=self._draining(),
+            version=version("mission-control"),
+            at=rfc3339(now()).decode(),
+        )
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_LOOK_SECONDS)
+            self.log.hosts |= {node.host for node in self._nodes.all()}
+            await self._take_turn()
+
+    async def _take_turn(self) -> None:
+        try:
+            held = await self._nodes.hold_lease(self.log.host)
+        except StoreError:
+            # While NATS is away for all, whoever watched goes on, and keeps what it sees.
+            held = self._watching or not self.log.link.connected
+        else:
+            self._renewed = monotonic() if held else self._renewed
+        if held and not self._watching:
+            self._watching = True
+            await self._supervisor.start()
+        elif self._watching and not held and monotonic() - self._renewed > LEASE_SECONDS / 2:
+            logger.warning("sources.stand_by", extra={"host": self.log.host})
+            self._watching = False
+            await self._supervisor.stop()
+            self._supervisor.stand_by()
