@@ -70,6 +70,8 @@ class Conflict(InputError):
 class Outdated(Conflict):
     """Somebody else was first; `newer` is the id of the event that was not known."""
 
+    code = "outdated"
+
     def __init__(self, message: str, newer: int) -> None:
         super().__init__(message, newer)
         self.newer = newer

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ from missioncontrol.events import Cursor, Patterns, Record, now, rfc3339
 from missioncontrol.hub.hub import Direct, Hub
 from missioncontrol.protocol.codes import CloseCode, SessionState
 from missioncontrol.protocol.encoding import Encoding, encode_bodies, encode_record
-from missioncontrol.protocol.messages import Heartbeat, Published
+from missioncontrol.protocol.messages import Heartbeat, Published, since_in
 from missioncontrol.protocol.session import (
     Action,
     Append,
@@ -77,6 +78,7 @@ class Connection:
     __slots__ = (
         "__weakref__",
         "_blocked",
+        "_held",
         "_hub",
         "_log",
         "_max_history",
@@ -116,6 +118,7 @@ class Connection:
         self._reader: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] | None = None
         self._outstanding = 0
+        self._held: list[bytes] | None = None
 
     @property
     def patterns(self) -> Patterns:
@@ -159,11 +162,26 @@ class Connection:
     def open(self, handshake: Handshake, heartbeat: float) -> None:
         """Begin the conversation."""
         self._hub.enter(self)
-        self._do(self.session.open(self._position(), handshake, heartbeat))
-        self._go_on()
+
+        def begin() -> None:
+            self._do(self.session.open(self._position(), handshake, heartbeat))
+            self._go_on()
+
+        if handshake.since is not None and self._is_behind(handshake.since):
+            self._hold(handshake.since.id, begin)
+        else:
+            begin()
 
     def receive(self, text: bytes) -> None:
         """Take one message from the client."""
+        if self._held is not None:
+            self._held.append(text)
+        elif b'"since"' in text and (since := since_in(text)) is not None and self._is_behind(since):
+            self._hold(since.id, partial(self._take, text))
+        else:
+            self._take(text)
+
+    def _take(self, text: bytes) -> None:
         self._do(self.session.receive(text, self._position(), max_history=self._max_history))
         self._go_on()
 
@@ -187,7 +205,7 @@ class Connection:
     def unblocked(self) -> None:
         """The transport has room again."""
         self._blocked = False
-        if self._outstanding < MAX_OUTSTANDING:
+        if self._outstanding < MAX_OUTSTANDING and self._held is None:
             self.sink.resume_reading()
         self._go_on()
 
@@ -205,6 +223,30 @@ class Connection:
         for task in (self._reader, *(self._tasks or ())):
             if task is not None:
                 task.cancel()
+
+    def _is_behind(self, since: Cursor) -> bool:
+        """Say whether a client has seen more than this node, as it may at another one."""
+        return since.epoch == self._hub.epoch and since.id > self._hub.head
+
+    def _hold(self, id_: int, then: Callable[[], None]) -> None:
+        """Let the client wait until this node has come to where the client is."""
+        self._held = []
+        self.sink.pause_reading()
+        self._start(self._wait_for(id_, then))
+
+    async def _wait_for(self, id_: int, then: Callable[[], None]) -> None:
+        try:
+            await self._log.reach(id_)
+        except MissionControlError as error:
+            self._do([refusal(error)])
+            self._give_up("this node has not come as far as the client")
+            return
+        held, self._held = self._held or [], None
+        then()
+        if not self._blocked:
+            self.sink.resume_reading()
+        for text in held:
+            self.receive(text)
 
     def _position(self) -> Position:
         return Position(self._hub.epoch, self._log.first, self._hub.head)
@@ -232,6 +274,8 @@ class Connection:
     def _go_on(self) -> None:
         """Make the client live where memory reaches far enough, else have the log read."""
         if self.session.state is not SessionState.CATCHING_UP or self._blocked or self._reader is not None:
+            return
+        if self._held is not None:
             return
         if not self._from_memory():
             self._hub.figures.catch_ups += 1

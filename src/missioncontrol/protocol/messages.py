@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from missioncontrol.errors import BadMessage
-from missioncontrol.events import Data
+from missioncontrol.errors import BadMessage, InputError
+from missioncontrol.events import Cursor, Data
 
 
 class Subscribe(msgspec.Struct, tag="subscribe", tag_field="type"):
@@ -89,6 +89,15 @@ def message_ref(text: bytes) -> Any:
         return msgspec.UNSET if raw is None else msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return msgspec.UNSET
+
+
+def since_in(text: bytes) -> Cursor | None:
+    """Find the cursor of a `subscribe`; None where there is none, or none that can be read."""
+    try:
+        message = decode_message(text)
+        return Cursor.parse(message.since) if isinstance(message, Subscribe) and message.since else None
+    except InputError:
+        return None
 
 
 class Connected(msgspec.Struct, rename="camel"):

@@ -20,7 +20,7 @@ from missioncontrol.hub import Connection
 from missioncontrol.protocol.codes import CloseCode
 from missioncontrol.protocol.encoding import Encoding, sse_heartbeat, sse_named
 from missioncontrol.protocol.session import Session
-from missioncontrol.server.live import read_handshake
+from missioncontrol.server.live import read_handshake, wait_for
 from missioncontrol.server.service import Service
 from missioncontrol.server.websocket import HIGH_WATER_BYTES, LOW_WATER_BYTES, STUCK_SECONDS
 
@@ -111,6 +111,8 @@ async def serve_event_stream(service: Service, scope: Scope, receive: Receive, s
     last_event_id = headers.get(b"last-event-id", b"").decode("latin-1") or None
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     handshake = read_handshake(query, last_event_id)
+    if handshake.since is not None:
+        await wait_for(service, handshake.since)
     client = scope.get("client")
     stream = EventStream(f"{client[0]}:{client[1]}" if client else "local")
     heartbeat = service.config.server.heartbeat_interval

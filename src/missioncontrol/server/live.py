@@ -49,6 +49,16 @@ def read_handshake(query: Sequence[tuple[str, str]], last_event_id: str | None =
     return Handshake(patterns, None if since is None else Cursor.parse(since), snapshot)
 
 
+async def wait_for(service: Service, cursor: Cursor) -> None:
+    """Wait until this node has come to where a client is that has read more at another one.
+
+    Raises:
+        StoreError: it has not in time, and it is not known that there is no such event.
+    """
+    if cursor.epoch == service.log.epoch and cursor.id > service.hub.head:
+        await service.log.reach(cursor.id)
+
+
 class LiveEndpoint:
     """Admits clients and gives each one a connection of the hub."""
 

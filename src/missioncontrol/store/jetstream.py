@@ -90,6 +90,7 @@ MAX_GROUP = 2_000
 _TASK = "task."
 MAX_WAITING = 20_000
 ANSWER_SECONDS = 2.0
+USUAL_LAG_SECONDS = 0.5
 APPLY_SECONDS = 30.0
 SHARE_STATE_SECONDS = 600.0
 SHARE_STATE_EVENTS = 10_000
@@ -247,6 +248,19 @@ class JetStreamLog:
     def listen(self, listener: Listener) -> None:
         """Have `listener` called with the records of each commit of the copy."""
         self._copy.listen(listener)
+
+    async def reach(self, id_: int) -> bool:
+        """Wait until listeners have heard of an id that another node may have told already; see `Log.reach`."""
+        if await self._reach(id_, USUAL_LAG_SECONDS):
+            return True
+        if self._lost is not None:
+            raise StoreError(self._lost)
+        facts = await self.link.look()
+        if facts.last < id_:
+            return False
+        if await self._reach(id_, ANSWER_SECONDS):
+            return True
+        raise StoreError(f"This node is catching up: it is at {self.head} of {facts.last}; try another one.")
 
     async def read(
         self, after: int, patterns: Patterns, *, limit: int = 1000, max_bytes: int = 262_144

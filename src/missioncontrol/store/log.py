@@ -130,6 +130,15 @@ class Log(Protocol):
             Overloaded: too much is waiting to be written.
         """
 
+    async def reach(self, id_: int) -> bool:
+        """Wait until listeners have heard of an id that another node may have told already.
+
+        Returns False where the log does not have it; at once where there are no other nodes.
+
+        Raises:
+            StoreError: that cannot be found out now, or the event is there and takes long to come.
+        """
+
     async def read(
         self, after: int, patterns: Patterns, *, limit: int = 1000, max_bytes: int = 262_144
     ) -> Page:

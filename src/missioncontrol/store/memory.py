@@ -120,6 +120,10 @@ class MemoryLog:
             self._keys = {key: id_ for key, id_ in self._keys.items() if id_ not in ids}
             self.figures.trimmed += count
 
+    async def reach(self, id_: int) -> bool:
+        """Say whether the log has an id; nobody else tells events."""
+        return self.head >= id_
+
     async def read(
         self, after: int, patterns: Patterns, *, limit: int = 1000, max_bytes: int = 262_144
     ) -> Page:

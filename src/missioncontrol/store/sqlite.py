@@ -220,6 +220,10 @@ class SqliteLog:
                 # Whoever has gone away no longer asks; asyncio is not to complain about it.
                 done.exception()
 
+    async def reach(self, id_: int) -> bool:
+        """Say whether the log has an id; nobody else tells events."""
+        return self._head >= id_
+
     async def read(
         self, after: int, patterns: Patterns, *, limit: int = 1000, max_bytes: int = 262_144
     ) -> Page:

@@ -40,6 +40,7 @@ from missioncontrol.server.answers import (
     service_of,
 )
 from missioncontrol.server.event_stream import serve_event_stream
+from missioncontrol.server.live import wait_for
 from missioncontrol.server.problems import ENDLESS
 from missioncontrol.server.service import Service
 
@@ -176,6 +177,8 @@ async def poll_events(
     service = service_of(request)
     patterns = read_patterns(events)
     cursor = read_cursor(since)
+    if cursor is not None:
+        await wait_for(service, cursor)
     head = service.hub.head
     after, gap = (head, None) if cursor is None else _place(service, cursor)
     deadline = monotonic() + wait

@@ -14,6 +14,7 @@ from litestar.params import QueryParameter
 from missioncontrol.errors import BadCursor, Damaged, NotFound
 from missioncontrol.events import EVERYTHING, Cursor, Record, decode_event
 from missioncontrol.server.answers import AnyRequest, answer, documented, service_of, state_cursor
+from missioncontrol.server.live import wait_for
 from missioncontrol.server.service import Service
 from missioncontrol.state import FleetState
 
@@ -132,6 +133,8 @@ async def _find(service: Service, at: str) -> int:
     first, head = service.log.first, service.state.id
     if ":" in at and "-" not in at:
         cursor = Cursor.parse(at)
+        await wait_for(service, cursor)
+        head = service.state.id
         if cursor.epoch != service.log.epoch:
             raise NotFound("The cursor is of another life of this log; what it meant is gone.")
         if cursor.id > head:
