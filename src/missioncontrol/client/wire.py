@@ -45,6 +45,7 @@ class _Frame(msgspec.Struct):
     id: int | None = None
     time: str = ""
     source: str = ""
+    host: str | None = None
 
 
 class _Connected(msgspec.Struct):
@@ -103,7 +104,7 @@ def read_frame(text: str | bytes) -> Message | None:
     try:
         frame = _frame_decoder.decode(text)
         if frame.id is not None:
-            return Event(frame.type, frame.id, frame.time, frame.source, frame.data)
+            return Event(frame.type, frame.id, frame.time, frame.source, frame.data, frame.host)
         return _named(frame.type, frame.data)
     except (msgspec.MsgspecError, BadCursor, UnicodeDecodeError) as error:
         raise _not_understood(error) from None

@@ -70,6 +70,10 @@ class WrongSequence(StoreError):
     """The subject has a newer message than was expected; nothing was taken."""
 
 
+class Gone(StoreError):
+    """There is no such stream any more."""
+
+
 class Message(NamedTuple):
     """What is to be stored; `id` makes a repeated attempt harmless."""
 
@@ -315,7 +319,10 @@ class StreamLink:
             StoreError: NATS does not answer.
         """
         async with _Asking():
-            return self._note(await self._js.stream_info(self._name))
+            try:
+                return self._note(await self._js.stream_info(self._name))
+            except NotFoundError:
+                raise Gone(f"The stream {self._name} is gone.") from None
 
     async def last_on(self, subject: str) -> int:
         """Return the sequence of a subject's newest message; 0 where there is none.
@@ -525,9 +532,12 @@ class StreamLink:
             if anew or monotonic() - looked > LOOK_SECONDS:
                 self._anew.clear()
                 try:
-                    facts = await self.look()
+                    try:
+                        reason = self._broken(await self.look(), epoch)
+                    except Gone as error:
+                        reason = str(error).rstrip(".")
                     looked = monotonic()
-                    if reason := self._broken(facts, epoch):
+                    if reason:
                         # A leader that was just elected may not have read all of its own log yet.
                         broken_since = broken_since or monotonic()
                         if monotonic() - broken_since > BROKEN_SECONDS:
