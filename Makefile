@@ -21,7 +21,7 @@ NODE_STAMP := web/node_modules/.installed
 WEB_STAMP := $(BUILT)/index.html
 WEB_SOURCES = $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/coverage/*' -not -path 'web/client-package/*' 2>/dev/null)
 
-.PHONY: help setup run test check format lint types contracts unit process browser gallery autobahn stress bench \
+.PHONY: help setup run test check format lint types contracts unit process nats browser gallery proxies autobahn stress bench \
         web web-check web-unit catalogue art chromium clean
 
 help:  ## list the targets
@@ -32,7 +32,7 @@ setup: $(PYTHON_STAMP) $(WEB_STAMP)  ## everything needed: .venv/bin/mission-con
 run: setup  ## the server over a simulated fleet, in the foreground
 	exec $(BIN)/mission-control demo
 
-test: setup chromium  ## everything that CI runs
+test: setup chromium proxies  ## everything that CI runs
 	$(MAKE) --no-print-directory format-check lint types contracts web-check web-unit
 	$(PYTEST) -m "not stress"
 
@@ -71,6 +71,13 @@ chromium:  ## Debian's Chromium for the browser tests, where there is none
 	  $$run apt-get update -qq && $$run apt-get install -y -qq --no-install-recommends chromium; \
 	}
 
+proxies:  ## Debian's nginx and Caddy for the tests behind a proxy, where there are none; nothing is started
+	@{ command -v nginx || test -x /usr/sbin/nginx; } >/dev/null 2>&1 && command -v caddy >/dev/null 2>&1 || { \
+	  run=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$run apt-get update -qq && \
+	  $$run env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light caddy; \
+	}
+
 # Form and types
 
 .PHONY: format-check
@@ -97,13 +104,16 @@ web-check: $(NODE_STAMP)  ## form, lint and types of the TypeScript sources
 # Tests
 
 unit: $(PYTHON_STAMP)  ## tests without processes of their own
-	$(PYTEST) -m "not process and not browser and not autobahn and not stress"
+	$(PYTEST) -m "not process and not browser and not autobahn and not nats and not stress"
 
 web-unit: $(NODE_STAMP)  ## tests of the TypeScript sources
 	cd web && npm test
 
-process: setup  ## the promise, with real server processes
+process: setup proxies  ## the promise, with real server processes
 	$(PYTEST) -m "process and not stress"
+
+nats: setup proxies  ## several nodes, with real NATS servers
+	$(PYTEST) -m "nats and not stress"
 
 browser: setup chromium  ## the client and the dashboard in real Chromium
 	$(PYTEST) -m "browser and not stress"

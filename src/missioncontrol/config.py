@@ -43,6 +43,8 @@ class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     max_history: int = 100
     flush_window: float = 0.02
     allowed_origins: list[str] = []
+    trusted_proxies: list[str] = []
+    drain_window: float = 0.0
     tokens: list[TokenConfig] = []
 
 
@@ -149,6 +151,7 @@ ENVIRONMENT: dict[str, str] = {
     "MISSION_CONTROL_HEARTBEAT_INTERVAL": "server.heartbeat_interval",
     "MISSION_CONTROL_MAX_HISTORY": "server.max_history",
     "MISSION_CONTROL_FLUSH_WINDOW": "server.flush_window",
+    "MISSION_CONTROL_DRAIN_WINDOW": "server.drain_window",
     "MISSION_CONTROL_LOG": "log.url",
     "MISSION_CONTROL_RETENTION_DAYS": "log.retention_days",
     "MISSION_CONTROL_RETENTION_BYTES": "log.retention_bytes",
@@ -174,6 +177,7 @@ _MINIMA: dict[str, float] = {
     "heartbeat_interval": 0.05,
     "max_history": 1,
     "flush_window": 0.0,
+    "drain_window": 0.0,
 }
 
 

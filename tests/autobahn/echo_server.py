@@ -59,7 +59,7 @@ class EchoEndpoint:
     def select_subprotocol(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         return None
 
-    def admit(self, request: Request) -> tuple[http.HTTPStatus, str] | None:
+    def admit(self, peer: str | None, request: Request) -> tuple[http.HTTPStatus, str] | None:
         return None
 
     def open(self, wire: WebSocketProtocol, request: Request) -> Echo:

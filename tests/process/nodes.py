@@ -16,9 +16,10 @@ from tests.process.server_probe import eventually
 class Campus:
     """The nodes; each host is called as its node is."""
 
-    def __init__(self, folder: Path, nats: str, **environment: str) -> None:
+    def __init__(self, folder: Path, nats: str, *options: str, **environment: str) -> None:
         self.folder = folder
         self.nats = nats
+        self._options = options
         self.nodes: dict[str, ServerProcess] = {}
         self._environment = {"MISSION_CONTROL_CLUSTER_STREAM": f"T{uuid4().hex[:12]}", **environment}
 
@@ -33,7 +34,7 @@ class Campus:
         node = start_server(
             workspace or self.workspace(name),
             self.folder / f"{name}-data",
-            options=["--log", self.nats],
+            options=["--log", self.nats, *self._options],
             env={"MISSION_CONTROL_CLUSTER_HOST": name, **self._environment, **environment},
         )
         self.nodes[name] = node

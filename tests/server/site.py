@@ -15,6 +15,7 @@ from missioncontrol.config import Config, ServerConfig, TokenConfig
 from missioncontrol.events import Draft, Record
 from missioncontrol.hub import Hub
 from missioncontrol.server.access import Access
+from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.server.http import create_app
 from missioncontrol.server.service import Service
 from missioncontrol.sources.ignore import Ignore
@@ -54,6 +55,7 @@ class Site:
             hub=self.hub,
             state=self.state,
             access=Access(self.config),
+            proxies=TrustedProxies(self.config.server.trusted_proxies),
             sources=lambda: self.sources,
         )
         self.log.listen(self._committed)

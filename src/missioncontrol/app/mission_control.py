@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import random
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,6 +22,7 @@ import uvicorn
 
 from missioncontrol.app.broadcasts import Broadcasts
 from missioncontrol.app.cluster import Cluster, join
+from missioncontrol.app.drain import drain_window, spread
 from missioncontrol.app.home import Home
 from missioncontrol.app.simulation import Simulation
 from missioncontrol.config import Config, load_config
@@ -30,6 +30,7 @@ from missioncontrol.errors import BadEvent, ConfigError, Damaged, Draining, Miss
 from missioncontrol.events import EVERYTHING, Data, Record, convert_drafts, decode_event
 from missioncontrol.hub import Connection, Hub
 from missioncontrol.server.access import Access, check_bind
+from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.server.heartbeat import Heartbeats
 from missioncontrol.server.http import create_app
 from missioncontrol.server.http_protocol import HttpProtocol
@@ -48,7 +49,6 @@ STATE_SHARE = 0.05
 
 DRAIN_SECONDS = 5.0
 SHARE_STATE_SECONDS = 900.0
-CLIENTS_PER_DRAIN_SECOND = 500
 
 logger = logging.getLogger(__name__)
 
@@ -195,6 +195,7 @@ class MissionControl(Broadcasts):
             hub=hub,
             state=state,
             access=Access(config, bound_host=host),
+            proxies=TrustedProxies(config.server.trusted_proxies),
             tasks=self._supervisor.tasks,
             sources=self._supervisor.health,
             host=self._supervisor.host,
@@ -254,10 +255,10 @@ class MissionControl(Broadcasts):
             await self._cluster.stop()
             self._cluster = None
         await self._supervisor.stop()
-        spread = min(DRAIN_SECONDS * 2, max(1.0, service.hub.clients / CLIENTS_PER_DRAIN_SECOND))
-        for member in list(service.hub.roster):
-            if isinstance(member, Connection):
-                member.drain(random.uniform(0.1, spread))  # noqa: S311 - spreads load, guards nothing
+        members = [member for member in service.hub.roster if isinstance(member, Connection)]
+        window = self.config.server.drain_window or drain_window(len(members))
+        for member, seconds in zip(members, spread(len(members), window), strict=True):
+            member.drain(seconds)
         service.hub.release_waiters()
         deadline = monotonic() + DRAIN_SECONDS
         while self._uvicorn.server_state.connections and monotonic() < deadline:
@@ -377,6 +378,8 @@ class _Uvicorn(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # Proxies are believed, or not, in one place for HTTP and the WebSocket.
+                proxy_headers=False,
                 backlog=4096,
                 timeout_keep_alive=75,
             )

@@ -31,6 +31,7 @@ from missioncontrol.errors import Misdirected, MissionControlError
 from missioncontrol.server.access import COOKIE, Access, Page, check_query_names
 from missioncontrol.server.answers import SERVICE, require_scope
 from missioncontrol.server.event_stream import PATH
+from missioncontrol.server.forwarded import NOTHING_SAID, TrustedProxies
 from missioncontrol.server.problems import answer_exception, send_problem
 from missioncontrol.server.routes import (
     dashboard,
@@ -107,13 +108,14 @@ ROUTES: Sequence[Any] = (
 class Shell:
     """Plain ASGI around the router: host, origin, CORS, security headers, gzip, and HEAD as a GET without its body."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Access, proxies: TrustedProxies) -> None:
         self._app = app
         self._access = access
+        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it here."""
-        http = cast("HTTPScope", scope)
+        http = self._as_it_was_asked(cast("HTTPScope", scope))
         headers = http["headers"]
         outgoing = _Outgoing(send, http)
         try:
@@ -129,8 +131,25 @@ class Shell:
             return
         if outgoing.head_only and http["path"] != PATH:
             # A copy, because the server itself goes by the method in its own.
-            scope = cast("Scope", {**http, "method": "GET"})
-        await self._app(scope, receive, outgoing)
+            http = cast("HTTPScope", {**http, "method": "GET"})
+        await self._app(cast("Scope", http), receive, outgoing)
+
+    def _as_it_was_asked(self, http: HTTPScope) -> HTTPScope:
+        """Return the request as it was before a trusted proxy passed it on."""
+        client = http.get("client")
+        said = self._proxies.read(client[0] if client else None, http["headers"])
+        if said == NOTHING_SAID:
+            return http
+        headers = http["headers"]
+        if said.host is not None:
+            headers = [(name, value) for name, value in headers if name != b"host"]
+            headers.append((b"host", said.host.encode("latin-1", "replace")))
+        changed = {
+            "headers": headers,
+            "client": client if said.address is None else (said.address, 0),
+            "scheme": said.scheme if said.scheme in ("http", "https") else http["scheme"],
+        }
+        return cast("HTTPScope", {**http, **changed})
 
 
 class _Outgoing:
@@ -199,7 +218,7 @@ def create_app(service: Service) -> Litestar:
         ),
     )
     # Around the router, and not a middleware of routes: a path that has no route is checked like any other.
-    app.asgi_handler = Shell(app.asgi_handler, service.access)
+    app.asgi_handler = Shell(app.asgi_handler, service.access, service.proxies)
     return app
 
 

@@ -72,16 +72,24 @@ class LiveEndpoint:
         """Agree on ours where it is offered, as it is beside a token; a client that offers none is as welcome."""
         return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None
 
-    def admit(self, request: Request) -> tuple[http.HTTPStatus, str] | None:
+    def admit(self, peer: str | None, request: Request) -> tuple[http.HTTPStatus, str] | None:
         """Refuse another path, and a host that is not ours."""
         if urlsplit(request.path).path != PATH:
             return http.HTTPStatus.NOT_FOUND, f"The WebSocket is at {PATH}."
         try:
-            hosts = request.headers.get_all("Host")
+            hosts = [value for name, value in self._headers(peer, request) if name.lower() == "host"]
             self._service.access.check_host(hosts[0] if len(hosts) == 1 else None)
         except Misdirected as error:
             return http.HTTPStatus(error.status), str(error)
         return None
+
+    def _headers(self, peer: str | None, request: Request) -> list[tuple[str, str]]:
+        """Return the headers as they were before a trusted proxy passed the request on."""
+        headers = list(request.headers.raw_items())
+        host = self._service.proxies.read(peer, headers).host
+        if host is None:
+            return headers
+        return [*((name, value) for name, value in headers if name.lower() != "host"), ("Host", host)]
 
     def open(self, wire: WebSocketProtocol, request: Request) -> Connection | None:
         """Begin the conversation, or close the wire with the code that says why not."""
@@ -91,8 +99,12 @@ class LiveEndpoint:
             return None
         query = parse_qsl(urlsplit(request.path).query, keep_blank_values=True)
         try:
+            said = service.proxies.read(wire.peer, request.headers.raw_items())
+            wire.forwarded_for = said.address
             scopes = service.access.authorize(
-                list(request.headers.raw_items()), query_names=[name for name, _ in query]
+                self._headers(wire.peer, request),
+                query_names=[name for name, _ in query],
+                secure=said.scheme in ("https", "wss"),
             )
         except (Unauthorized, Forbidden, InputError) as error:
             service.hub.figures.refused += 1

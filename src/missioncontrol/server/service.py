@@ -11,6 +11,7 @@ from typing import Any
 from missioncontrol.config import Config
 from missioncontrol.hub import Hub
 from missioncontrol.server.access import Access
+from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.sources.host import HostFigures
 from missioncontrol.sources.tasks import TaskQueue
 from missioncontrol.state import FleetState
@@ -31,6 +32,7 @@ class Service:
     hub: Hub
     state: FleetState
     access: Access
+    proxies: TrustedProxies
     tasks: TaskQueue
     sources: Callable[[], dict[str, Any]]
     host: Callable[[], HostFigures | None] = lambda: None

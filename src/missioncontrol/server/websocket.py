@@ -106,8 +106,11 @@ class Endpoint(Protocol):
     def select_subprotocol(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         """Agree on one of the subprotocols that the client offers, or on none."""
 
-    def admit(self, request: Request) -> tuple[http.HTTPStatus, str] | None:
-        """Refuse a handshake by its path or host, with a status and a sentence; None lets it pass."""
+    def admit(self, peer: str | None, request: Request) -> tuple[http.HTTPStatus, str] | None:
+        """Refuse a handshake by its path or host, with a status and a sentence; None lets it pass.
+
+        `peer` is the address that the connection comes from, which may be a proxy's.
+        """
 
     def open(self, wire: WebSocketProtocol, request: Request) -> Conversation | None:
         """Begin the conversation; None where the wire was closed instead."""
@@ -141,6 +144,7 @@ class WebSocketProtocol(asyncio.Protocol):
         "_transport",
         "_ws",
         "encoding",
+        "forwarded_for",
     )
 
     def __init__(
@@ -165,6 +169,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._blocked_at = 0.0
         self._buffered = 0
         self.encoding = Encoding.FRAME
+        self.forwarded_for: str | None = None
         self._ws = _Frames(
             extensions=_extensions,
             select_subprotocol=endpoint.select_subprotocol,
@@ -237,9 +242,17 @@ class WebSocketProtocol(asyncio.Protocol):
 
     @property
     def address(self) -> str:
-        """Who is at the other end, as HOST:PORT."""
+        """Who is at the other end, as HOST:PORT; as HOST where a trusted proxy says so."""
+        if self.forwarded_for is not None:
+            return self.forwarded_for
         peer = self._transport.get_extra_info("peername")
         return f"{peer[0]}:{peer[1]}" if isinstance(peer, tuple) else "local"
+
+    @property
+    def peer(self) -> str | None:
+        """The address that the connection comes from."""
+        peer = self._transport.get_extra_info("peername")
+        return str(peer[0]) if isinstance(peer, tuple) else None
 
     @property
     def write(self) -> Any:
@@ -372,7 +385,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._ws.expect_frames()
 
     def _answer(self, request: Request) -> None:
-        refusal = self._endpoint.admit(request)
+        refusal = self._endpoint.admit(self.peer, request)
         ws = self._ws
         ws.send_response(ws.accept(request) if refusal is None else ws.reject(refusal[0], refusal[1] + "\n"))
         if self._ws.state is not OPEN:

@@ -1,0 +1,209 @@
+"""Two nodes behind nginx and behind Caddy, with the example files as they are shipped, but for addresses."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import aiohttp
+import pytest
+
+from missioncontrol.client import Client, Event, publish
+from missioncontrol.testing import ServerProcess
+from tests.nats_process import NatsProcess, free_port
+from tests.process.nodes import Campus
+from tests.process.raw_socket import RawSocket
+from tests.process.server_probe import eventually
+
+pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.nats, pytest.mark.timeout(120)]
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+PUBLIC = "fleet.example.com"
+
+
+def find(program: str) -> str:
+    found = shutil.which(program, path="/usr/sbin:/usr/bin:/usr/local/bin:/usr/local/sbin")
+    assert found is not None, f"There is no {program}; `make proxies` installs it."
+    return found
+
+
+@contextmanager
+def running(command: list[str], port: int, folder: Path) -> Iterator[None]:
+    with (folder / "proxy.log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env={"HOME": str(folder), "XDG_DATA_HOME": str(folder)},
+        )
+        try:
+            deadline = monotonic() + 15
+            while True:
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                said = (folder / "proxy.log").read_text()
+                assert process.poll() is None, said
+                assert monotonic() < deadline, said
+                sleep(0.05)
+            yield
+        finally:
+            process.terminate()
+            process.wait(15)
+
+
+def with_nodes(text: str, nodes: list[ServerProcess]) -> str:
+    for example, node in zip(("127.0.0.1:3001", "127.0.0.1:3011"), nodes, strict=True):
+        assert example in text
+        text = text.replace(example, node.url.removeprefix("http://"))
+    return text
+
+
+@contextmanager
+def nginx(nodes: list[ServerProcess], folder: Path) -> Iterator[str]:
+    """Start nginx with the shipped file, in a folder of its own and without any right."""
+    port = free_port()
+    site = with_nodes((DEPLOY / "nginx.conf").read_text(), nodes)
+    assert "listen 80;" in site
+    (folder / "site.conf").write_text(site.replace("listen 80;", f"listen 127.0.0.1:{port};"))
+    temporary = "\n".join(
+        f"{kind}_temp_path {folder / kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid {folder / 'pid'}; error_log stderr; worker_processes 1; events {{}}\n"
+        f"http {{ access_log off; {temporary}\ninclude {folder / 'site.conf'}; }}\n"
+    )
+    with running([find("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")], port, folder):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def caddy(nodes: list[ServerProcess], folder: Path) -> Iterator[str]:
+    """Start Caddy with the shipped file, without TLS."""
+    port = free_port()
+    site = with_nodes((DEPLOY / "Caddyfile").read_text(), nodes)
+    site, count = re.subn(
+        rf"^{re.escape(PUBLIC)} {{$", f"http://:{port} {{\n\tbind 127.0.0.1", site, flags=re.M
+    )
+    assert count == 1
+    (folder / "Caddyfile").write_text("{\n\tadmin off\n\tauto_https off\n}\n" + site)
+    with running([find("caddy"), "run", "--config", "Caddyfile", "--adapter", "caddyfile"], port, folder):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+async def nodes(nats: NatsProcess, tmp_path: Path) -> AsyncIterator[list[ServerProcess]]:
+    config = tmp_path / "behind.toml"
+    config.write_text(
+        f'[server]\ntrusted_proxies = ["127.0.0.1"]\nallowed_origins = ["http://{PUBLIC}", "https://{PUBLIC}"]\n'
+    )
+    campus = Campus(tmp_path, nats.url, "--config", str(config))
+    yield [campus.add("alpha"), campus.add("beta")]
+    await asyncio.to_thread(campus.close)
+
+
+@pytest.fixture(params=[nginx, caddy], ids=["nginx", "caddy"])
+def proxy(request: Any, nodes: list[ServerProcess], tmp_path: Path) -> Iterator[str]:
+    folder = tmp_path / "proxy"
+    folder.mkdir()
+    with request.param(nodes, folder) as url:
+        yield url
+
+
+async def answers(url: str, path: str, **headers: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(url + path, headers=headers) as answer:
+        return answer.status, await answer.text()
+
+
+async def test_pages_events_and_tasks_pass_through(proxy: str) -> None:
+    assert (await answers(proxy, "/", Host=PUBLIC))[0] == 200
+    assert (await answers(proxy, "/health"))[0] == 200
+    async with Client(proxy, transport="websocket") as socket_, Client(proxy, transport="sse") as stream:
+        waiting = [asyncio.create_task(anext(aiter(client))) for client in (socket_, stream)]
+
+        async def there() -> bool:
+            return '"wsClients":1' in (await answers(proxy, "/health"))[1] or all(
+                client.cursor for client in (socket_, stream)
+            )
+
+        await eventually(there)
+        await asyncio.to_thread(publish, proxy, "custom:through", {"a": 1})
+        for event in await asyncio.wait_for(asyncio.gather(*waiting), 15):
+            assert isinstance(event, Event)
+            assert event.data == {"a": 1}
+    async with aiohttp.ClientSession(proxy) as session:
+        cursor = (await (await session.get("/api/events")).json())["cursor"]
+        polling = asyncio.create_task(session.get("/api/events", params={"since": cursor, "wait": "20"}))
+        await asyncio.sleep(0.2)
+        await asyncio.to_thread(publish, proxy, "custom:polled", {})
+        page = await (await asyncio.wait_for(polling, 15)).json()
+    assert [event["type"] for event in page["events"]] == ["custom:polled"]
+
+
+async def test_the_public_address_is_ours_and_other_pages_are_refused(proxy: str) -> None:
+    own = {"Host": PUBLIC, "Origin": f"http://{PUBLIC}"}
+    assert (await answers(proxy, "/api/agents", **own))[0] == 200
+    assert (await answers(proxy, "/api/agents", Host=PUBLIC, Origin="https://evil.example"))[0] == 403
+    assert (await answers(proxy, "/api/agents", Host="evil.example"))[0] in (403, 421)
+    host = proxy.removeprefix("http://")
+    for origin, expected in ((f"http://{PUBLIC}", "connected"), ("https://evil.example", None)):
+        async with await RawSocket.open(proxy) as raw:
+            status = await raw.shake_hands(PUBLIC, headers=f"Origin: {origin}\r\n")
+            assert status == 101, host
+            if expected is not None:
+                assert await raw.receive_message(expected)
+            else:
+                assert await raw.close_code() == 1008
+
+
+async def test_who_asks_is_known_behind_the_proxy(proxy: str, nodes: list[ServerProcess]) -> None:
+    async with Client(proxy, transport="websocket"):
+
+        async def seen() -> bool:
+            found = [await answers(node.url, "/api/system/connections") for node in nodes]
+            return any('"address":"127.0.0.1"' in text for _, text in found)
+
+        await eventually(seen)
+
+
+async def test_a_rolling_restart_is_nothing_that_a_client_notices(
+    proxy: str, nodes: list[ServerProcess]
+) -> None:
+    told: list[int] = []
+    async with Client(proxy) as client:
+
+        async def follow() -> None:
+            async for item in client:
+                assert isinstance(item, Event), item
+                if item.type == "custom:count":
+                    told.append(item.data["n"])
+
+        following = asyncio.create_task(follow())
+
+        async def connected() -> bool:
+            return client.cursor is not None
+
+        await eventually(connected)
+        n = 0
+        for node in nodes:
+            restart = asyncio.create_task(asyncio.to_thread(node.restart))
+            while not restart.done() or n % 20:
+                await asyncio.to_thread(publish, proxy, "custom:count", {"n": n}, key=f"n{n}")
+                n += 1
+            await restart
+
+        async def all_told() -> bool:
+            return len(told) == n
+
+        await eventually(all_told, 30.0)
+        following.cancel()
+    assert told == list(range(n))
