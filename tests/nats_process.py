@@ -67,7 +67,9 @@ class NatsProcess:
         ]
         if cluster_port is not None:
             urls = ", ".join(f'"nats://127.0.0.1:{port}"' for port in routes)
-            lines.append(f'cluster {{ name: "tests", listen: "127.0.0.1:{cluster_port}", routes: [{urls}] }}')
+            lines.append(
+                f'cluster {{ name: "tests", listen: "127.0.0.1:{cluster_port}", routes: [{urls}], no_advertise: true }}'
+            )
         folder.mkdir(parents=True, exist_ok=True)
         self._config = folder / "nats.conf"
         self._config.write_text("\n".join(lines) + "\n")
@@ -104,12 +106,17 @@ class NatsProcess:
             stdout=self._log,
             stderr=self._log,
         )
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Wait until it accepts connections."""
         deadline = monotonic() + START_SECONDS
-        while wait:
+        while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
-            if monotonic() > deadline or self._process.poll() is not None:
+            if monotonic() > deadline or not self.running:
                 raise RuntimeError(f"The NATS server is not ready.\n{self.log}")
             sleep(0.02)
 
