@@ -9,6 +9,8 @@ export interface LogEvent {
   /** RFC 3339. */
   readonly time: string;
   readonly source: string;
+  /** Where it happened, in a fleet on several hosts. */
+  readonly host?: string;
   readonly data: Data;
 }
 

@@ -54,6 +54,7 @@ function foldAlert(system: SystemState, data: Data, event: LogEvent): SystemStat
     message,
     details: data.details ?? null,
     timestamp: timeOf(data, event),
+    ...(event.host === undefined ? {} : { host: event.host }),
   };
   return { ...system, alerts: [alert, ...system.alerts].slice(0, MAX_ALERTS) };
 }
