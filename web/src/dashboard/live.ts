@@ -176,7 +176,7 @@ export class LiveFleet {
 
   /** Where an event happened; null where there is but one place. */
   hostOfEvent(event: LogEvent): string | null {
-    return this.hosts.value.length > 0 ? hostOfEvent(event, this.#agents.value) : null;
+    return this.hosts.peek().length > 0 ? hostOfEvent(event, this.#agents.peek()) : null;
   }
 
   #tell(events: readonly LogEvent[]): void {
@@ -186,7 +186,11 @@ export class LiveFleet {
   }
 
   #newLog(): EventLog {
-    return new EventLog((event) => describeEvent(event, this.nameOf));
+    return new EventLog((event) => {
+      const line = describeEvent(event, this.nameOf);
+      const host = this.hostOfEvent(event);
+      return host === null ? line : { ...line, text: `${line.text} ${host}` };
+    });
   }
 
   #status(connection: Connection): void {

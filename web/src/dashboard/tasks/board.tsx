@@ -131,6 +131,8 @@ export function Board({ office, tasks, claims, searched }: BoardProps) {
                   key={task.id}
                   task={task}
                   home={stack.column.status}
+                  live={office.live}
+                  host={office.live.hostOf(task.record)}
                   holder={task.assignedTo === null ? null : office.live.nameOf(task.assignedTo)}
                   claimedBy={claims.get(task.id) ?? null}
                   reached={isIn(stack, focused.value) ? task.id === focused.value : place === 0}
