@@ -84,10 +84,10 @@ function Row({ entry, live, named, full }: RowProps) {
   // An entry never changes, and at a thousand a second describing each of them once is enough.
   return useMemo(() => {
     const gap = entry.kind === "gap";
+    const host = gap ? null : live.hostOfEvent(entry.event);
     const { sign, subject, text, tone } = gap
       ? describeGap(entry.gap)
-      : describeEvent(entry.event, live.nameOf);
-    const host = gap ? null : live.hostOfEvent(entry.event);
+      : describeEvent(entry.event, (id) => live.nameBeside(id, host));
     const time = gap ? null : moment(entry.event.time);
     return (
       <li class={`event ${tone}`}>

@@ -169,6 +169,12 @@ export class LiveFleet {
     });
   }
 
+  /** What somebody is called beside the badge of a host: the name alone, where that is their own. */
+  nameBeside(id: string, host: string | null): string {
+    const agent = this.#agents.peek().find((one) => one.id === id);
+    return agent && host !== null && hostOf(agent) === host ? agent.name : this.nameOf(id);
+  }
+
   /** Where a record lives; null where there is but one place. */
   hostOf(record: Data): string | null {
     return this.hosts.value.length > 0 ? hostOf(record) : null;

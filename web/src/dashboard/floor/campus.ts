@@ -35,8 +35,6 @@ interface Household {
   readonly agents: readonly Agent[];
 }
 
-/** Above a room there must be space for its sign. */
-const SIGN_ROOM = 26;
 const MARGIN = 12;
 
 export class Campus {
@@ -74,11 +72,11 @@ export class Campus {
     if (!grounds) {
       return extentOf(only ? only.scene.plan : { width: 0, depth: 0 });
     }
-    // Nothing stands so near to the upper corner that its walls would rise above the picture's edge by all of their height.
+    // Walls stay within it: no office stands so near to the upper corner.
     return {
       width: (grounds.width + grounds.depth) * TILE + 2 * MARGIN,
-      height: ((grounds.width + grounds.depth) * TILE) / 2 + SIGN_ROOM + 2 * MARGIN,
-      origin: [grounds.depth * TILE + MARGIN, SIGN_ROOM + MARGIN],
+      height: ((grounds.width + grounds.depth) * TILE) / 2 + 2 * MARGIN,
+      origin: [grounds.depth * TILE + MARGIN, MARGIN],
     };
   }
 
@@ -185,7 +183,7 @@ export class Campus {
     }
     const room = extentOf(building.scene.plan);
     const [x, y] = [origin[0] + building.x - room.origin[0], origin[1] + building.y - room.origin[1]];
-    return { x, y: y - SIGN_ROOM, width: room.width, height: room.height + SIGN_ROOM };
+    return { x, y, width: room.width, height: room.height };
   }
 
   /** Have an office for each household; those that stay keep theirs. */

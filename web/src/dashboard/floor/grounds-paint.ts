@@ -1,6 +1,6 @@
 /** Paints what lies between the offices of a campus, and their signs. */
 
-import { type Grounds, isPaved } from "./grounds";
+import { type Grounds, isPaved, scatter } from "./grounds";
 import { project } from "./scene";
 
 /** The colours of a host, by its hue: those of `.hue-…` in the style sheet for its sign, and pale for its walls. */
@@ -115,13 +115,6 @@ function drawSeams(pen: CanvasRenderingContext2D, grounds: Grounds, x: number, y
       }
     }
   }
-}
-
-/** Something between 0 and 1 that is the same for a tile whenever it is drawn. */
-function scatter(x: number, y: number): number {
-  let mixed = Math.imul(x + 1, 374_761_393) ^ Math.imul(y + 1, 668_265_263);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 1_274_126_177);
-  return ((mixed ^ (mixed >>> 16)) >>> 0) / 4_294_967_296;
 }
 
 /** The same pictures in another light, as of coloured walls. */

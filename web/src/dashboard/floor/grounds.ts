@@ -3,7 +3,8 @@
  * as they come, since that is what shows each of them largest.
  */
 
-import type { Spot } from "./plan";
+import type { FurnitureName } from "./atlas";
+import type { Spot, Thing } from "./plan";
 
 /** Between two offices: a path along the front of one, and what the back walls of the other hide. */
 const GAP = 6;
@@ -26,13 +27,86 @@ export interface Grounds extends Size {
   /** Where each of the offices stands, in the order in which they were given. */
   readonly plots: readonly Area[];
   readonly paths: readonly Area[];
+  /** What stands outside, those at the back first. */
+  readonly things: readonly Thing[];
 }
+
+type Lots = Omit<Grounds, "things">;
+
+/** So many tiles behind a thing its top hides: no office may be there, or it would stand before what hides it. */
+const HIDES = 3;
+const LAMPS_APART = 7;
+/** How many of the places for them bear trees, and how many flowers and bushes. */
+const TREES = 0.55;
 
 /** Give each office a plot: from left to right, as they are given. */
 export function groundsFor(offices: readonly Size[]): Grounds {
   const tries = offices.map((_, place) => arranged(offices, place + 1));
   const [first = arranged([], 1), ...others] = tries;
-  return others.reduce((best, next) => (spreadOf(next) < spreadOf(best) ? next : best), first);
+  const lots = others.reduce((best, next) => (spreadOf(next) < spreadOf(best) ? next : best), first);
+  return { ...lots, things: planted(lots) };
+}
+
+/** Something between 0 and 1 that is the same for a tile whenever it is asked for. */
+export function scatter(x: number, y: number): number {
+  let mixed = Math.imul(x + 1, 374_761_393) ^ Math.imul(y + 1, 668_265_263);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 1_274_126_177);
+  return ((mixed ^ (mixed >>> 16)) >>> 0) / 4_294_967_296;
+}
+
+/** Lamps along the paths, and trees and bushes on the grass, wherever they hide no office. */
+function planted(lots: Lots): readonly Thing[] {
+  const things: Thing[] = [];
+  for (let x = 1; x < lots.width; x += 1) {
+    for (let y = 1; y < lots.depth; y += 1) {
+      const name = isPaved(lots, x, y) || !isClear(lots, x, y) ? null : growing(lots, x, y);
+      if (name) {
+        things.push({ name, x, y, width: 1, depth: 1 });
+      }
+    }
+  }
+  return things.sort((one, other) => one.x + one.y - other.x - other.y);
+}
+
+function growing(lots: Lots, x: number, y: number): FurnitureName | null {
+  const beside = lots.paths.some(
+    (path) =>
+      (path.depth > PATH ? x - path.x === PATH && y % LAMPS_APART === 3 : false) ||
+      (path.width > PATH ? y - path.y === PATH && x % LAMPS_APART === 3 : false),
+  );
+  if (beside) {
+    return "street-lamp";
+  }
+  const chance = scatter(x, y);
+  // The most of its neighbours: so no two stand side by side.
+  for (let dx = -1; dx <= 1; dx += 1) {
+    for (let dy = -1; dy <= 1; dy += 1) {
+      if (scatter(x + dx, y + dy) > chance) {
+        return null;
+      }
+    }
+  }
+  const kind = scatter(y, x);
+  return kind < TREES ? (kind < TREES * 0.6 ? "tree-round" : "tree-fir") : kind < 0.8 ? "bush" : null;
+}
+
+/** Whether a thing can stand here without hiding an office, or standing in one. */
+function isClear({ plots }: Lots, x: number, y: number): boolean {
+  return !plots.some((plot) => {
+    for (let behind = 0; behind <= HIDES; behind += 1) {
+      const [px, py] = [x - behind, y - behind];
+      const reach = behind > 0 ? 1 : 0;
+      if (
+        px + reach >= plot.x &&
+        px - reach < plot.x + plot.width &&
+        py + reach >= plot.y &&
+        py - reach < plot.y + plot.depth
+      ) {
+        return true;
+      }
+    }
+    return false;
+  });
 }
 
 export function isPaved({ paths }: Pick<Grounds, "paths">, x: number, y: number): boolean {
@@ -46,7 +120,7 @@ function spreadOf({ width, depth }: Size): number {
   return width + depth + Math.abs(width - depth) / 4;
 }
 
-function arranged(offices: readonly Size[], columns: number): Grounds {
+function arranged(offices: readonly Size[], columns: number): Lots {
   const rows = Math.max(1, Math.ceil(offices.length / columns));
   const cells = cellsFor(offices.length, columns, rows);
   const widths = Array.from({ length: columns }, () => 0);

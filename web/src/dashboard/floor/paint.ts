@@ -105,19 +105,24 @@ export class Painter {
     this.#daylight = daylight;
     this.#prepareGrounds(campus);
     const { width, height } = this.#canvas;
-    const scene = sized(this.#scene, Math.ceil(width / view.zoom) + 1, Math.ceil(height / view.zoom) + 1);
+    // From afar it is drawn as small as it is seen: there are more pixels of the office than of the screen.
+    const shrunk = Math.min(1, view.zoom);
+    const grown = view.zoom / shrunk;
+    const scene = sized(this.#scene, Math.ceil(width / grown) + 1, Math.ceil(height / grown) + 1);
+    scene.imageSmoothingEnabled = shrunk < 1;
     const { origin } = campus.extent;
-    const [left, top] = [Math.floor(view.x), Math.floor(view.y)];
+    const [left, top] = shrunk < 1 ? [view.x, view.y] : [Math.floor(view.x), Math.floor(view.y)];
     scene.setTransform(1, 0, 0, 1, 0, 0);
     scene.clearRect(0, 0, this.#scene.width, this.#scene.height);
-    if (campus.grounds) {
-      scene.drawImage(this.#grounds, -left, -top);
-    }
-    const seen = campus.buildings.filter(({ host }) => this.#isSeen(campus, host, left, top));
-    const enter = (building: Building) => {
-      const [x, y] = [origin[0] + building.x, origin[1] + building.y];
-      scene.setTransform(1, 0, 0, 1, x - left, y - top);
+    const go = (x: number, y: number) => {
+      scene.setTransform(shrunk, 0, 0, shrunk, (x - left) * shrunk, (y - top) * shrunk);
     };
+    if (campus.grounds) {
+      go(0, 0);
+      scene.drawImage(this.#grounds, 0, 0);
+    }
+    const seen = campus.buildings.filter(({ host }) => this.#isSeen(campus, host, view));
+    const enter = ({ x, y }: Building) => go(origin[0] + x, origin[1] + y);
     for (const building of seen) {
       const room = this.#roomOf(building, now);
       enter(building);
@@ -127,6 +132,8 @@ export class Painter {
       }
     }
     this.#light(scene, () => {
+      go(...origin);
+      this.#lightPaths(scene, campus);
       for (const building of seen) {
         enter(building);
         if (campus.isAway(building.host)) {
@@ -142,8 +149,7 @@ export class Painter {
     }
     this.#pen.setTransform(1, 0, 0, 1, 0, 0);
     this.#pen.clearRect(0, 0, width, height);
-    // Where pixels of the office are smaller than those of the screen, leaving some out would tear lines apart.
-    this.#pen.imageSmoothingEnabled = view.zoom < 1;
+    this.#pen.imageSmoothingEnabled = false;
     this.#pen.drawImage(
       this.#scene,
       0,
@@ -152,8 +158,8 @@ export class Painter {
       this.#scene.height,
       (left - view.x) * view.zoom,
       (top - view.y) * view.zoom,
-      this.#scene.width * view.zoom,
-      this.#scene.height * view.zoom,
+      this.#scene.width * grown,
+      this.#scene.height * grown,
     );
     this.#write(campus, view, selected);
   }
@@ -165,10 +171,13 @@ export class Painter {
   }
 
   /** Whether any of an office lies within the picture. */
-  #isSeen(campus: Campus, host: string | null, left: number, top: number): boolean {
+  #isSeen(campus: Campus, host: string | null, view: View): boolean {
     const { x, y, width, height } = campus.boxOf(host);
-    const picture = this.#scene;
-    return x < left + picture.width && x + width > left && y < top + picture.height && y + height > top;
+    const [right, bottom] = [
+      view.x + this.#canvas.width / view.zoom,
+      view.y + this.#canvas.height / view.zoom,
+    ];
+    return x < right && x + width > view.x && y < bottom && y + height > view.y;
   }
 
   #figureOf(id: string): Figure {
@@ -201,6 +210,9 @@ export class Painter {
       pen.clearRect(0, 0, width, height);
       pen.setTransform(1, 0, 0, 1, origin[0], origin[1]);
       drawGrounds(pen, campus.grounds);
+      for (const { name, x, y } of campus.grounds.things) {
+        this.#place(pen, name, x, y);
+      }
     }
   }
 
@@ -432,6 +444,24 @@ export class Painter {
     scene.setTransform(1, 0, 0, 1, 0, 0);
     scene.globalCompositeOperation = "destination-in";
     scene.drawImage(this.#mask, 0, 0);
+    scene.restore();
+  }
+
+  /** The lamps outside shine on their paths. */
+  #lightPaths(scene: CanvasRenderingContext2D, { grounds }: Campus): void {
+    const { lamps } = this.#daylight;
+    if (lamps < 0.1 || !grounds) {
+      return;
+    }
+    scene.save();
+    scene.globalCompositeOperation = "screen";
+    for (const { name, x, y } of grounds.things) {
+      if (name === "street-lamp") {
+        const [px, py] = project({ x: x + 0.5, y: y + 0.5 });
+        glow(scene, px, py - 8, 56, `rgb(255 196 104 / ${0.4 * lamps})`);
+        glow(scene, px, py - 34, 14, `rgb(255 236 170 / ${0.8 * lamps})`);
+      }
+    }
     scene.restore();
   }
 

@@ -14,6 +14,8 @@ const SMALL_ZOOMS = [0.25, 0.35, 0.5, 0.75] as const;
 const WAY_SECONDS = 0.45;
 /** So near to the edge, in pixels of the page, nobody who is chosen stands. */
 const EDGE = 60;
+/** A sign is as high as this, in pixels of the page, however far away its office is. */
+const SIGN_HEIGHT = 32;
 /** A canvas below this width, in pixels, is that of a phone. */
 const SMALL = 700;
 /** No step is longer, in seconds, however long the page was away. */
@@ -243,10 +245,11 @@ export class RunningFloor implements GestureListener {
       const box = this.#campus.boxOf(look.at === "host" ? look.host : null);
       const zoom = this.#zoomFor(box, look.at === "all" && this.#campus.grounds !== null);
       this.#way = null;
+      const above = this.#campus.grounds ? SIGN_HEIGHT * scale : 0;
       this.#view = {
         zoom,
         x: box.x + (box.width - width / zoom) / 2,
-        y: box.y + (box.height - height / zoom) / 2,
+        y: box.y + (box.height - (height + above) / zoom) / 2,
       };
       this.#gripped = this.#view;
     }
@@ -255,8 +258,10 @@ export class RunningFloor implements GestureListener {
   /** How large a part can be shown: as whole pixels where it fits so. */
   #zoomFor({ width, height }: Box, whole: boolean): number {
     const scale = devicePixelRatio || 1;
-    const fitting = Math.min(this.#canvas.width / width, this.#canvas.height / height);
-    const rounded = Math.floor(fitting + 0.15);
+    const above = this.#campus.grounds ? SIGN_HEIGHT * scale : 0;
+    const fitting = Math.min(this.#canvas.width / width, (this.#canvas.height - above) / height);
+    // Whoever sees all of it is to see all of it; of one room a margin may be cut off.
+    const rounded = Math.floor(fitting + (whole ? 0 : 0.15));
     if (whole) {
       return rounded >= 1 ? Math.min(MAX_ZOOM, rounded) : Math.max(SMALL_ZOOMS[0], fitting);
     }

@@ -133,7 +133,9 @@ export function Board({ office, tasks, claims, searched }: BoardProps) {
                   home={stack.column.status}
                   live={office.live}
                   host={office.live.hostOf(task.record)}
-                  holder={task.assignedTo === null ? null : office.live.nameOf(task.assignedTo)}
+                  holder={
+                    task.assignedTo === null ? null : office.live.nameBeside(task.assignedTo, task.host)
+                  }
                   claimedBy={claims.get(task.id) ?? null}
                   reached={isIn(stack, focused.value) ? task.id === focused.value : place === 0}
                   onFocus={() => {

@@ -54,7 +54,6 @@ function Card({ task, home, live, host, holder, claimedBy, reached, ...on }: Tas
         </span>
         <span class="task-id">{id}</span>
         {status !== home && <span class="task-status">{STATUS_WORDS[status]}</span>}
-        <HostBadge live={live} host={host} />
         <button type="button" class="card-menu" tabIndex={reached ? 0 : -1} onClick={on.onMenu}>
           <span aria-hidden="true">⋮</span>
           <span class="unseen">Menu of {id}</span>
@@ -80,6 +79,7 @@ function Card({ task, home, live, host, holder, claimedBy, reached, ...on }: Tas
             <Portrait id={assignedTo} size="small" /> <span dir="auto">{holder ?? assignedTo}</span>
           </span>
         )}
+        <HostBadge live={live} host={host} />
         {subtasks.length > 0 && (
           <span class="done-of">
             ☑ {done}/{subtasks.length}
