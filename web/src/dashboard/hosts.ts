@@ -3,7 +3,7 @@
  * tell apart: everything here is then empty, and nobody reads of a host.
  */
 
-import type { Data, LogEvent } from "../client/protocol";
+import { type Data, isData, type LogEvent } from "../client/protocol";
 import type { Agent } from "../client/state";
 import { hueOf, textOf } from "./agent-words";
 
@@ -54,10 +54,11 @@ export function namesOf(agents: readonly Agent[]): ReadonlyMap<string, string> {
   );
 }
 
-/** Where an event happened: as its envelope says, else where the agent is at home that it is about. */
+/** Where an event happened: as its envelope says, or the record in it, else where the agent lives that it is about. */
 export function hostOfEvent(event: LogEvent, agents: readonly Agent[]): string | null {
-  const told = textOf(event.host) ?? hostOf(event.data);
-  if (told !== null) {
+  const records = [event.data.agent, event.data.task, event.data.lead].filter(isData);
+  const told = textOf(event.host) ?? records.map(hostOf).find((host) => host !== null);
+  if (told !== undefined) {
     return told;
   }
   const about = textOf(event.data.agentId) ?? textOf(event.data.agent);

@@ -3,7 +3,7 @@
  * stand on one campus. Pixels of the campus count from the upper corner of its ground, as those of a room do from its own.
  */
 
-import { type Data, isData, type LogEvent } from "../../client/protocol";
+import type { LogEvent } from "../../client/protocol";
 import type { Agent, FleetState } from "../../client/state/index";
 import { hostOf, hostOfEvent, hostsOf, huesOf, keptIfSame } from "../hosts";
 import { TILE } from "./atlas";
@@ -119,7 +119,7 @@ export class Campus {
   /** Show what an event tells in the office that it is about, beside the state that it makes. */
   tell(event: LogEvent): void {
     const host = this.#several ? hostOfEvent(event, this.#agents ?? []) : null;
-    const scene = this.#scenes.get(host ?? homeOfLead(event)) ?? this.#buildings[0]?.scene;
+    const scene = this.#scenes.get(host) ?? this.#buildings[0]?.scene;
     const everywhere = host === null && event.type !== "lead:added";
     for (const told of everywhere ? this.#scenes.values() : scene ? [scene] : []) {
       told.tell(event);
@@ -238,12 +238,6 @@ function householdsOf(agents: readonly Agent[], before: readonly Household[]): r
     const known = before.find((one) => one.host === host)?.agents ?? [];
     return { host, agents: keptIfSame(known, found) };
   });
-}
-
-/** A lead that comes says itself where it is at home. */
-function homeOfLead({ data }: LogEvent): string | null {
-  const record: Data = isData(data.lead) ? data.lead : {};
-  return hostOf(record);
 }
 
 function distanceTo(person: Person, x: number, y: number): number {

@@ -88,7 +88,7 @@ function Roll({ office: { live, awayHosts } }: { office: Office }) {
   if (hosts.length === 0) {
     return <RollList label="Who is in the office" agents={agents} />;
   }
-  const homeless = agents.filter((agent) => hostOf(agent) === null);
+  const elsewhere = agents.filter((agent) => hostOf(agent) === null);
   return (
     <div class="unseen">
       {hosts.map((host) => {
@@ -103,7 +103,7 @@ function Roll({ office: { live, awayHosts } }: { office: Office }) {
           </section>
         );
       })}
-      {homeless.length > 0 && <RollList label="Who is elsewhere" agents={homeless} />}
+      {elsewhere.length > 0 && <RollList label="Who is elsewhere" agents={elsewhere} />}
     </div>
   );
 }

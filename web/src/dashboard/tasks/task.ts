@@ -79,7 +79,14 @@ function read(record: Item): Task {
   const description = taskOf({ ...record, id: null }) ?? "(no description)";
   const assignedTo = textOf(record.assignedTo);
   const tags = Array.isArray(record.tags) ? record.tags.filter((tag) => typeof tag === "string") : [];
-  const words = [record.id, description, assignedTo ?? "", ...tags, textOf(record.notes) ?? ""];
+  const words = [
+    record.id,
+    description,
+    assignedTo ?? "",
+    hostOf(record) ?? "",
+    ...tags,
+    textOf(record.notes) ?? "",
+  ];
   return {
     id: record.id,
     description,
