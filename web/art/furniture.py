@@ -467,17 +467,6 @@ def street_lamp() -> Picture:
     return picture
 
 
-def bench() -> Picture:
-    """A bench on two tiles beside a path, to look at those who come by."""
-    picture = Picture(54, 44, (16, 22))
-    for x in (5, 25):
-        picture.box((x, 4, 0), (x + 2, 12, 5), DARK)
-    picture.box((2, 2.5, 5), (30, 4.5, 14), OAK)
-    picture.box((2, 4, 5), (30, 12, 7), OAK)
-    picture.outline()
-    return picture
-
-
 FURNITURE: dict[str, Callable[[], Picture]] = {
     "floor-1": lambda: plank(False),
     "floor-2": lambda: plank(True),
@@ -528,6 +517,5 @@ FURNITURE: dict[str, Callable[[], Picture]] = {
     "tree-fir": lambda: tree("fir"),
     "bush": lambda: tree("bush"),
     "street-lamp": street_lamp,
-    "bench": bench,
     **{f"cat-{pose}": partial(cat, pose) for pose in CAT_POSES},
 }

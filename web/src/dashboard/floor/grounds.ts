@@ -59,8 +59,8 @@ function planted(lots: Lots): readonly Thing[] {
   const things: Thing[] = [];
   for (let x = 1; x < lots.width; x += 1) {
     for (let y = 1; y < lots.depth; y += 1) {
-      const name = isPaved(lots, x, y) || !isClear(lots, x, y) ? null : growing(lots, x, y);
-      if (name) {
+      const name = isPaved(lots, x, y) ? null : standing(lots, x, y);
+      if (name && isClear(lots, x, y, name === "street-lamp" ? 0 : 1)) {
         things.push({ name, x, y, width: 1, depth: 1 });
       }
     }
@@ -68,7 +68,7 @@ function planted(lots: Lots): readonly Thing[] {
   return things.sort((one, other) => one.x + one.y - other.x - other.y);
 }
 
-function growing(lots: Lots, x: number, y: number): FurnitureName | null {
+function standing(lots: Lots, x: number, y: number): FurnitureName | null {
   const beside = lots.paths.some(
     (path) =>
       (path.depth > PATH ? x - path.x === PATH && y % LAMPS_APART === 3 : false) ||
@@ -90,12 +90,12 @@ function growing(lots: Lots, x: number, y: number): FurnitureName | null {
   return kind < TREES ? (kind < TREES * 0.6 ? "tree-round" : "tree-fir") : kind < 0.8 ? "bush" : null;
 }
 
-/** Whether a thing can stand here without hiding an office, or standing in one. */
-function isClear({ plots }: Lots, x: number, y: number): boolean {
+/** Whether a thing can stand here without hiding an office, or standing in one; its top reaches so far to the sides. */
+function isClear({ plots }: Lots, x: number, y: number, breadth: number): boolean {
   return !plots.some((plot) => {
     for (let behind = 0; behind <= HIDES; behind += 1) {
       const [px, py] = [x - behind, y - behind];
-      const reach = behind > 0 ? 1 : 0;
+      const reach = behind > 0 ? breadth : 0;
       if (
         px + reach >= plot.x &&
         px - reach < plot.x + plot.width &&

@@ -52,6 +52,8 @@ const INKS: Readonly<Record<Kind, string>> = {
 };
 /** The paper of a name plate whose owner has crossed a budget. */
 const ALARMS: Readonly<Record<Alarm, string>> = { warning: "#ffcf70", critical: "#ff9d90" };
+/** The paper of those whom nobody speaks for. */
+const AWAY = "#cfcbc6";
 const LONGEST_NAME = 12;
 const LONGEST_TASK = 22;
 const READABLE = 'ui-rounded, "SF Pro Rounded", "Segoe UI", system-ui, sans-serif';
@@ -546,7 +548,8 @@ export class Painter {
       if (!taken.some((other) => overlap(plate, other))) {
         taken.push(plate);
         const alarm = building.scene.alarmOf(agent.id);
-        const paper = agent.id === selected ? "#ffe27a" : alarm ? ALARMS[alarm] : "#fffaec";
+        const away = campus.isAway(building.host);
+        const paper = agent.id === selected ? "#ffe27a" : alarm ? ALARMS[alarm] : away ? AWAY : "#fffaec";
         writePlate(pen, plate, person.kind, scale, paper);
         written.push({ agent, plate });
       }
@@ -730,7 +733,7 @@ function signOf({ host, scene, hue }: Building, away: ReadonlyMap<string, string
   return {
     name: host ?? "elsewhere",
     note: since === undefined ? `${busy} of ${scene.agents.length} at work` : silenceWord(since),
-    colour: since === undefined ? (PAINTS[hue ?? 0]?.sign ?? "#fffaec") : "#c9c4bd",
+    colour: since === undefined ? (PAINTS[hue ?? 0]?.sign ?? "#fffaec") : AWAY,
     calls: calls && since === undefined,
   };
 }
