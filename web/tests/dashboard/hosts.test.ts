@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Agent } from "../../src/client/state";
+import { type Agent, EMPTY_STATE, foldEvents } from "../../src/client/state";
 import { needsOf } from "../../src/dashboard/attention";
 import { awayIn, silenceWord } from "../../src/dashboard/host-watch";
 import { hostOfEvent, hostsOf, huesOf, namesOf } from "../../src/dashboard/hosts";
@@ -93,4 +93,12 @@ test("who is away is read from the server's status, whatever that has in it", ()
   }
   expect(silenceWord("")).toBe("no word");
   expect(silenceWord("2026-11-23T14:02:00")).toBe("no word since 14:02");
+});
+
+test("an alert keeps the host that its event names, and has none where that names none", () => {
+  const full = event("system:alert", { level: "critical", message: "Full" }, "alpha");
+  const plain = { ...event("system:alert", { message: "Fine" }), id: 2 };
+  const { alerts } = foldEvents(EMPTY_STATE, [full, plain]).system;
+  expect(alerts.map((alert) => alert.host)).toEqual([undefined, "alpha"]);
+  expect(alerts[0]).not.toHaveProperty("host");
 });
