@@ -121,6 +121,46 @@ def leads() -> Iterator[dict[str, Any]]:
 MODELS = ("claude-opus-4-5", "claude-sonnet-4-5", "gpt-5.1-codex", "claude-haiku-4-5")
 
 
+HOSTS = ("alpha", "build-farm", "edge-oslo", "gpu-01", "gpu-02", "laptop-mira")
+
+
+def campus(sizes: Iterable[int]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Tell of a fleet with so many agents on each of some hosts; on all of them one is called Scout."""
+    chance = Random(len(HOSTS))
+    for place, (host, size) in enumerate(zip(HOSTS, sizes, strict=False)):
+        agents = [
+            {
+                "id": f"{NAMES[number].lower()}@{host}",
+                "name": NAMES[number],
+                "host": host,
+                "role": chance.choice(ROLES),
+                "status": STATUSES[(2 * number + 3 * place) % len(STATUSES)],
+                "currentTask": {"description": chance.choice(WORK)},
+                "confirmed": datetime.now().astimezone().isoformat(),
+            }
+            for number in range(size)
+        ]
+        yield "state:baseline", {"source": "agents", "agents": agents}
+        given = [
+            {**task, "id": f"{task['id']}@{host}", "host": host, "assignedTo": f"{NAMES[0].lower()}@{host}"}
+            for task in list(tasks(size))[place : place + 3]
+        ]
+        yield "state:baseline", {"source": "tasks", "tasks": given}
+    yield "agent:statusChange", {"agentId": f"scout@{HOSTS[0]}", "status": "waiting for approval"}
+
+
+def silence(host: str) -> Callable[[Route], None]:
+    """Have the server's status say that nobody speaks for a host."""
+
+    def handle(route: Route) -> None:
+        answer = route.fetch()
+        since = (datetime.now().astimezone() - timedelta(minutes=13)).isoformat()
+        cluster = {"hosts": {host: {"online": False, "since": since}}}
+        route.fulfill(response=answer, json={**answer.json(), "cluster": cluster})
+
+    return handle
+
+
 class Purse:
     """What the agents have used so far, told use by use."""
 
@@ -271,7 +311,38 @@ def take_all(gallery: Gallery) -> None:
             page.keyboard.press("Control+k")
             gallery.live(page, 1)
             gallery.take(page, "palette")
+    take_campus(gallery)
     take_connections(gallery)
+
+
+def take_campus(gallery: Gallery) -> None:
+    """Take fleets on several hosts: all of their offices, one of them, and one that nobody speaks for."""
+    for sizes in ((6, 4), (8, 3, 12), (6, 9, 4, 12, 2, 7)):
+        with furnished(0) as server:
+            publish(server, campus(sizes))
+            for hour in (11, 23):
+                with gallery.page(server, hour=hour) as page:
+                    gallery.take(page, f"campus-{len(sizes)}-hosts-{hour:02}h")
+            if len(sizes) > 2:
+                continue
+            with gallery.page(server) as page:
+                page.get_by_role("button", name=HOSTS[1]).click()
+                gallery.live(page, 2)
+                gallery.take(page, "campus-one-office")
+                for view in ("agents", "tasks", "alerts", "events", f"agents/scout%40{HOSTS[0]}"):
+                    page.goto(f"{server.url}/{view}")
+                    gallery.live(page, 2)
+                    gallery.take(page, f"campus-view-{view.split('%')[0].replace('/', '-')}")
+            with gallery.page(server, hour=None) as page:
+                page.route("**/api/system/status", silence(HOSTS[1]))
+                page.reload()
+                gallery.live(page, 6)
+                gallery.take(page, "campus-away")
+            with gallery.page(server, viewport=PHONE, device_scale_factor=2, has_touch=True) as page:
+                gallery.take(page, "campus-phone")
+                page.get_by_role("button", name=HOSTS[1]).click()
+                gallery.live(page, 2)
+                gallery.take(page, "campus-phone-one-office")
 
 
 def let_polls_through() -> Callable[[Route], None]:

@@ -17,7 +17,9 @@ from art.palette import (
     BLUE,
     CREAM,
     DARK,
+    FIR,
     GREEN,
+    LEAF,
     OAK,
     OUTLINE,
     PURPLE,
@@ -432,6 +434,39 @@ def cooler() -> Picture:
     return picture
 
 
+def tree(kind: str) -> Picture:
+    """A tree that stands outside, on one tile: round as a lime, pointed as a fir, or no more than a bush."""
+    picture = Picture(44, 66, (22, 48))
+    if kind != "bush":
+        picture.box((6.8, 6.8, 0), (9.6, 9.6, 14), WALNUT)
+    if kind == "round":
+        for dx, dy, z, r in ((8, 8, 22, 13), (2, 9, 25, 8), (14, 6, 25, 8), (4, 4, 33, 9), (10, 6, 36, 8)):
+            picture.blob((dx, dy, z), (r, r * 0.82), LEAF)
+        for dx, dy, z in ((5, 12, 22), (12, 9, 19), (8, 6, 33), (3, 5, 29)):
+            picture.blob((dx, dy, z), (2, 1.6), LEAF)
+    elif kind == "fir":
+        for z, r in ((11, 12), (19, 10), (27, 8), (34, 5.5), (40, 3)):
+            picture.blob((8, 8, z), (r, r * 0.62), FIR)
+    else:
+        for dx, dy, z, r in ((8, 8, 5, 9), (4, 9, 7, 6), (12, 7, 7, 6), (8, 7, 10, 6)):
+            picture.blob((dx, dy, z), (r, r * 0.8), LEAF)
+        for dx, dy, z, shades in ((5, 9, 9, RED), (11, 8, 8, YELLOW), (8, 7, 13, RED)):
+            picture.blob((dx, dy, z), (1.6, 1.6), shades)
+    picture.outline()
+    return picture
+
+
+def street_lamp() -> Picture:
+    """A lamp beside a path, on one tile; the page draws its light."""
+    picture = Picture(24, 60, (12, 46))
+    picture.box((6.5, 6.5, 0), (9.5, 9.5, 2), DARK)
+    picture.box((7.4, 7.4, 2), (8.8, 8.8, 32), DARK)
+    picture.box((5.8, 5.8, 31), (10.4, 10.4, 38), YELLOW)
+    picture.box((5, 5, 38), (11.2, 11.2, 40), DARK)
+    picture.outline()
+    return picture
+
+
 FURNITURE: dict[str, Callable[[], Picture]] = {
     "floor-1": lambda: plank(False),
     "floor-2": lambda: plank(True),
@@ -478,5 +513,9 @@ FURNITURE: dict[str, Callable[[], Picture]] = {
     "sofa-teal": lambda: sofa(TEAL),
     "lamp": lamp,
     "cooler": cooler,
+    "tree-round": lambda: tree("round"),
+    "tree-fir": lambda: tree("fir"),
+    "bush": lambda: tree("bush"),
+    "street-lamp": street_lamp,
     **{f"cat-{pose}": partial(cat, pose) for pose in CAT_POSES},
 }

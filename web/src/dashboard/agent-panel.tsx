@@ -1,37 +1,62 @@
+import { useSignal } from "@preact/signals";
 import type { Agent } from "../client/state";
 import { ago, moment } from "./age";
 import { SIGNS, staleSince, taskOf, textOf } from "./agent-words";
-import type { LiveFleet } from "./live";
+import { HostBadge } from "./host-badge";
+import { HostFilter } from "./host-filter";
+import { hostOf } from "./hosts";
+import type { Office } from "./office";
 import { Portrait } from "./portrait";
 import { pathOfAgent } from "./route";
 
-export function AgentPanel({ live }: { live: LiveFleet }) {
-  const agents = live.fleet.value?.agents;
+export function AgentPanel({ office }: { office: Office }) {
+  const { live } = office;
+  const chosen = useSignal("");
+  // A host may have left since it was chosen.
+  const host = live.hosts.value.includes(chosen.value) ? chosen.value : "";
+  const agents = live.fleet.value?.agents.filter((agent) => host === "" || hostOf(agent) === host);
   return (
     <section class="panel agents" aria-labelledby="agents-title">
       <h2 id="agents-title" class="ribbon">
         Agents {agents && <span class="count">{agents.length}</span>}
       </h2>
+      {live.hosts.value.length > 0 && (
+        <search class="finder">
+          <HostFilter
+            live={live}
+            host={host}
+            choose={(to) => {
+              chosen.value = to;
+            }}
+          />
+        </search>
+      )}
       {agents === undefined && <p class="empty">{live.waitingWord.value}</p>}
       {agents?.length === 0 && <NoAgents workspace={live.workspace.value} />}
       <ul class="cards">
         {agents?.map((agent) => (
-          <AgentCard key={agent.id} agent={agent} now={live.now.value} />
+          <AgentCard key={agent.id} agent={agent} office={office} />
         ))}
       </ul>
     </section>
   );
 }
 
-function AgentCard({ agent, now }: { agent: Agent; now: number }) {
+function AgentCard({ agent, office: { live, awayHosts } }: { agent: Agent; office: Office }) {
   const { id, name, status, kind } = agent;
+  const now = live.now.value;
+  const host = live.hostOf(agent);
+  const silent = awayHosts.value.get(host ?? "");
   const stale = staleSince(agent, now);
   const task = taskOf(agent.currentTask);
   const codename = textOf(agent.codename);
   const lastActive = moment(agent.lastActive);
   const place = [textOf(agent.role), textOf(agent.division)].filter(Boolean).join(" · ");
   return (
-    <li class={stale === null ? `card ${kind}` : `card ${kind} stale`} data-agent={id}>
+    <li
+      class={stale === null && silent === undefined ? `card ${kind}` : `card ${kind} stale`}
+      data-agent={id}
+    >
       <Portrait id={id} />
       <h3>
         <a href={pathOfAgent(id)} dir="auto">
@@ -49,7 +74,8 @@ function AgentCard({ agent, now }: { agent: Agent; now: number }) {
       <p class="status">
         <span class="badge">
           <span aria-hidden="true">{SIGNS[kind]}</span> <span dir="auto">{status}</span>
-        </span>
+        </span>{" "}
+        <HostBadge live={live} host={host} since={silent} />
       </p>
       <p class={task === null ? "task no-task" : "task"} dir="auto">
         {task ?? "no task"}

@@ -1,5 +1,6 @@
 import type { Alert } from "../client/state";
 import { ago, moment } from "./age";
+import { HostBadge } from "./host-badge";
 import type { LiveFleet } from "./live";
 
 const MOST_SHOWN = 3;
@@ -18,7 +19,7 @@ export function AlertPanel({ live }: { live: LiveFleet }) {
       </h2>
       <ul>
         {alerts.slice(0, MOST_SHOWN).map((alert) => (
-          <AlertLine key={alert.id} alert={alert} now={live.now.value} />
+          <AlertLine key={alert.id} alert={alert} live={live} />
         ))}
         {more > 0 && <li class="more">and {more} before</li>}
       </ul>
@@ -29,14 +30,17 @@ export function AlertPanel({ live }: { live: LiveFleet }) {
   );
 }
 
-function AlertLine({ alert: { level, message, timestamp }, now }: { alert: Alert; now: number }) {
+function AlertLine({ alert, live }: { alert: Alert; live: LiveFleet }) {
+  const { level, message, timestamp } = alert;
+  const now = live.now.value;
   const time = moment(timestamp);
   return (
     <li class={level}>
       <b>
         <span aria-hidden="true">▲</span> {level === "critical" ? "Critical:" : "Warning:"}
       </b>{" "}
-      <span dir="auto">{message}</span> {time !== null && <span class="when">{ago(time, now)}</span>}
+      <HostBadge live={live} host={live.hostOf(alert)} /> <span dir="auto">{message}</span>{" "}
+      {time !== null && <span class="when">{ago(time, now)}</span>}
     </li>
   );
 }

@@ -1,5 +1,6 @@
 /** What needs a person, and where to see it. The sentence and the bell count the same. */
 
+import type { Data } from "../client/protocol";
 import type { Agent, Alert } from "../client/state";
 import { taskOf, textOf } from "./agent-words";
 import { isolated } from "./direction";
@@ -13,13 +14,21 @@ export interface Need {
   readonly since: string | null;
   /** Where it can be seen; null where this is all there is. */
   readonly path: string | null;
+  /** Where it is; null where there is but one place. */
+  readonly host: string | null;
 }
 
-/** The worst first; `alerts` are those that nobody has dismissed. */
-export function needsOf(agents: readonly Agent[], alerts: readonly Alert[]): readonly Need[] {
+/** The worst first, of all hosts in one list; `alerts` are those that nobody has dismissed. */
+export function needsOf(
+  agents: readonly Agent[],
+  alerts: readonly Alert[],
+  hostOf: (record: Data) => string | null = () => null,
+): readonly Need[] {
   const needs = [
-    ...alerts.filter(({ level }) => level !== "info").map(alertNeed),
-    ...agents.filter(({ kind }) => kind === "waiting" || kind === "error").map(agentNeed),
+    ...alerts
+      .filter(({ level }) => level !== "info")
+      .map((alert) => ({ ...alertNeed(alert), host: hostOf(alert) })),
+    ...agents.filter(needsPerson).map((agent) => ({ ...agentNeed(agent), host: hostOf(agent) })),
   ];
   return [
     ...needs.filter(({ level }) => level === "critical"),
@@ -27,7 +36,12 @@ export function needsOf(agents: readonly Agent[], alerts: readonly Alert[]): rea
   ];
 }
 
-function alertNeed({ id, level, message, timestamp }: Alert): Need {
+/** Whether somebody waits for a person, or has come to grief. */
+export function needsPerson({ kind }: Agent): boolean {
+  return kind === "waiting" || kind === "error";
+}
+
+function alertNeed({ id, level, message, timestamp }: Alert): Omit<Need, "host"> {
   return {
     key: `alert-${id}`,
     level: level === "critical" ? "critical" : "warning",
@@ -38,7 +52,7 @@ function alertNeed({ id, level, message, timestamp }: Alert): Need {
   };
 }
 
-function agentNeed(agent: Agent): Need {
+function agentNeed(agent: Agent): Omit<Need, "host"> {
   const failed = agent.kind === "error";
   const task = taskOf(agent.currentTask);
   const detail = textOf(agent.statusDetail);

@@ -66,7 +66,7 @@ export function Dashboard({ office }: { office: Office }) {
       <TopBar office={office} />
       <Navigation office={office} />
       <div class="view">
-        <SentencePanel live={live} />
+        <SentencePanel office={office} />
         <SignIn live={live} />
         <main ref={main} tabIndex={-1} aria-busy={waiting.value}>
           <Shown office={office} />

@@ -2,14 +2,15 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { clock, moment } from "./age";
 import { type Entry, MAX_KEPT, MAX_SHOWN } from "./event-log";
-import { describeEvent, describeGap, type NameOf } from "./event-words";
+import { describeEvent, describeGap } from "./event-words";
+import { HostBadge } from "./host-badge";
 import type { LiveFleet } from "./live";
 
 /** The newest events; `full` where they are a view of their own: then each can be opened. */
 export function EventPanel({ live, full = false }: { live: LiveFleet; full?: boolean }) {
   const { shown, filter } = live.log.value;
   // Events may come before the agents are known by name.
-  const named = useComputed(() => live.fleet.value !== null);
+  const named = useComputed(() => (live.fleet.value === null ? 0 : 1 + live.hosts.value.length));
   return (
     <section class={full ? "panel events full" : "panel events"} aria-labelledby="events-title">
       <h2 id="events-title" class="ribbon">
@@ -21,7 +22,7 @@ export function EventPanel({ live, full = false }: { live: LiveFleet; full?: boo
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must take the focus */}
       <ol class="event-list" tabIndex={0} aria-labelledby="events-title">
         {shown.value.map((entry) => (
-          <Row key={entry.key} entry={entry} nameOf={live.nameOf} named={named.value} full={full} />
+          <Row key={entry.key} entry={entry} live={live} named={named.value} full={full} />
         ))}
       </ol>
       {full && shown.value.length >= MAX_SHOWN && (
@@ -72,17 +73,21 @@ function Controls({ live }: { live: LiveFleet }) {
 
 interface RowProps {
   readonly entry: Entry;
-  readonly nameOf: NameOf;
-  readonly named: boolean;
+  readonly live: LiveFleet;
+  /** Changes when names become known, or hosts have to be told apart. */
+  readonly named: number;
   readonly full: boolean;
 }
 
-function Row({ entry, nameOf, named, full }: RowProps) {
+function Row({ entry, live, named, full }: RowProps) {
   const open = useSignal(false);
   // An entry never changes, and at a thousand a second describing each of them once is enough.
   return useMemo(() => {
     const gap = entry.kind === "gap";
-    const { sign, subject, text, tone } = gap ? describeGap(entry.gap) : describeEvent(entry.event, nameOf);
+    const host = gap ? null : live.hostOfEvent(entry.event);
+    const { sign, subject, text, tone } = gap
+      ? describeGap(entry.gap)
+      : describeEvent(entry.event, (id) => live.nameBeside(id, host));
     const time = gap ? null : moment(entry.event.time);
     return (
       <li class={`event ${tone}`}>
@@ -92,7 +97,7 @@ function Row({ entry, nameOf, named, full }: RowProps) {
         </span>
         <span class="what">
           <span class="line">
-            <b dir="auto">{subject}</b> {text}
+            <b dir="auto">{subject}</b> {host !== null && <HostBadge live={live} host={host} />} {text}
           </span>
           {/* What is told by its type alone has said it already. */}
           {!gap && subject !== entry.event.type && <span class="type">{entry.event.type}</span>}

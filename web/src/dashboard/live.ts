@@ -3,13 +3,15 @@
 import { batch, computed, signal } from "@preact/signals";
 import { type Data, type Gap, isData, type LogEvent, parseCursor, parseGap } from "../client/protocol";
 import { type ConnectionState, MCRealtimeClient } from "../client/realtime";
-import type { FleetState } from "../client/state";
+import type { Agent, FleetState } from "../client/state";
 import { EventLog } from "./event-log";
 import { describeEvent, type NameOf } from "./event-words";
 import { oncePerFrame } from "./frame";
+import { hostOf, hostOfEvent, hostsOf, huesOf, keptIfSame, namesOf } from "./hosts";
 import { readStored, store } from "./storage";
 
 const HISTORY = 100;
+const NOBODY: readonly Agent[] = [];
 /** Under this name stands the cursor up to which the alerts were seen. */
 const SEEN = "alerts-seen";
 
@@ -44,7 +46,17 @@ export class LiveFleet {
   readonly now = computed(() => this.pastAt.value ?? this.time.value);
   /** Grows whenever what is shown jumps to another moment. */
   readonly cuts = signal(0);
-  readonly nameOf: NameOf = (id) => this.fleet.peek()?.agents.find((agent) => agent.id === id)?.name ?? id;
+  readonly nameOf: NameOf = (id) => this.names.peek().get(id) ?? id;
+  readonly #agents = computed(() => this.fleet.value?.agents ?? NOBODY);
+  /** What everybody is called, by id. */
+  readonly names = computed(() => namesOf(this.#agents.value));
+  #lastHosts: readonly string[] = [];
+  /** The hosts of the fleet where there are two or more, else none. */
+  readonly hosts = computed(() => {
+    this.#lastHosts = keptIfSame(this.#lastHosts, hostsOf(this.#agents.value));
+    return this.#lastHosts;
+  });
+  readonly hues = computed(() => huesOf(this.hosts.value));
   readonly #present = this.#newLog();
   /** The events that are shown: the newest, or those before the moment of the past. */
   readonly log = signal(this.#present);
@@ -157,6 +169,22 @@ export class LiveFleet {
     });
   }
 
+  /** What somebody is called beside the badge of a host: the name alone, where that is their own. */
+  nameBeside(id: string, host: string | null): string {
+    const agent = this.#agents.peek().find((one) => one.id === id);
+    return agent && host !== null && hostOf(agent) === host ? agent.name : this.nameOf(id);
+  }
+
+  /** Where a record lives; null where there is but one place. */
+  hostOf(record: Data): string | null {
+    return this.hosts.value.length > 0 ? hostOf(record) : null;
+  }
+
+  /** Where an event happened; null where there is but one place. */
+  hostOfEvent(event: LogEvent): string | null {
+    return this.hosts.peek().length > 0 ? hostOfEvent(event, this.#agents.peek()) : null;
+  }
+
   #tell(events: readonly LogEvent[]): void {
     for (const watch of this.#watchers) {
       watch(events);
@@ -164,7 +192,11 @@ export class LiveFleet {
   }
 
   #newLog(): EventLog {
-    return new EventLog((event) => describeEvent(event, this.nameOf));
+    return new EventLog((event) => {
+      const line = describeEvent(event, this.nameOf);
+      const host = this.hostOfEvent(event);
+      return host === null ? line : { ...line, text: `${line.text} ${host}` };
+    });
   }
 
   #status(connection: Connection): void {

@@ -1,8 +1,9 @@
 /** What all views share: the fleet, where the page is, and what can be done from anywhere. */
 
-import { computed, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { needsOf } from "./attention";
 import { dayName } from "./calendar";
+import { HostWatch } from "./host-watch";
 import { offerLedger } from "./ledger/day-end";
 import { LiveFleet } from "./live";
 import { Rewind, SERVER_ARCHIVE } from "./rewind/rewind";
@@ -25,7 +26,11 @@ export class Office {
   readonly rewind = new Rewind(SERVER_ARCHIVE, this.live);
   readonly paletteOpen = signal(false);
   /** What needs a person, the worst first. */
-  readonly needs = computed(() => needsOf(this.live.fleet.value?.agents ?? [], this.live.alerts.value));
+  readonly needs = computed(() =>
+    needsOf(this.live.fleet.value?.agents ?? [], this.live.alerts.value, (record) =>
+      this.live.hostOf(record),
+    ),
+  );
   /** Who has spent nearly all, or more, of their budget. */
   readonly overspending = computed(() => {
     const [fleet, budgets] = [this.live.fleet.value, this.budgetReader.budgets.value];
@@ -38,6 +43,10 @@ export class Office {
     return told ?? this.#localDay.value;
   });
 
+  readonly #hostWatch = new HostWatch(this.live);
+  /** The hosts that nobody speaks for, each with the time since when. */
+  readonly awayHosts: ReadonlySignal<ReadonlyMap<string, string>> = this.#hostWatch.away;
+
   readonly #localDay = computed(() => dayName(this.live.now.value));
   readonly #notices = new Notices(this.live, this.settings, this.toasts, this.router);
 
@@ -46,6 +55,7 @@ export class Office {
     this.router.start();
     this.budgetReader.follow(this.live);
     this.#notices.start();
+    this.#hostWatch.start();
     tellNews(this.live, this.toasts, this.router);
     offerLedger(this);
     this.live.start();

@@ -1,17 +1,17 @@
 import { clock, dayAndTime } from "./age";
-import type { LiveFleet } from "./live";
+import type { Office } from "./office";
 import { sentenceOf } from "./sentence";
 
 /** The only part that a screen reader speaks of its own accord. */
-export function SentencePanel({ live }: { live: LiveFleet }) {
+export function SentencePanel({ office }: { office: Office }) {
   return (
     <p class="sentence" aria-live="polite" aria-atomic="true">
-      {sentenceFor(live)}
+      {sentenceFor(office)}
     </p>
   );
 }
 
-function sentenceFor(live: LiveFleet): string {
+function sentenceFor({ live, awayHosts }: Office): string {
   const { reason } = live.connection.value;
   const fleet = live.fleet.value;
   const frozenAt = live.frozenAt.value;
@@ -21,7 +21,7 @@ function sentenceFor(live: LiveFleet): string {
   if (fleet === null) {
     return reason ?? "Asking the server how the fleet is doing …";
   }
-  const sentence = sentenceOf(fleet.agents, live.alerts.value.length);
+  const sentence = sentenceOf(fleet.agents, live.alerts.value.length, awayHosts.value);
   const pastAt = live.pastAt.value;
   // By the minute: whoever hears the page would not want to hear each second of what is played.
   return pastAt === null ? sentence : `The past, ${dayAndTime(pastAt, live.time.value)}: ${sentence}`;

@@ -3,15 +3,29 @@
 import type { Agent } from "../client/state";
 import type { Kind } from "../client/status";
 import { isolated } from "./direction";
+import { silenceWord } from "./host-watch";
+import { namesOf } from "./hosts";
 
 const MOST_NAMES = 3;
 
-export function sentenceOf(agents: readonly Agent[], alerts = 0): string {
+/** `away` are the hosts that nobody speaks for, and since when. */
+export function sentenceOf(
+  agents: readonly Agent[],
+  alerts = 0,
+  away: ReadonlyMap<string, string> = new Map(),
+): string {
+  const silent = [...away].map(([host, since]) => ` From ${isolated(host)} there is ${silenceWord(since)}.`);
+  return `${plainSentenceOf(agents, alerts)}${silent.join("")}`;
+}
+
+function plainSentenceOf(agents: readonly Agent[], alerts: number): string {
   const alerted = alerts ? [`there ${alerts === 1 ? "is 1 alert" : `are ${alerts} alerts`}`] : [];
   if (agents.length === 0) {
     return `${["There are no agents in this workspace yet", ...alerted].join("; ")}.`;
   }
-  const of = (kind: Kind) => agents.filter((agent) => agent.kind === kind);
+  const called = namesOf(agents);
+  const of = (kind: Kind) =>
+    agents.filter((agent) => agent.kind === kind).map(({ id, name }) => called.get(id) ?? name);
   const [busy, waiting, failed] = [of("busy"), of("waiting"), of("error")];
   const needs = [
     ...(waiting.length ? [`${names(waiting)} ${verb(waiting, "waits", "wait")}`] : []),
@@ -40,13 +54,13 @@ function rest(agents: readonly Agent[]): string {
   return offline && agents.length > 1 ? `, ${offline} ${offline === 1 ? "is" : "are"} offline` : "";
 }
 
-function names(agents: readonly Agent[]): string {
-  const first = agents.slice(0, MOST_NAMES).map(({ name }) => isolated(name));
-  const more = agents.length - first.length;
+function names(called: readonly string[]): string {
+  const first = called.slice(0, MOST_NAMES).map(isolated);
+  const more = called.length - first.length;
   const all = more ? [...first, `${more} more`] : first;
   return all.length > 1 ? `${all.slice(0, -1).join(", ")} and ${all.at(-1)}` : (all[0] ?? "");
 }
 
-function verb(agents: readonly Agent[], one: string, many: string): string {
-  return agents.length === 1 ? one : many;
+function verb(called: readonly string[], one: string, many: string): string {
+  return called.length === 1 ? one : many;
 }

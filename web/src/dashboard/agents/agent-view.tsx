@@ -5,6 +5,7 @@ import { ago, clock, moment } from "../age";
 import { SIGNS, staleSince, taskOf, textOf } from "../agent-words";
 import { isolated } from "../direction";
 import { bytes, counted, dollars, short, whole } from "../figures";
+import { HostBadge } from "../host-badge";
 import type { Office } from "../office";
 import { Portrait } from "../portrait";
 import { pathOfTask } from "../route";
@@ -56,6 +57,7 @@ export function AgentView({ office }: { office: Office }) {
 function Identity({ office, agent }: { office: Office; agent: Agent }) {
   const { id, name, status, kind } = agent;
   const now = office.live.now.value;
+  const host = office.live.hostOf(agent);
   const [confirmed, lastActive, activityAt] = [agent.confirmed, agent.lastActive, agent.lastActivity].map(
     moment,
   );
@@ -86,6 +88,7 @@ function Identity({ office, agent }: { office: Office; agent: Agent }) {
           <span class="badge">
             <span aria-hidden="true">{SIGNS[kind]}</span> <span dir="auto">{status}</span>
           </span>{" "}
+          <HostBadge live={office.live} host={host} since={office.awayHosts.value.get(host ?? "")} />{" "}
           {detail && <span dir="auto">{detail}</span>}
         </p>
         <Origin
@@ -118,6 +121,7 @@ function Identity({ office, agent }: { office: Office; agent: Agent }) {
         <Fact word="Runtime">
           {[textOf(agent.runtime), textOf(agent.model)].filter(Boolean).join(", ") || "unknown"}
         </Fact>
+        {host !== null && <Fact word="Host">{host}</Fact>}
         <Fact word="Id">{id}</Fact>
         {Object.entries(stats).map(([word, value]) => (
           <Fact key={word} word={word.replace(/([A-Z])/g, " $1").toLowerCase()}>

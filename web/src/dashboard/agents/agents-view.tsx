@@ -5,12 +5,13 @@ import { AlertPanel } from "../alert-panel";
 import { EventPanel } from "../event-panel";
 import type { Office } from "../office";
 
-export function AgentsView({ office: { live } }: { office: Office }) {
+export function AgentsView({ office }: { office: Office }) {
+  const { live } = office;
   return (
     <>
       <AlertPanel live={live} />
       <div class="panels">
-        <AgentPanel live={live} />
+        <AgentPanel office={office} />
         <EventPanel live={live} />
       </div>
     </>

@@ -3,6 +3,8 @@ import type { Alert } from "../../client/state";
 import { ago, clock, moment } from "../age";
 import type { Need } from "../attention";
 import { counted } from "../figures";
+import { HostBadge } from "../host-badge";
+import type { LiveFleet } from "../live";
 import type { Office } from "../office";
 import { PLACES, pathOfTask } from "../route";
 import "../styles/alerts-view.css";
@@ -33,7 +35,7 @@ export function AlertsView({ office }: { office: Office }) {
         ) : (
           <ul>
             {needs.map((need) => (
-              <NeedLine key={need.key} need={need} now={live.now.value} />
+              <NeedLine key={need.key} need={need} live={live} />
             ))}
           </ul>
         )}
@@ -43,13 +45,14 @@ export function AlertsView({ office }: { office: Office }) {
           </button>
         )}
       </section>
-      <Watch tasks={office.queue.tasks.value ?? []} now={live.now.value} />
+      <Watch tasks={office.queue.tasks.value ?? []} live={live} />
       <AlertList office={office} alerts={fleet?.system.alerts ?? null} />
     </>
   );
 }
 
-function NeedLine({ need, now }: { need: Need; now: number }) {
+function NeedLine({ need, live }: { need: Need; live: LiveFleet }) {
+  const now = live.now.value;
   const since = moment(need.since);
   return (
     <li class={`need ${need.level}`}>
@@ -57,6 +60,7 @@ function NeedLine({ need, now }: { need: Need; now: number }) {
         <span aria-hidden="true">▲</span> {LEVEL_WORDS[need.level]}
       </span>
       <span class="need-text">
+        <HostBadge live={live} host={need.host} />{" "}
         {need.path !== null && (
           <a href={need.path} dir="auto">
             {need.subject}
@@ -70,7 +74,8 @@ function NeedLine({ need, now }: { need: Need; now: number }) {
 }
 
 /** Tasks that stand still: not urgent, but nobody else will look. */
-function Watch({ tasks, now }: { tasks: readonly Task[]; now: number }) {
+function Watch({ tasks, live }: { tasks: readonly Task[]; live: LiveFleet }) {
+  const now = live.now.value;
   const still = tasks.filter(
     (task) => task.status === "blocked" || task.status === "review" || overdueSince(task, now) !== null,
   );
@@ -89,6 +94,7 @@ function Watch({ tasks, now }: { tasks: readonly Task[]; now: number }) {
               {overdueSince(task, now) !== null ? "▲ Late" : STATUS_WORDS[task.status]}
             </span>
             <span class="need-text">
+              <HostBadge live={live} host={live.hostOf(task.record)} />{" "}
               <a href={pathOfTask(task.id)}>{task.id}</a> <span dir="auto">{task.description}</span>
             </span>
             <span class="when">{task.priority}</span>
@@ -160,7 +166,7 @@ function AlertList({ office: { live }, alerts }: { office: Office; alerts: reado
               key={alert.id}
               alert={alert}
               open={open.has(alert.id)}
-              now={live.now.value}
+              live={live}
               onSeen={() => live.dismissAlerts(alert.id)}
             />
           ))}
@@ -173,11 +179,13 @@ function AlertList({ office: { live }, alerts }: { office: Office; alerts: reado
 interface AlertRowProps {
   readonly alert: Alert;
   readonly open: boolean;
-  readonly now: number;
+  readonly live: LiveFleet;
   readonly onSeen: () => void;
 }
 
-function AlertRow({ alert: { id, level, message, timestamp, details }, open, now, onSeen }: AlertRowProps) {
+function AlertRow({ alert, open, live, onSeen }: AlertRowProps) {
+  const { id, level, message, timestamp, details } = alert;
+  const now = live.now.value;
   const time = moment(timestamp);
   return (
     <li class={`need ${open ? level : "seen"}`}>
@@ -185,7 +193,7 @@ function AlertRow({ alert: { id, level, message, timestamp, details }, open, now
         <span aria-hidden="true">{level === "info" ? "•" : "▲"}</span> {LEVEL_WORDS[level]}
       </span>
       <span class="need-text">
-        <span dir="auto">{message}</span>
+        <HostBadge live={live} host={live.hostOf(alert)} /> <span dir="auto">{message}</span>
         {details !== null && details !== undefined && (
           <details class="raw">
             <summary>Details</summary>

@@ -4,6 +4,7 @@ import type { Signal } from "@preact/signals";
 import { ago, moment } from "../age";
 import { SIGNS, staleSince, taskOf, textOf } from "../agent-words";
 import { dollars, short } from "../figures";
+import { HostBadge } from "../host-badge";
 import type { Office } from "../office";
 import { Portrait } from "../portrait";
 import { usedOn } from "../tokens/budgets";
@@ -28,8 +29,8 @@ export function NameTag({ office, pointed }: { office: Office; pointed: Signal<P
       role="status"
     >
       <Portrait id={agent.id} size="middle" />
-      <p class="tag-name" dir="auto">
-        {agent.name}
+      <p class="tag-name">
+        <span dir="auto">{agent.name}</span> <HostBadge live={office.live} host={office.live.hostOf(agent)} />
       </p>
       <p class={`tag-status ${agent.kind}`}>
         <span aria-hidden="true">{SIGNS[agent.kind]}</span> <span dir="auto">{agent.status}</span>

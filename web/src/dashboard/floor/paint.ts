@@ -6,16 +6,20 @@
 import type { Agent } from "../../client/state/index";
 import type { Kind } from "../../client/status";
 import { SIGNS, taskOf, textOf } from "../agent-words";
+import { needsPerson } from "../attention";
+import { silenceWord } from "../host-watch";
 import { FURNITURE, type FurnitureName, type Sheets, WALL } from "./atlas";
+import type { Building, Campus } from "./campus";
 import type { Cat } from "./cat";
 import { type Daylight, daylightAt, hourOf } from "./daylight";
+import { drawGrounds, drawSign, PAINTS, repainted, type Sign } from "./grounds-paint";
 import { Figure, lookOf } from "./look";
 import type { Person } from "./person";
-import type { Desk } from "./plan";
+import type { Desk, Plan } from "./plan";
 import { type Alarm, extentOf, project, type Scene } from "./scene";
 
 export interface View {
-  /** Device pixels for one pixel of the office: a whole number. */
+  /** Device pixels for one pixel of the office: a whole number, but for a campus seen from afar, or on the way there. */
   readonly zoom: number;
   /** Which pixel of the office lies at the canvas's upper left corner. */
   readonly x: number;
@@ -48,11 +52,20 @@ const INKS: Readonly<Record<Kind, string>> = {
 };
 /** The paper of a name plate whose owner has crossed a budget. */
 const ALARMS: Readonly<Record<Alarm, string>> = { warning: "#ffcf70", critical: "#ff9d90" };
+/** The paper of those whom nobody speaks for. */
+const AWAY = "#cfcbc6";
 const LONGEST_NAME = 12;
 const LONGEST_TASK = 22;
 const READABLE = 'ui-rounded, "SF Pro Rounded", "Segoe UI", system-ui, sans-serif';
 /** Those at rest, and those who are away, have no task to show. */
 const AT_WORK: ReadonlySet<Kind> = new Set(["busy", "online", "waiting", "error"]);
+
+/** A room without people, as it was last drawn. */
+interface Room {
+  readonly key: string;
+  readonly picture: HTMLCanvasElement;
+  readonly origin: readonly [number, number];
+}
 
 interface Drawable {
   readonly depth: number;
@@ -65,9 +78,11 @@ export class Painter {
   readonly #sheets: Sheets;
   readonly #scene = document.createElement("canvas");
   readonly #mask = document.createElement("canvas");
-  readonly #room = document.createElement("canvas");
+  readonly #grounds = document.createElement("canvas");
+  readonly #rooms = new Map<string | null, Room>();
   readonly #figures = new Map<string, Figure>();
-  #roomKey = "";
+  readonly #walls = new Map<number, CanvasImageSource>();
+  #edition = 0;
   #daylight: Daylight = { ...daylightAt(12), around: ["", ""] };
 
   constructor(canvas: HTMLCanvasElement, sheets: Sheets) {
@@ -81,29 +96,59 @@ export class Painter {
   }
 
   /** Paint a moment. */
-  paint(office: Scene, view: View, { now, selected, still, dark, unlit }: Moment): void {
+  paint(campus: Campus, view: View, { now, selected, still, dark, unlit }: Moment): void {
     const hour = daylightAt(dark ? NIGHT_HOUR : hourOf(now));
     // With the gateway the lights go out.
-    const lit = office.gateway === "on" && !unlit;
+    const lit = campus.buildings.every(({ scene }) => scene.gateway === "on") && !unlit;
     const daylight = lit ? hour : { ...hour, tint: BLACKOUT, lamps: 0.25 };
     if (daylight.around.join() !== this.#daylight.around.join()) {
       this.#canvas.style.background = `linear-gradient(${daylight.around.join(", ")})`;
     }
     this.#daylight = daylight;
-    this.#prepareRoom(office, now);
+    this.#prepareGrounds(campus);
     const { width, height } = this.#canvas;
-    const scene = sized(this.#scene, Math.ceil(width / view.zoom) + 1, Math.ceil(height / view.zoom) + 1);
-    const { origin } = extentOf(office.plan);
-    const [left, top] = [Math.floor(view.x), Math.floor(view.y)];
+    // From afar it is drawn as small as it is seen: there are more pixels of the office than of the screen.
+    const shrunk = Math.min(1, view.zoom);
+    const grown = view.zoom / shrunk;
+    const scene = sized(this.#scene, Math.ceil(width / grown) + 1, Math.ceil(height / grown) + 1);
+    scene.imageSmoothingEnabled = shrunk < 1;
+    const { origin } = campus.extent;
+    const [left, top] = shrunk < 1 ? [view.x, view.y] : [Math.floor(view.x), Math.floor(view.y)];
     scene.setTransform(1, 0, 0, 1, 0, 0);
     scene.clearRect(0, 0, this.#scene.width, this.#scene.height);
-    scene.drawImage(this.#room, -left, -top);
-    scene.setTransform(1, 0, 0, 1, origin[0] - left, origin[1] - top);
-    for (const drawable of this.#drawables(scene, office, selected, still)) {
-      drawable.draw();
+    const go = (x: number, y: number) => {
+      scene.setTransform(shrunk, 0, 0, shrunk, (x - left) * shrunk, (y - top) * shrunk);
+    };
+    if (campus.grounds) {
+      go(0, 0);
+      scene.drawImage(this.#grounds, 0, 0);
     }
-    this.#light(scene, office);
-    this.#drawEffects(scene, office, still);
+    const seen = campus.buildings.filter(({ host }) => this.#isSeen(campus, host, view));
+    const enter = ({ x, y }: Building) => go(origin[0] + x, origin[1] + y);
+    for (const building of seen) {
+      const room = this.#roomOf(building, now);
+      enter(building);
+      scene.drawImage(room.picture, -room.origin[0], -room.origin[1]);
+      for (const drawable of this.#drawables(scene, building.scene, selected, still)) {
+        drawable.draw();
+      }
+    }
+    this.#light(scene, () => {
+      go(...origin);
+      this.#lightPaths(scene, campus);
+      for (const building of seen) {
+        enter(building);
+        if (campus.isAway(building.host)) {
+          drawVeil(scene, building.scene);
+        } else {
+          this.#lightLamps(scene, building.scene);
+        }
+      }
+    });
+    for (const building of seen) {
+      enter(building);
+      this.#drawEffects(scene, building.scene, still);
+    }
     this.#pen.setTransform(1, 0, 0, 1, 0, 0);
     this.#pen.clearRect(0, 0, width, height);
     this.#pen.imageSmoothingEnabled = false;
@@ -115,27 +160,26 @@ export class Painter {
       this.#scene.height,
       (left - view.x) * view.zoom,
       (top - view.y) * view.zoom,
-      this.#scene.width * view.zoom,
-      this.#scene.height * view.zoom,
+      this.#scene.width * grown,
+      this.#scene.height * grown,
     );
-    this.#write(office, view, selected);
+    this.#write(campus, view, selected);
   }
 
   /** Who stands at a point of the canvas, in device pixels; null for nobody. */
-  personAt(office: Scene, view: View, x: number, y: number): string | null {
-    const { origin } = extentOf(office.plan);
-    const [px, py] = [x / view.zoom + view.x - origin[0], y / view.zoom + view.y - origin[1]];
-    let nearest: string | null = null;
-    let best = 20;
-    for (const person of office.people.values()) {
-      const spot = person.here ? person : person.desk.seat;
-      const [sx, sy] = project({ x: spot.x + 0.5, y: spot.y + 0.5 }, 12);
-      const distance = Math.hypot(px - sx, (py - sy) * 0.8);
-      if (distance < best) {
-        [best, nearest] = [distance, person.id];
-      }
-    }
-    return nearest;
+  personAt(campus: Campus, view: View, x: number, y: number): string | null {
+    const { origin } = campus.extent;
+    return campus.personAt(x / view.zoom + view.x - origin[0], y / view.zoom + view.y - origin[1]);
+  }
+
+  /** Whether any of an office lies within the picture. */
+  #isSeen(campus: Campus, host: string | null, view: View): boolean {
+    const { x, y, width, height } = campus.boxOf(host);
+    const [right, bottom] = [
+      view.x + this.#canvas.width / view.zoom,
+      view.y + this.#canvas.height / view.zoom,
+    ];
+    return x < right && x + width > view.x && y < bottom && y + height > view.y;
   }
 
   #figureOf(id: string): Figure {
@@ -149,27 +193,59 @@ export class Painter {
 
   // The room.
 
-  /** Draw floor and walls once, and anew when the plan or the sky has changed. */
-  #prepareRoom(office: Scene, now: Date): void {
-    const key = `${office.edition} ${this.#daylight.skyTop} ${now.getMinutes()} ${office.gateway}`;
-    if (key === this.#roomKey) {
+  /** Draw the ground of the campus once, and anew when something stands elsewhere. */
+  #prepareGrounds(campus: Campus): void {
+    if (campus.edition === this.#edition) {
       return;
     }
-    this.#roomKey = key;
-    const { plan } = office;
-    const { width, height, origin } = extentOf(plan);
-    const pen = sized(this.#room, width, height);
+    this.#edition = campus.edition;
+    const hosts = new Set(campus.buildings.map(({ host }) => host));
+    for (const host of this.#rooms.keys()) {
+      if (!hosts.has(host)) {
+        this.#rooms.delete(host);
+      }
+    }
+    if (campus.grounds) {
+      const { width, height, origin } = campus.extent;
+      const pen = sized(this.#grounds, width, height);
+      pen.setTransform(1, 0, 0, 1, 0, 0);
+      pen.clearRect(0, 0, width, height);
+      pen.setTransform(1, 0, 0, 1, origin[0], origin[1]);
+      drawGrounds(pen, campus.grounds);
+      for (const { name, x, y } of campus.grounds.things) {
+        this.#place(pen, name, x, y);
+      }
+    }
+  }
+
+  /** Floor and walls, drawn once, and anew when the plan or the sky has changed. */
+  #roomOf({ host, scene: office, hue }: Building, now: Date): Room {
+    const key = `${office.edition} ${this.#daylight.skyTop} ${now.getMinutes()} ${office.gateway} ${hue}`;
+    const known = this.#rooms.get(host);
+    if (known?.key === key) {
+      return known;
+    }
+    const { width, height, origin } = extentOf(office.plan);
+    const room = { key, origin, picture: known?.picture ?? document.createElement("canvas") };
+    this.#rooms.set(host, room);
+    const pen = sized(room.picture, width, height);
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.clearRect(0, 0, width, height);
     pen.setTransform(1, 0, 0, 1, origin[0], origin[1]);
+    this.#drawRoom(pen, office.plan, hue, now);
+    return room;
+  }
+
+  #drawRoom(pen: CanvasRenderingContext2D, plan: Plan, hue: number | null, now: Date): void {
+    const walls = hue === null ? this.#sheets.furniture : this.#wallsOf(hue);
     this.#drawSky(pen, plan.width, plan.depth);
     for (let y = plan.depth - 1; y >= 0; y -= 1) {
-      this.#place(pen, plan.windows.left.has(y) ? "window-left" : "wall-left", 0, y);
+      this.#place(pen, plan.windows.left.has(y) ? "window-left" : "wall-left", 0, y, walls);
     }
     for (let x = plan.width - 1; x >= 0; x -= 1) {
-      this.#place(pen, plan.windows.right.has(x) ? "window-right" : "wall-right", x, 0);
+      this.#place(pen, plan.windows.right.has(x) ? "window-right" : "wall-right", x, 0, walls);
     }
-    this.#place(pen, "corner", 0, 0);
+    this.#place(pen, "corner", 0, 0, walls);
     for (let x = 0; x < plan.width; x += 1) {
       for (let y = 0; y < plan.depth; y += 1) {
         this.#place(pen, (x + y) % 2 ? "floor-1" : "floor-2", x, y);
@@ -192,6 +268,13 @@ export class Painter {
     for (const { name, y } of plan.left) {
       this.#placeMirrored(pen, name, 0, y);
     }
+  }
+
+  /** The pictures with the walls in the colour of a host. */
+  #wallsOf(hue: number): CanvasImageSource {
+    const walls = this.#walls.get(hue) ?? repainted(this.#sheets.furniture, PAINTS[hue]?.wall ?? "#ffffff");
+    this.#walls.set(hue, walls);
+    return walls;
   }
 
   #drawSky(pen: CanvasRenderingContext2D, width: number, depth: number): void {
@@ -346,8 +429,8 @@ export class Painter {
     }
   }
 
-  /** Lay the light of the hour over everything that is drawn, and nothing else. */
-  #light(scene: CanvasRenderingContext2D, office: Scene): void {
+  /** Lay the light of the hour over everything that is drawn, and nothing else; then what changes that light. */
+  #light(scene: CanvasRenderingContext2D, change: () => void): void {
     const { width, height } = this.#scene;
     const mask = sized(this.#mask, width, height);
     mask.clearRect(0, 0, width, height);
@@ -358,11 +441,29 @@ export class Painter {
     scene.fillStyle = this.#daylight.tint;
     scene.fillRect(0, 0, width, height);
     scene.restore();
-    this.#lightLamps(scene, office);
+    change();
     scene.save();
     scene.setTransform(1, 0, 0, 1, 0, 0);
     scene.globalCompositeOperation = "destination-in";
     scene.drawImage(this.#mask, 0, 0);
+    scene.restore();
+  }
+
+  /** The lamps outside shine on their paths. */
+  #lightPaths(scene: CanvasRenderingContext2D, { grounds }: Campus): void {
+    const { lamps } = this.#daylight;
+    if (lamps < 0.1 || !grounds) {
+      return;
+    }
+    scene.save();
+    scene.globalCompositeOperation = "screen";
+    for (const { name, x, y } of grounds.things) {
+      if (name === "street-lamp") {
+        const [px, py] = project({ x: x + 0.5, y: y + 0.5 });
+        glow(scene, px, py - 8, 56, `rgb(255 196 104 / ${0.4 * lamps})`);
+        glow(scene, px, py - 34, 14, `rgb(255 236 170 / ${0.8 * lamps})`);
+      }
+    }
     scene.restore();
   }
 
@@ -422,28 +523,33 @@ export class Painter {
 
   // Names and figures.
 
-  #write(office: Scene, view: View, selected: string | null): void {
+  #write(campus: Campus, view: View, selected: string | null): void {
     const pen = this.#pen;
-    const { origin } = extentOf(office.plan);
+    const { origin } = campus.extent;
     const scale = globalThis.devicePixelRatio || 1;
-    const at = (x: number, y: number): [number, number] => [
-      (x + origin[0] - view.x) * view.zoom,
-      (y + origin[1] - view.y) * view.zoom,
+    const at = (building: Building, [x, y]: readonly [number, number]): [number, number] => [
+      (x + building.x + origin[0] - view.x) * view.zoom,
+      (y + building.y + origin[1] - view.y) * view.zoom,
     ];
     pen.textAlign = "center";
     pen.textBaseline = "middle";
-    pen.font = `600 ${Math.round(11 * scale)}px ${READABLE}`;
     const taken: Box[] = [];
+    for (const building of campus.grounds ? campus.buildings : []) {
+      const [x, y] = at(building, [0, -WALL]);
+      taken.push(drawSign(pen, x, y, signOf(building, campus.away), scale));
+    }
+    pen.font = `600 ${Math.round(11 * scale)}px ${READABLE}`;
     const written: { agent: Agent; plate: Plate }[] = [];
-    for (const { agent, person } of byUrgency(office, selected)) {
+    for (const { agent, person, building } of byUrgency(campus, selected)) {
       const spot = person.here ? person : person.desk.seat;
-      const [x, y] = at(...project({ x: spot.x + 0.5, y: spot.y + 0.5 }));
+      const [x, y] = at(building, project({ x: spot.x + 0.5, y: spot.y + 0.5 }));
       const plate = plateFor(pen, x, y + 7 * scale, agent.name, scale);
       // Where it is crowded those whose names matter more have them; closer up, everybody has.
       if (!taken.some((other) => overlap(plate, other))) {
         taken.push(plate);
-        const alarm = office.alarmOf(agent.id);
-        const paper = agent.id === selected ? "#ffe27a" : alarm ? ALARMS[alarm] : "#fffaec";
+        const alarm = building.scene.alarmOf(agent.id);
+        const away = campus.isAway(building.host);
+        const paper = agent.id === selected ? "#ffe27a" : alarm ? ALARMS[alarm] : away ? AWAY : "#fffaec";
         writePlate(pen, plate, person.kind, scale, paper);
         written.push({ agent, plate });
       }
@@ -459,9 +565,12 @@ export class Painter {
       }
     }
     pen.font = `800 ${Math.round(13 * scale)}px ui-monospace, Menlo, monospace`;
-    for (const { kind, x, y, text, colour, age, life } of office.effects.all) {
-      if (kind === "text") {
-        const [px, py] = at(x, y);
+    for (const building of campus.buildings) {
+      for (const { kind, x, y, text, colour, age, life } of building.scene.effects.all) {
+        if (kind !== "text") {
+          continue;
+        }
+        const [px, py] = at(building, [x, y]);
         pen.globalAlpha = Math.min(1, (1 - age / life) * 2);
         pen.lineWidth = 4 * scale;
         pen.strokeStyle = "#3a2233";
@@ -474,20 +583,16 @@ export class Painter {
     pen.globalAlpha = 1;
   }
 
-  #place(pen: CanvasRenderingContext2D, name: FurnitureName, x: number, y: number): void {
+  #place(
+    pen: CanvasRenderingContext2D,
+    name: FurnitureName,
+    x: number,
+    y: number,
+    sheet: CanvasImageSource = this.#sheets.furniture,
+  ): void {
     const [sx, sy, width, height, ax, ay] = FURNITURE[name];
     const [px, py] = project({ x, y });
-    pen.drawImage(
-      this.#sheets.furniture,
-      sx,
-      sy,
-      width,
-      height,
-      Math.round(px - ax),
-      Math.round(py - ay),
-      width,
-      height,
-    );
+    pen.drawImage(sheet, sx, sy, width, height, Math.round(px - ax), Math.round(py - ay), width, height);
   }
 
   #placeMirrored(pen: CanvasRenderingContext2D, name: FurnitureName, x: number, y: number): void {
@@ -547,6 +652,32 @@ function screenOf(person: Person | undefined): "off" | "on" | "work" | "wait" | 
   }
 }
 
+/** Take the colour out of an office that nobody speaks for. */
+function drawVeil(pen: CanvasRenderingContext2D, { plan: { width, depth } }: Scene): void {
+  const [left, front, right] = [
+    project({ x: 0, y: depth }),
+    project({ x: width, y: depth }),
+    project({ x: width, y: 0 }),
+  ];
+  pen.save();
+  pen.beginPath();
+  pen.moveTo(0, -WALL - 4);
+  pen.lineTo(right[0] + 2, right[1] - WALL - 4);
+  pen.lineTo(right[0] + 2, right[1] + 8);
+  pen.lineTo(front[0], front[1] + 8);
+  pen.lineTo(left[0] - 2, left[1] + 8);
+  pen.lineTo(left[0] - 2, left[1] - WALL - 4);
+  pen.clip();
+  const box = [left[0] - 2, -WALL - 4, right[0] - left[0] + 4, front[1] + WALL + 12] as const;
+  pen.globalCompositeOperation = "saturation";
+  pen.fillStyle = "#808080";
+  pen.fillRect(...box);
+  pen.globalCompositeOperation = "source-over";
+  pen.fillStyle = "rgb(120 118 140 / 0.28)";
+  pen.fillRect(...box);
+  pen.restore();
+}
+
 function drawBubble(pen: CanvasRenderingContext2D, x: number, y: number): void {
   pen.fillStyle = "#3a2233";
   pen.fillRect(x - 5, y - 8, 11, 13);
@@ -579,14 +710,32 @@ interface Plate extends Box {
 
 const URGENCY: readonly Kind[] = ["waiting", "error", "busy", "online", "idle", "unknown", "offline"];
 
-function byUrgency({ agents, people }: Scene, selected: string | null): { agent: Agent; person: Person }[] {
+function byUrgency(
+  { buildings }: Campus,
+  selected: string | null,
+): { agent: Agent; person: Person; building: Building }[] {
   const rank = ({ id }: Agent, { kind }: Person) => (id === selected ? -1 : URGENCY.indexOf(kind));
-  return agents
-    .flatMap((agent) => {
-      const person = people.get(agent.id);
-      return person ? [{ agent, person }] : [];
-    })
+  return buildings
+    .flatMap((building) =>
+      building.scene.agents.flatMap((agent) => {
+        const person = building.scene.people.get(agent.id);
+        return person ? [{ agent, person, building }] : [];
+      }),
+    )
     .sort((one, other) => rank(one.agent, one.person) - rank(other.agent, other.person));
+}
+
+/** What the sign of an office says: whose it is, and how many are at work, or since when that is not known. */
+function signOf({ host, scene, hue }: Building, away: ReadonlyMap<string, string>): Sign {
+  const since = host === null ? undefined : away.get(host);
+  const busy = scene.agents.filter(({ kind }) => kind === "busy").length;
+  const calls = scene.agents.some(needsPerson);
+  return {
+    name: host ?? "elsewhere",
+    note: since === undefined ? `${busy} of ${scene.agents.length} at work` : silenceWord(since),
+    colour: since === undefined ? (PAINTS[hue ?? 0]?.sign ?? "#fffaec") : AWAY,
+    calls: calls && since === undefined,
+  };
 }
 
 function overlap(one: Box, other: Box): boolean {

@@ -5,6 +5,7 @@
  */
 
 import type { FurnitureName } from "./atlas";
+import { type Chance, pick, seeded } from "./chance";
 
 export interface Spot {
   readonly x: number;
@@ -51,7 +52,45 @@ const CELL = 3;
 const LOUNGE = 5;
 const AISLE = 2;
 
-export function planFor(people: number): Plan {
+/** What an office is furnished with. */
+interface Style {
+  readonly chairs: readonly FurnitureName[];
+  readonly plants: {
+    readonly wall: FurnitureName;
+    readonly corner: FurnitureName;
+    readonly side: FurnitureName;
+  };
+  readonly carpets: { readonly table: FurnitureName; readonly sofa: FurnitureName };
+  readonly posters: { readonly right: FurnitureName; readonly left: FurnitureName };
+}
+
+const STYLE: Style = {
+  chairs: CHAIRS,
+  plants: { wall: "plant-tall", corner: "plant-round", side: "plant-flowers" },
+  carpets: { table: "carpet-red", sofa: "carpet-blue" },
+  posters: { right: "poster-green", left: "poster-purple" },
+};
+
+const PLANTS = ["plant-tall", "plant-round", "plant-flowers"] as const;
+const CARPETS = ["carpet-red", "carpet-blue", "carpet-teal"] as const;
+const POSTERS = ["poster-green", "poster-purple"] as const;
+
+/** A style that is the same on every screen, and another than that of most others. */
+function styleOf(chance: Chance): Style {
+  const chair = pick(CHAIRS, chance);
+  const table = pick(CARPETS, chance);
+  const right = pick(POSTERS, chance);
+  return {
+    chairs: [chair],
+    plants: { wall: pick(PLANTS, chance), corner: pick(PLANTS, chance), side: pick(PLANTS, chance) },
+    carpets: { table, sofa: CARPETS[(CARPETS.indexOf(table) + 1 + Math.floor(chance() * 2)) % 3] ?? table },
+    posters: { right, left: right === "poster-green" ? "poster-purple" : "poster-green" },
+  };
+}
+
+/** An office for so many people: the one that everybody knows, or one in a style of its own, by its seed. */
+export function planFor(people: number, seed: string | null = null): Plan {
+  const style = seed === null ? STYLE : styleOf(seeded(`office ${seed}`));
   const places = Math.max(4, people);
   const columns = Math.max(2, Math.ceil(Math.sqrt(places)));
   const rows = Math.ceil(places / columns);
@@ -68,7 +107,7 @@ export function planFor(people: number): Plan {
       y,
       seat: { x: x + 0.5, y: facing === "front" ? y - 1 : y + 1 },
       facing,
-      chair: CHAIRS[(column + row) % CHAIRS.length] ?? "chair-blue",
+      chair: style.chairs[(column + row) % style.chairs.length] ?? "chair-blue",
     };
   });
   const rack = { x: 0, y: depth - 2 };
@@ -83,10 +122,10 @@ export function planFor(people: number): Plan {
     { name: "table", ...table, width: 3, depth: 2 },
     { name: "sofa-teal", x: lounge + 2, y: depth - 2, width: 2, depth: 1 },
     { name: "rack-on", ...rack, width: 1, depth: 1 },
-    { name: "plant-tall", x: 0, y: 0, width: 1, depth: 1 },
-    { name: "plant-round", x: width - 1, y: 0, width: 1, depth: 1 },
-    { name: "plant-flowers", x: width - 1, y: depth - 1, width: 1, depth: 1 },
-    { name: "plant-round", x: lounge, y: depth - 1, width: 1, depth: 1 },
+    { name: style.plants.wall, x: 0, y: 0, width: 1, depth: 1 },
+    { name: style.plants.corner, x: width - 1, y: 0, width: 1, depth: 1 },
+    { name: style.plants.side, x: width - 1, y: depth - 1, width: 1, depth: 1 },
+    { name: style.plants.corner, x: lounge, y: depth - 1, width: 1, depth: 1 },
     { name: "lamp", x: width - 1, y: depth - 3, width: 1, depth: 1 },
     { name: "lamp", x: 0, y: depth - 4, width: 1, depth: 1 },
     ...corners.flatMap(({ things: own }) => own),
@@ -108,9 +147,9 @@ export function planFor(people: number): Plan {
     right: [
       { name: "whiteboard", x: board },
       { name: "clock", x: Math.max(board + 4, lounge - 1) },
-      { name: "poster-green", x: width - 1.5 },
+      { name: style.posters.right, x: width - 1.5 },
     ],
-    left: [{ name: "poster-purple", y: depth - 1.4 }],
+    left: [{ name: style.posters.left, y: depth - 1.4 }],
     windows: {
       right: new Set(everyOther(board + 3, lounge - 1)),
       left: new Set(everyOther(5, depth - 3)),
@@ -133,9 +172,9 @@ export function planFor(people: number): Plan {
       { x: lounge + 3, y: depth - 3, what: "rest" },
     ],
     carpets: [
-      { name: "carpet-red", from: { x: lounge, y: 3 }, to: { x: width - 2, y: 6 } },
+      { name: style.carpets.table, from: { x: lounge, y: 3 }, to: { x: width - 2, y: 6 } },
       ...corners.map(({ carpet }) => carpet),
-      { name: "carpet-blue", from: { x: lounge + 1, y: depth - 3 }, to: { x: width - 2, y: depth - 2 } },
+      { name: style.carpets.sofa, from: { x: lounge + 1, y: depth - 3 }, to: { x: width - 2, y: depth - 2 } },
     ],
     free: (x, y) => x >= 0 && y >= 0 && x < width && y < depth && !taken.has(`${x} ${y}`),
   };

@@ -48,8 +48,8 @@ export class Scene {
   /** New leads, who come in and have a look. */
   readonly visitors: Person[] = [];
   readonly effects = new Effects();
-  plan: Plan = planFor(0);
-  readonly cat = new Cat(this.plan);
+  plan: Plan;
+  readonly cat: Cat;
   /** Changes with every new plan. */
   edition = 0;
   gateway: "on" | "off" | "error" = "on";
@@ -62,6 +62,14 @@ export class Scene {
   #gathered = new Map<string, Gathered>();
   #departures: Departure[] = [];
   #started = false;
+  readonly #seed: string | null;
+
+  /** An office of its own kind by a seed; without one it is the office of all. */
+  constructor(seed: string | null = null) {
+    this.#seed = seed;
+    this.plan = planFor(0, seed);
+    this.cat = new Cat(this.plan);
+  }
 
   get agents(): readonly Agent[] {
     return this.#agents;
@@ -180,7 +188,7 @@ export class Scene {
   #settle(): void {
     const needed = this.#agents.length;
     if (this.edition === 0 || needed > this.plan.desks.length) {
-      this.plan = planFor(needed);
+      this.plan = planFor(needed, this.#seed);
       this.cat.moveTo(this.plan);
       this.edition += 1;
     }
@@ -296,7 +304,7 @@ export class Scene {
 }
 
 /** The size of the whole office at scale 1, and where the room's upper corner lies in it. */
-export function extentOf({ width, depth }: Plan): {
+export function extentOf({ width, depth }: Pick<Plan, "width" | "depth">): {
   width: number;
   height: number;
   origin: readonly [number, number];

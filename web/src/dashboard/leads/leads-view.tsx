@@ -1,6 +1,8 @@
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { counted, whole } from "../figures";
+import { HostBadge } from "../host-badge";
+import type { LiveFleet } from "../live";
 import type { Office } from "../office";
 import { pathOfLead } from "../route";
 import "../styles/leads.css";
@@ -48,7 +50,7 @@ export function LeadsView({ office }: { office: Office }) {
         ) : (
           <div class="board pipeline">
             {pipelineOf(found).map((stage) => (
-              <StageColumn key={stage.name} stage={stage} />
+              <StageColumn key={stage.name} stage={stage} live={live} />
             ))}
           </div>
         )}
@@ -60,7 +62,7 @@ export function LeadsView({ office }: { office: Office }) {
   );
 }
 
-function StageColumn({ stage: { name, leads } }: { stage: Stage }) {
+function StageColumn({ stage: { name, leads }, live }: { stage: Stage; live: LiveFleet }) {
   const rest = leads.length - MOST_CARDS;
   return (
     <section class="column" aria-label={name}>
@@ -72,7 +74,7 @@ function StageColumn({ stage: { name, leads } }: { stage: Stage }) {
       </h3>
       <ol>
         {leads.slice(0, MOST_CARDS).map((lead) => (
-          <LeadCard key={lead.id} lead={lead} />
+          <LeadCard key={lead.id} lead={lead} live={live} />
         ))}
       </ol>
       {leads.length === 0 && <p class="column-note">Nothing here</p>}
@@ -81,7 +83,8 @@ function StageColumn({ stage: { name, leads } }: { stage: Stage }) {
   );
 }
 
-function LeadCard({ lead: { id, title, detail, score } }: { lead: Lead }) {
+function LeadCard({ lead, live }: { lead: Lead; live: LiveFleet }) {
+  const { id, title, detail, score, record } = lead;
   return (
     <li class="task-card lead-card">
       <a href={pathOfLead(id)} class="task-title" dir="auto">
@@ -99,7 +102,8 @@ function LeadCard({ lead: { id, title, detail, score } }: { lead: Lead }) {
           <>
             <b>{Math.round(score)}</b> <Gauge percent={score} label="Score" level="fine" />
           </>
-        )}
+        )}{" "}
+        <HostBadge live={live} host={live.hostOf(record)} />
       </p>
     </li>
   );

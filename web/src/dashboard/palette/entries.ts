@@ -1,7 +1,9 @@
 /** What the palette offers, and how it is found. */
 
+import type { Data } from "../../client/protocol";
 import type { Agent } from "../../client/state";
 import { textOf } from "../agent-words";
+import { hostOf, hostsOf, namesOf } from "../hosts";
 import { PLACES, pathOfAgent, pathOfLedger, pathOfTask } from "../route";
 import { STATUS_WORDS, type Task } from "../tasks/task";
 
@@ -54,11 +56,13 @@ export function findEntries(
   go: (path: string) => void,
 ): readonly Entry[] {
   const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
+  const [names, several] = [namesOf(agents), hostsOf(agents).length > 0];
+  const homeOf = (record: Data) => (several ? hostOf(record) : null);
   const people = agents.map((agent) => ({
     key: `agent-${agent.id}`,
-    title: agent.name,
-    detail: `agent · ${agent.status}`,
-    more: `${agent.id} ${textOf(agent.role) ?? ""} ${textOf(agent.codename) ?? ""}`.toLowerCase(),
+    title: names.get(agent.id) ?? agent.name,
+    detail: ["agent", homeOf(agent), agent.status].filter((part) => part !== null).join(" · "),
+    more: `${agent.id} ${homeOf(agent) ?? ""} ${textOf(agent.role) ?? ""} ${textOf(agent.codename) ?? ""}`.toLowerCase(),
     act: () => go(pathOfAgent(agent.id)),
   }));
   if (words.length === 0) {
@@ -78,7 +82,9 @@ export function findEntries(
       found.push({
         key: `task-${task.id}`,
         title: `${task.id} ${task.description}`,
-        detail: `task · ${STATUS_WORDS[task.status].toLowerCase()}`,
+        detail: ["task", homeOf(task.record), STATUS_WORDS[task.status].toLowerCase()]
+          .filter((part) => part !== null)
+          .join(" · "),
         act: () => go(pathOfTask(task.id)),
       });
     }

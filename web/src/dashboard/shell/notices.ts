@@ -23,10 +23,17 @@ export interface Notice {
 const FRESH_MS = 60_000;
 
 /** What an event asks of a person; null for all but critical alerts, questions and errors. */
-export function noticeOf({ type, data }: LogEvent, nameOf: (id: string) => string): Notice | null {
+export function noticeOf(
+  event: LogEvent,
+  nameOf: (id: string) => string,
+  hostOf: (event: LogEvent) => string | null = () => null,
+): Notice | null {
+  const { type, data } = event;
   const message = textOf(data.message);
   if (type === "system:alert" && data.level === "critical" && message !== null) {
-    return { text: message, level: "critical", path: "/alerts", agent: null };
+    const host = hostOf(event);
+    const text = host === null ? message : `${isolated(host)}: ${isolated(message)}`;
+    return { text, level: "critical", path: "/alerts", agent: null };
   }
   const [id, status] = [textOf(data.agentId), textOf(data.status)];
   if (type === "agent:statusChange" && id !== null && status !== null) {
@@ -69,7 +76,8 @@ export class Notices {
         }
       }
       // In a storm the last few say as much as all of them.
-      const notices = fresh.flatMap((event) => noticeOf(event, this.#live.nameOf) ?? []).slice(-10);
+      const hostOf = (event: LogEvent) => this.#live.hostOfEvent(event);
+      const notices = fresh.flatMap((event) => noticeOf(event, this.#live.nameOf, hostOf) ?? []).slice(-10);
       for (const notice of notices) {
         this.#tell(notice);
       }

@@ -131,7 +131,11 @@ export function Board({ office, tasks, claims, searched }: BoardProps) {
                   key={task.id}
                   task={task}
                   home={stack.column.status}
-                  holder={task.assignedTo === null ? null : office.live.nameOf(task.assignedTo)}
+                  live={office.live}
+                  host={office.live.hostOf(task.record)}
+                  holder={
+                    task.assignedTo === null ? null : office.live.nameBeside(task.assignedTo, task.host)
+                  }
                   claimedBy={claims.get(task.id) ?? null}
                   reached={isIn(stack, focused.value) ? task.id === focused.value : place === 0}
                   onFocus={() => {

@@ -25,9 +25,11 @@ export interface Search {
   /** An agent's id, `UNASSIGNED`, or empty for all. */
   readonly agent: string;
   readonly priority: Priority | "";
+  /** Empty for all. */
+  readonly host: string;
 }
 
-export const EVERYTHING: Search = { text: "", agent: "", priority: "" };
+export const EVERYTHING: Search = { text: "", agent: "", priority: "", host: "" };
 
 /** How many cards a column shows until somebody asks for more. */
 export const MOST_CARDS = 40;
@@ -40,15 +42,16 @@ export interface Stack {
   readonly count: number;
 }
 
-export function matching(tasks: readonly Task[], { text, agent, priority }: Search): readonly Task[] {
+export function matching(tasks: readonly Task[], { text, agent, priority, host }: Search): readonly Task[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length === 0 && agent === "" && priority === "") {
+  if (words.length === 0 && agent === "" && priority === "" && host === "") {
     return tasks;
   }
   return tasks.filter(
     (task) =>
       (agent === "" || (task.assignedTo ?? UNASSIGNED) === agent) &&
       (priority === "" || task.priority === priority) &&
+      (host === "" || task.host === host) &&
       words.every((word) => task.words.includes(word)),
   );
 }

@@ -42,7 +42,7 @@ export function DetailList({ office, task }: { office: Office; task: Task }) {
               <dt>{name.replace(/([A-Z])/g, " $1").toLowerCase()}</dt>
               <dd dir="auto">
                 {name === "parentId" ? <a href={pathOfTask(text)}>{text}</a> : null}
-                {agent ? <a href={pathOfAgent(agent.id)}>{agent.name}</a> : null}
+                {agent ? <a href={pathOfAgent(agent.id)}>{office.live.nameOf(agent.id)}</a> : null}
                 {name === "parentId" || agent ? null : time !== null && FIRST.includes(name) ? (
                   <time dateTime={text}>
                     {new Date(time).toLocaleString("en-GB")} ({ago(time, now)})

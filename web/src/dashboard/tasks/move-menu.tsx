@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Data } from "../../client/protocol";
 import type { Agent } from "../../client/state";
+import { namesOf } from "../hosts";
 import {
   PRIORITIES,
   PRIORITY_WORDS,
@@ -86,6 +87,6 @@ export function MoveMenu({ task, agents, onMove, onChange, onClose }: MoveMenuPr
 
 /** All agents, and whoever has it now, who may be none of them. */
 export function agentOptions(agents: readonly Agent[], holder: string | null): readonly [string, string][] {
-  const options = agents.map(({ id, name }): [string, string] => [id, name]);
+  const options = [...namesOf(agents)];
   return holder === null || agents.some(({ id }) => id === holder) ? options : [[holder, holder], ...options];
 }

@@ -1,5 +1,7 @@
 import { memo } from "preact/compat";
 import { moment } from "../age";
+import { HostBadge } from "../host-badge";
+import type { LiveFleet } from "../live";
 import { Portrait } from "../portrait";
 import { pathOfTask } from "../route";
 import { isOver, PRIORITY_WORDS, STATUS_WORDS, type Status, type Task } from "./task";
@@ -8,6 +10,9 @@ interface TaskCardProps {
   readonly task: Task;
   /** The status that its column stands for. */
   readonly home: Status;
+  readonly live: LiveFleet;
+  /** Where it lives; null where there is but one place. */
+  readonly host: string | null;
   readonly holder: string | null;
   readonly claimedBy: string | null;
   /** Whether the Tab key comes here: one card of each column has it. */
@@ -21,10 +26,12 @@ interface TaskCardProps {
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 
 export const TaskCard = memo(Card, (before, after) =>
-  (["task", "home", "holder", "claimedBy", "reached"] as const).every((name) => before[name] === after[name]),
+  (["task", "home", "host", "holder", "claimedBy", "reached"] as const).every(
+    (name) => before[name] === after[name],
+  ),
 );
 
-function Card({ task, home, holder, claimedBy, reached, ...on }: TaskCardProps) {
+function Card({ task, home, live, host, holder, claimedBy, reached, ...on }: TaskCardProps) {
   const { id, description, priority, status, tags, subtasks, assignedTo } = task;
   const done = subtasks.filter(({ completed }) => completed).length;
   const due = moment(task.record.due);
@@ -72,6 +79,7 @@ function Card({ task, home, holder, claimedBy, reached, ...on }: TaskCardProps) 
             <Portrait id={assignedTo} size="small" /> <span dir="auto">{holder ?? assignedTo}</span>
           </span>
         )}
+        <HostBadge live={live} host={host} />
         {subtasks.length > 0 && (
           <span class="done-of">
             ☑ {done}/{subtasks.length}

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Data } from "../../client/protocol";
+import { HostBadge } from "../host-badge";
 import type { Office } from "../office";
 import { DetailList } from "./detail-list";
 import { EditFields } from "./edit-fields";
@@ -69,9 +70,15 @@ export function TaskSheet({ office, id }: { office: Office; id: string }) {
       </aside>
     );
   }
+  const host = live.hostOf(task.record);
   return (
     <aside class="sheet" aria-label={id}>
       <SheetHead id={id} />
+      {host !== null && (
+        <p>
+          <HostBadge live={live} host={host} since={office.awayHosts.value.get(host)} />
+        </p>
+      )}
       <form class="edit" onSubmit={save}>
         <EditFields
           record={{ ...task.record, ...draft.value }}

@@ -4,6 +4,7 @@ import { type Data, isData } from "../../client/protocol";
 import type { Item } from "../../client/state";
 import { moment } from "../age";
 import { taskOf, textOf } from "../agent-words";
+import { hostOf } from "../hosts";
 
 export const STATUSES = [
   "pending",
@@ -50,6 +51,8 @@ export interface Task {
   readonly status: Status;
   readonly priority: Priority;
   readonly assignedTo: string | null;
+  /** Where it lives, in a fleet on several hosts. */
+  readonly host: string | null;
   readonly tags: readonly string[];
   readonly subtasks: readonly Subtask[];
   /** Everything it can be found by, in small letters. */
@@ -76,13 +79,21 @@ function read(record: Item): Task {
   const description = taskOf({ ...record, id: null }) ?? "(no description)";
   const assignedTo = textOf(record.assignedTo);
   const tags = Array.isArray(record.tags) ? record.tags.filter((tag) => typeof tag === "string") : [];
-  const words = [record.id, description, assignedTo ?? "", ...tags, textOf(record.notes) ?? ""];
+  const words = [
+    record.id,
+    description,
+    assignedTo ?? "",
+    hostOf(record) ?? "",
+    ...tags,
+    textOf(record.notes) ?? "",
+  ];
   return {
     id: record.id,
     description,
     status: STATUSES.find((status) => status === record.status) ?? "pending",
     priority: PRIORITIES.find((priority) => priority === record.priority) ?? "P2",
     assignedTo: assignedTo === UNASSIGNED ? null : assignedTo,
+    host: hostOf(record),
     tags,
     subtasks: Array.isArray(record.subtasks) ? record.subtasks.filter(isData).map(subtaskFrom) : [],
     words: words.join(" ").toLowerCase(),

@@ -2,6 +2,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { textOf } from "../agent-words";
 import { counted, whole } from "../figures";
+import { HostFilter } from "../host-filter";
 import type { Office } from "../office";
 import "../styles/tasks.css";
 import { SearchField } from "../search-field";
@@ -88,8 +89,8 @@ interface FinderProps {
 function Finder({ office: { live, queue }, search, found, onSearch }: FinderProps) {
   const all = queue.tasks.value ?? [];
   const set = (part: Partial<Search>) => {
-    const { text, agent, priority } = { ...search, ...part };
-    onSearch(text || agent || priority ? { text, agent, priority } : EVERYTHING);
+    const next = { ...search, ...part };
+    onSearch(Object.values(next).some(Boolean) ? next : EVERYTHING);
   };
   return (
     <search class="finder">
@@ -127,6 +128,7 @@ function Finder({ office: { live, queue }, search, found, onSearch }: FinderProp
           ))}
         </select>
       </label>
+      <HostFilter live={live} host={search.host} choose={(host) => set({ host })} />
       <button
         type="button"
         aria-expanded={queue.drafting.value}
