@@ -1,0 +1,86 @@
+"""The files in `deploy/`, by whoever will read them or by their linter."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from missioncontrol.config import load_config
+from missioncontrol.server.access import check_bind
+from missioncontrol.server.forwarded import TrustedProxies
+from tests.nats_process import find_nats_server
+
+DEPLOY = Path(__file__).parents[1] / "deploy"
+WEB = Path(__file__).parents[1] / "web"
+PATH = f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/usr/local/bin:{os.environ.get('PATH', '')}"
+
+pytestmark = pytest.mark.process
+
+
+def run(*command: str, cwd: Path = DEPLOY, **environment: str) -> str:
+    program = shutil.which(command[0], path=PATH)
+    assert program is not None, (
+        f"There is no {command[0]}; `make setup proxies` installs what the tests need."
+    )
+    done = subprocess.run(
+        [program, *command[1:]],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PATH": PATH, **environment},
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def test_the_settings_of_a_node_are_accepted() -> None:
+    config = load_config(DEPLOY / "node.toml")
+    check_bind(config)
+    TrustedProxies(config.server.trusted_proxies)
+    assert len(config.nats_servers) == config.cluster.replicas == 3
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="this system has no systemd")
+def test_the_service_is_a_whole_unit(tmp_path: Path) -> None:
+    unit = (DEPLOY / "mission-control.service").read_text()
+    command = next(line for line in unit.splitlines() if line.startswith("ExecStart="))
+    program = command.removeprefix("ExecStart=").split()[0]
+    # systemd asks whether the program is there; on this machine it lies elsewhere.
+    there = tmp_path / "mission-control.service"
+    there.write_text(unit.replace(program, "/bin/true").replace("User=agents\n", "User=root\n"))
+    said = run("systemd-analyze", "verify", "--man=no", str(there))
+    assert "mission-control.service" not in said, said
+
+
+def test_the_dockerfile_has_no_findings() -> None:
+    assert run("hadolint", "Dockerfile") == ""
+
+
+def test_the_compose_file_is_one(tmp_path: Path) -> None:
+    run("npx", "--no-install", "dclint", "--max-warnings", "0", str(DEPLOY / "compose.yaml"), cwd=WEB)
+
+
+def test_the_nats_servers_accept_their_file(tmp_path: Path) -> None:
+    text = (DEPLOY / "nats.conf").read_text()
+    for n in (1, 2, 3):
+        text = text.replace(f"//nats-{n}:", f"//127.0.0.{n}:")
+    (tmp_path / "nats.conf").write_text(text.replace('"/data"', json.dumps(str(tmp_path))))
+    said = run(find_nats_server(), "-t", "-c", str(tmp_path / "nats.conf"), NATS_NAME="nats-1")
+    assert "is valid" in said
+
+
+@pytest.mark.parametrize("name", ["Caddyfile", "compose.Caddyfile"])
+def test_caddy_accepts_its_file(name: str, tmp_path: Path) -> None:
+    said = run(
+        *("caddy", "validate", "--adapter", "caddyfile", "--config", name),
+        HOME=str(tmp_path),
+        XDG_DATA_HOME=str(tmp_path),
+    )
+    assert "Valid configuration" in said
