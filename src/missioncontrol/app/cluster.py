@@ -18,7 +18,7 @@ from missioncontrol.errors import OpenError, StoreError
 from missioncontrol.events import now, rfc3339
 from missioncontrol.sources import Supervisor
 from missioncontrol.store import JetStreamLog, Retention
-from missioncontrol.store.nodes import LEASE_SECONDS, Node, Nodes
+from missioncontrol.store.nodes import AWAY_SECONDS, LEASE_SECONDS, Node, Nodes
 from missioncontrol.store.stream import StreamLink
 
 CONNECT_SECONDS = 5.0
@@ -100,6 +100,7 @@ class Cluster:
         self._supervisor = supervisor
         self._clients = clients
         self._draining = draining
+        self._began = monotonic()
         self._watching = False
         self._renewed = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -122,9 +123,11 @@ class Cluster:
         """Return how the engine, the nodes and the hosts are, as `/health` and `/api/system/status` show it."""
         nodes = self._nodes.all()
         link, log = self.log.link, self.log
-        present = {node.host for node in nodes if node.sources}
+        present = {node.host for node in nodes}
         words = self._nodes.last_words()
         stamp = rfc3339(now()).decode()
+        # Whoever has just begun has not had the time to hear of everybody.
+        young = monotonic() - self._began < AWAY_SECONDS
         return {
             "node": self._nodes.name,
             "host": log.host,
@@ -139,7 +142,10 @@ class Cluster:
             "clients": sum(node.clients for node in nodes),
             "nodes": msgspec.to_builtins(nodes),
             "hosts": {
-                host: {"online": host in present, "since": stamp if host in present else words.get(host)}
+                host: {
+                    "online": host in present or (None if young and host not in words else False),
+                    "since": stamp if host in present else words.get(host),
+                }
                 for host in sorted(log.hosts)
             },
         }

@@ -12,9 +12,14 @@ const HUES = 8;
 /** `node-2` comes before `node-10`. */
 const ORDER = new Intl.Collator("en", { numeric: true });
 
-/** Where a record lives; its id says nothing of it. */
+/** Where a record lives. */
 export function hostOf(record: Data): string | null {
   return textOf(record.host);
+}
+
+/** An id as its own host knows it, for where the host stands beside it. */
+export function shortId(id: string, host: string | null): string {
+  return host !== null && id.endsWith(`@${host}`) ? id.slice(0, -host.length - 1) : id;
 }
 
 /** The hosts of a fleet in their order, where it has two or more. */

@@ -1,6 +1,7 @@
 import { memo } from "preact/compat";
 import { moment } from "../age";
 import { HostBadge } from "../host-badge";
+import { shortId } from "../hosts";
 import type { LiveFleet } from "../live";
 import { Portrait } from "../portrait";
 import { pathOfTask } from "../route";
@@ -52,7 +53,7 @@ function Card({ task, home, live, host, holder, claimedBy, reached, ...on }: Tas
           {priority}
           <span class="unseen"> {PRIORITY_WORDS[priority]}</span>
         </span>
-        <span class="task-id">{id}</span>
+        <span class="task-id">{shortId(id, host)}</span>
         {status !== home && <span class="task-status">{STATUS_WORDS[status]}</span>}
         <button type="button" class="card-menu" tabIndex={reached ? 0 : -1} onClick={on.onMenu}>
           <span aria-hidden="true">⋮</span>
