@@ -4,7 +4,7 @@
  */
 
 import type { LogEvent } from "../../client/protocol";
-import type { Agent, FleetState } from "../../client/state/index";
+import type { Agent, FleetState, SystemState } from "../../client/state/index";
 import { hostOf, hostOfEvent, hostsOf, huesOf, keptIfSame } from "../hosts";
 import { TILE } from "./atlas";
 import { type Grounds, groundsFor } from "./grounds";
@@ -97,7 +97,7 @@ export class Campus {
       this.#house(householdsOf(fleet.agents, this.#households), hostsOf(fleet.agents).length > 0);
     }
     for (const { host, agents } of this.#households) {
-      this.#scenes.get(host)?.show({ ...fleet, agents });
+      this.#scenes.get(host)?.show({ ...fleet, agents, system: systemOf(fleet.system, host) });
     }
     this.#lay();
   }
@@ -219,6 +219,13 @@ export class Campus {
       })
       .sort((one, other) => one.y - other.y);
   }
+}
+
+/** The system as it is at a host: each has a gateway of its own, where any has told of one. */
+function systemOf(system: SystemState, host: string | null): SystemState {
+  return system.gateways === undefined || host === null
+    ? system
+    : { ...system, gateway: system.gateways[host] ?? null };
 }
 
 /** By host and in their order; those without one come last, and all together where there is but one. */

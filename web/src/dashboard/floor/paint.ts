@@ -99,7 +99,7 @@ export class Painter {
   paint(campus: Campus, view: View, { now, selected, still, dark, unlit }: Moment): void {
     const hour = daylightAt(dark ? NIGHT_HOUR : hourOf(now));
     // With the gateway the lights go out.
-    const lit = campus.buildings.every(({ scene }) => scene.gateway === "on") && !unlit;
+    const lit = campus.buildings.some(({ scene }) => scene.gateway === "on") && !unlit;
     const daylight = lit ? hour : { ...hour, tint: BLACKOUT, lamps: 0.25 };
     if (daylight.around.join() !== this.#daylight.around.join()) {
       this.#canvas.style.background = `linear-gradient(${daylight.around.join(", ")})`;
@@ -140,6 +140,8 @@ export class Painter {
         enter(building);
         if (campus.isAway(building.host)) {
           drawVeil(scene, building.scene);
+        } else if (lit && building.scene.gateway !== "on") {
+          drawDark(scene, building.scene, daylight.lamps);
         } else {
           this.#lightLamps(scene, building.scene);
         }
@@ -653,7 +655,24 @@ function screenOf(person: Person | undefined): "off" | "on" | "work" | "wait" | 
 }
 
 /** Take the colour out of an office that nobody speaks for. */
-function drawVeil(pen: CanvasRenderingContext2D, { plan: { width, depth } }: Scene): void {
+function drawVeil(pen: CanvasRenderingContext2D, { plan }: Scene): void {
+  paintRoom(pen, plan, [
+    ["saturation", "#808080"],
+    ["source-over", "rgb(120 118 140 / 0.28)"],
+  ]);
+}
+
+/** Put the lights out in one office while they are on in others; at night there is less of them to put out. */
+function drawDark(pen: CanvasRenderingContext2D, { plan }: Scene, lamps: number): void {
+  paintRoom(pen, plan, [["multiply", lamps < 0.5 ? BLACKOUT : "rgb(150 146 180)"]]);
+}
+
+/** Lay colours over a room, its walls and whoever is in it. */
+function paintRoom(
+  pen: CanvasRenderingContext2D,
+  { width, depth }: Plan,
+  layers: readonly (readonly [GlobalCompositeOperation, string])[],
+): void {
   const [left, front, right] = [
     project({ x: 0, y: depth }),
     project({ x: width, y: depth }),
@@ -669,12 +688,11 @@ function drawVeil(pen: CanvasRenderingContext2D, { plan: { width, depth } }: Sce
   pen.lineTo(left[0] - 2, left[1] - WALL - 4);
   pen.clip();
   const box = [left[0] - 2, -WALL - 4, right[0] - left[0] + 4, front[1] + WALL + 12] as const;
-  pen.globalCompositeOperation = "saturation";
-  pen.fillStyle = "#808080";
-  pen.fillRect(...box);
-  pen.globalCompositeOperation = "source-over";
-  pen.fillStyle = "rgb(120 118 140 / 0.28)";
-  pen.fillRect(...box);
+  for (const [operation, colour] of layers) {
+    pen.globalCompositeOperation = operation;
+    pen.fillStyle = colour;
+    pen.fillRect(...box);
+  }
   pen.restore();
 }
 

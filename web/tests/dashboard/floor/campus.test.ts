@@ -106,3 +106,15 @@ test("nothing moves in an office that nobody speaks for", () => {
   expect(times().get("alpha")).toBeCloseTo(0.1);
   expect(times().get("beta")).toBe(0);
 });
+
+test("a gateway that goes down puts the lights out in its own office only", () => {
+  const campus = new Campus();
+  const gateway = { status: "stopped" };
+  const state = fleet({ alpha: 1, beta: 1, gamma: 1 });
+  const gateways = { alpha: { status: "running" }, beta: gateway };
+  campus.show({ ...state, system: { ...state.system, gateway, gateways } });
+  const lights = new Map(campus.buildings.map(({ host, scene }) => [host, scene.gateway]));
+  expect([lights.get("alpha"), lights.get("beta"), lights.get("gamma")]).toEqual(["on", "off", "on"]);
+  campus.show({ ...state, system: { ...state.system, gateway } });
+  expect(campus.buildings.map(({ scene }) => scene.gateway)).toEqual(["off", "off", "off"]);
+});
