@@ -4,6 +4,7 @@ import json
 import resource
 import socket
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from missioncontrol.cli.doctor import (
     check_data,
     check_descriptors,
     check_inotify,
+    check_nats,
     check_port,
     check_python,
     check_server,
@@ -24,6 +26,7 @@ from missioncontrol.cli.doctor import (
     check_workspace,
 )
 from tests.cli.conftest import BesideServer
+from tests.nats_process import NatsProcess
 
 
 def free_port() -> int:
@@ -148,3 +151,31 @@ def test_a_clock_that_cannot_be_right_fails_and_one_that_differs_is_doubtful(
     assert check_clock(None).verdict == "ok"
     monkeypatch.setattr(doctor_module, "time", lambda: 0.0)
     assert check_clock(None).verdict == "fail"
+
+
+@pytest.mark.nats
+def test_a_nats_server_is_asked_whether_it_will_do(nats: NatsProcess) -> None:
+    check = check_nats(nats.url)
+    assert (check.verdict, "nats-server 2." in check.found) == ("ok", True)
+
+
+def test_a_nats_server_that_is_away_old_or_without_jetstream_is_said_to_be(tmp_path: Path) -> None:
+    assert check_nats(f"nats://127.0.0.1:{free_port()}").verdict == "fail"
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        address = f"nats://127.0.0.1:{sock.getsockname()[1]}"
+        for said, found in (
+            (b'INFO {"version": "2.9.1", "jetstream": true}\r\n', "2.9.1"),
+            (b'INFO {"version": "2.12.0"}\r\n', "without JetStream"),
+            (b"HTTP/1.1 400 Bad Request\r\n", "does not answer"),
+        ):
+
+            def answer(said: bytes = said) -> None:
+                connection, _ = sock.accept()
+                connection.sendall(said)
+                connection.close()
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            check = check_nats(address)
+            thread.join()
+            assert (check.verdict, found in check.found) == ("fail", True), check

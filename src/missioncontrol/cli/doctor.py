@@ -1,6 +1,7 @@
 """`doctor`: does everything that the server needs hold on this machine, and what to do where it does not.
 
-Each check looks and changes nothing; none needs a network beyond this machine.
+Each check looks and changes nothing; none needs a network beyond this machine, but for the NATS
+servers where the settings name some.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, time
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from rich.console import Console
@@ -31,6 +33,7 @@ from missioncontrol.cli.settings import (
     DataFolder,
     Host,
     Json,
+    LogUrl,
     Port,
     Workspace,
     WsPort,
@@ -46,6 +49,7 @@ Verdict = Literal["ok", "warn", "fail"]
 LEAST_PYTHON = (3, 11)
 LEAST_SQLITE = (3, 35, 0)
 """The first with RETURNING; WAL and the rest are older."""
+LEAST_NATS = (2, 12)
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 RELEASED = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 MAX_CLOCK_SKEW = 5.0
@@ -72,6 +76,7 @@ def doctor(
     port: Port = None,
     ws_port: WsPort = None,
     config: ConfigFile = None,
+    log: LogUrl = None,
     token: ClientToken = None,
     json: Json = False,
 ) -> int:
@@ -92,6 +97,7 @@ def doctor(
             "server.host": host,
             "server.port": port,
             "server.ws_port": ws_port,
+            "log.url": log,
         },
         file=config,
     )
@@ -109,6 +115,8 @@ def examine(config: Config, token: str | None) -> Iterator[Check]:
     yield check_sqlite()
     yield check_workspace(config.workspace_path)
     yield check_data(config.data_path, config.log.retention_bytes)
+    for address in config.nats_servers:
+        yield check_nats(address)
     yield check_inotify(config.workspace_path)
     yield check_descriptors(config.server.max_clients)
     running: dict[str, object] | None = None
@@ -177,6 +185,33 @@ def check_data(folder: Path, wanted: int) -> Check:
         advice = f"The log may grow to {size(wanted)}: make room, or lower log.retention_bytes."
         return Check("data", "warn", found, advice)
     return Check("data", "ok", found)
+
+
+def check_nats(address: str) -> Check:
+    """Does a NATS server answer, new enough and with JetStream; it says so to whoever connects."""
+    parts = urlsplit(address)
+    where = f"{parts.hostname}:{parts.port or 4222}"
+    try:
+        with socket.create_connection(
+            (parts.hostname or "", parts.port or 4222), HEALTH_SECONDS
+        ) as connection:
+            connection.settimeout(HEALTH_SECONDS)
+            said = connection.makefile("rb").readline(65_536)
+        info = msgspec.json.decode(said.removeprefix(b"INFO "), type=dict[str, object])
+    except (OSError, ValueError, msgspec.MsgspecError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return Check(
+            "NATS", "fail", f"{where} does not answer: {reason}", "Start it, or name another one with --log."
+        )
+    version = str(info.get("version"))
+    found = f"{where}: nats-server {version}"
+    if tuple(int(part) for part in version.split("-")[0].split(".")[:2] if part.isdigit()) < LEAST_NATS:
+        return Check("NATS", "fail", found, "Update it: 2.12 is the first with atomic batches.")
+    if not info.get("jetstream"):
+        return Check(
+            "NATS", "fail", f"{found}, without JetStream", "Start it with -js, or enable it in its config."
+        )
+    return Check("NATS", "ok", found)
 
 
 def check_inotify(folder: Path, limits: Path = Path("/proc/sys/fs/inotify")) -> Check:

@@ -58,6 +58,7 @@ def serve(
         mission-control serve --port 0 --ws-port none
         MISSION_CONTROL_TOKEN=... mission-control serve --host 0.0.0.0
         mission-control serve --config mission-control.toml --open
+        mission-control serve --log nats://nats-1:4222,nats-2:4222,nats-3:4222
     """
     settings = read_config(
         {

@@ -58,7 +58,11 @@ ConfigFile = Annotated[
     Path | None, Parameter(help="A TOML file with settings. [env: `MISSION_CONTROL_CONFIG`]")
 ]
 LogUrl = Annotated[
-    str | None, Parameter(help="Where the log is kept. Default: `sqlite`. [env: `MISSION_CONTROL_LOG`]")
+    str | None,
+    Parameter(
+        help="Where the log is kept: `sqlite`, or NATS servers that several nodes share, as in "
+        "`nats://HOST:4222,HOST:4222`. Default: `sqlite`. [env: `MISSION_CONTROL_LOG`]"
+    ),
 ]
 ServerToken = Annotated[
     str | None,
