@@ -315,12 +315,13 @@ async def test_what_somebody_else_writes_into_the_stream_has_its_place_and_harms
     log = await nodes.open("alpha")
     client = await nats_client.connect(nodes.server.url)
     try:
-        for payload in (b"", b"{}", b"\xff\x00", b'{"type":1}', b"[" * 1000):
+        forged = b'{"type":"a:b","source":"x","host":"x\\",\\"id\\":1,\\"y","data":{}}'
+        for payload in (b"", b"{}", b"\xff\x00", b'{"type":1}', b"[" * 1000, forged):
             await client.jetstream().publish(f"{nodes.stream}.events.x", payload)
     finally:
         await client.close()
-    await until(lambda: log.head == 5)
-    assert await log.append(drafts(1)) == [6]
+    await until(lambda: log.head == 6)
+    assert await log.append(drafts(1)) == [7]
     assert {decode_event(body).type for body in await bodies(log)} == {"log:unreadable", "custom:event"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from random import Random
@@ -144,6 +145,7 @@ async def test_every_acknowledged_event_is_seen_once_in_one_order_by_every_clien
             for url in urls[1:]:
                 assert (epoch, log) == await read_log(url)
     print(
-        f"{len(chaos.done)} times something broke; {history.acknowledged:,} events were acknowledged, "
+        f"{len(chaos.done)} times something broke ({dict(Counter(chaos.done))}); "
+        f"{history.acknowledged:,} events were acknowledged, "
         f"{sum(len(reading.events) for reading in history.readings):,} were handed to {CLIENTS} clients"
     )

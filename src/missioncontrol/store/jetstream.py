@@ -36,6 +36,7 @@ import msgspec
 
 from missioncontrol.config import Config
 from missioncontrol.errors import (
+    BadEvent,
     Draining,
     InputError,
     MissionControlError,
@@ -51,11 +52,12 @@ from missioncontrol.events import (
     Draft,
     Patterns,
     Record,
+    check_type,
     encode_data,
     subject_of,
     write_body,
 )
-from missioncontrol.events.hosts import told_to_fleet
+from missioncontrol.events.hosts import MAX_HOST_LENGTH, is_host, told_to_fleet
 from missioncontrol.store.log import (
     MAX_APPEND_EVENTS,
     Checkpoint,
@@ -88,7 +90,7 @@ MAX_MEMORY_BYTES = 600 * 1024
 
 MAX_GROUP = 2_000
 _TASK = "task."
-MAX_WAITING = 20_000
+MAX_WAITING = 2_000
 ANSWER_SECONDS = 2.0
 USUAL_LAG_SECONDS = 0.5
 APPLY_SECONDS = 30.0
@@ -624,11 +626,14 @@ class JetStreamLog:
         id_, time = delivered.sequence, delivered.time
         try:
             body = msgspec.json.decode(line, type=_Body)
+            check_type(body.type)
+            if not is_host(body.host):
+                raise BadEvent(f"The host {body.host[:MAX_HOST_LENGTH]!r} is none.")
             event = write_body(
                 body.type, id_, time, msgspec.json.encode(body.source), bytes(body.data), body.host
             )
             data = msgspec.json.decode(body.data, type=Data)
-        except (msgspec.MsgspecError, UnicodeError):
+        except (msgspec.MsgspecError, UnicodeError, BadEvent):
             # Somebody else writes into the stream. It has its place in the order all the same.
             data = {"size": len(delivered.payload)}
             event = write_body("log:unreadable", id_, time, b'"log"', msgspec.json.encode(data))
