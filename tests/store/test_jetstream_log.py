@@ -14,7 +14,7 @@ import pytest
 from tests.nats_process import NatsProcess
 
 from missioncontrol.config import load_config
-from missioncontrol.errors import OpenError, Outdated, StoreError
+from missioncontrol.errors import Draining, OpenError, Outdated, StoreError
 from missioncontrol.events import EVERYTHING, Draft, Record, decode_event
 from missioncontrol.store import Checkpoint, JetStreamLog, StateCheckpoint
 
@@ -238,6 +238,28 @@ async def test_killing_the_server_again_and_again_loses_and_doubles_nothing(own:
     for name in {record.data["who"] for record in heard}:
         told = [record.data["n"] for record in heard if record.data["who"] == name]
         assert told == list(range(len(told)))
+
+
+async def test_what_was_accepted_before_the_end_is_in_the_stream(nodes: Nodes) -> None:
+    log, other = await nodes.open("alpha"), await nodes.open("beta")
+    waiting = [asyncio.create_task(log.append(drafts(3))) for _ in range(20)]
+    await asyncio.sleep(0)
+    await log.close()
+    ids = await asyncio.gather(*waiting)
+    assert sorted(id_ for some in ids for id_ in some) == list(range(1, 61))
+    await until(lambda: other.head == 60)
+
+
+async def test_nobody_waits_for_ever_for_a_log_that_ends_while_nats_is_away(own: Nodes) -> None:
+    log = await own.open("alpha", {"cluster.publish_timeout": 30.0})
+    await log.append(drafts(1))
+    own.server.kill()
+    await until(lambda: log.trouble is not None)
+    waiting = [asyncio.create_task(log.append(drafts(1))) for _ in range(3)]
+    await asyncio.sleep(0.1)
+    await log.close()
+    results = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+    assert [type(result) for result in results] == [Draining] * 3
 
 
 async def test_a_node_starts_from_its_copy_while_nats_is_away(own: Nodes) -> None:

@@ -38,7 +38,6 @@ from missioncontrol.config import Config
 from missioncontrol.errors import (
     BadEvent,
     Draining,
-    InputError,
     MissionControlError,
     OpenError,
     Overloaded,
@@ -141,6 +140,7 @@ class JetStreamLog:
         self._delivered: asyncio.Queue[Delivered] = asyncio.Queue(MAX_WAITING)
         self._awaited: dict[str, int | None] = {}
         self._queue: deque[_Part] = deque()
+        self._sending: list[_Part] = []
         self._queued = asyncio.Event()
         self._sender: asyncio.Task[None] | None = None
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -298,15 +298,19 @@ class JetStreamLog:
                 await self.link.save_state(checkpoint)
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Send what is queued, then let go of everything."""
         if self._closed:
             return
         self._closed = True
+        waiting = [part.done for part in (*self._sending, *self._queue)]
+        if waiting and self.link.connected:
+            # What was accepted is sent, or known not to be, before the connection is let go of.
+            await asyncio.wait(waiting, timeout=self._cluster.publish_timeout)
         for task in filter(None, (self._sender, self._keeper)):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        for part in self._queue:
-            _fail(part, Draining("The log is closing."))
+        for part in (*self._sending, *self._queue):
+            _fail(part, Draining("The log is closing; it is not known whether the event was taken."))
         await self.link.close()
         for _, _, waiter in self._waiters:
             if not waiter.done():
@@ -409,7 +413,7 @@ class JetStreamLog:
             await self._queued.wait()
             self._queued.clear()
             while self._queue:
-                group = [self._queue.popleft()]
+                group = self._sending = [self._queue.popleft()]
                 size = len(group[0].messages)
                 while self._queue and group[0].after is None:
                     following = self._queue[0]
@@ -426,6 +430,11 @@ class JetStreamLog:
                 except MissionControlError as error:
                     for part in group:
                         _fail(part, error)
+                except Exception as error:
+                    logger.exception("sending to the stream failed")
+                    for part in group:
+                        _fail(part, StoreError(f"The log failed unexpectedly: {error!r}."))
+                self._sending = []
 
     async def _send_alone(self, part: _Part) -> None:
         try:
@@ -535,8 +544,9 @@ class JetStreamLog:
         if keys:
             if monotonic() - self.link.in_step > self._cluster.duplicate_window / 2:
                 await self._catch_up(monotonic() + self._cluster.publish_timeout)
-            for key, id_ in (await self._copy.find_keys(list(keys.values()))).items():
-                place = next(place for place, one in keys.items() if one == key)
+            places = {key: place for place, key in keys.items()}
+            for key, id_ in (await self._copy.find_keys(list(places))).items():
+                place = places[key]
                 if place not in found.ids:
                     found.ids[place] = id_
                     found.known.add(place)
@@ -780,9 +790,9 @@ def _pack_memory(checkpoint: Checkpoint | None) -> bytes | None:
 def _unpack_memory(packed: bytes) -> Checkpoint | None:
     try:
         memory = msgspec.json.decode(zlib.decompress(packed), type=_Memory)
-    except (zlib.error, msgspec.MsgspecError, InputError):
+        changes = {
+            key: None if value is None else base64.b64decode(value) for key, value in memory.changes.items()
+        }
+    except (zlib.error, msgspec.MsgspecError, ValueError):
         return None
-    changes = {
-        key: None if value is None else base64.b64decode(value) for key, value in memory.changes.items()
-    }
     return Checkpoint(memory.source, changes)
