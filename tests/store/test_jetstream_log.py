@@ -16,7 +16,7 @@ from tests.nats_process import NatsProcess
 from missioncontrol.config import load_config
 from missioncontrol.errors import Draining, OpenError, Outdated, StoreError
 from missioncontrol.events import EVERYTHING, Draft, Record, decode_event
-from missioncontrol.store import Checkpoint, JetStreamLog, StateCheckpoint
+from missioncontrol.store import Checkpoint, JetStreamLog, StateCheckpoint, jetstream
 
 pytestmark = [pytest.mark.anyio, pytest.mark.nats]
 
@@ -43,6 +43,11 @@ class Nodes:
     async def close(self) -> None:
         for log in self._open:
             await log.close()
+
+
+@pytest.fixture(autouse=True)
+def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jetstream, "FIRST_CONNECT_SECONDS", 1.5)
 
 
 @pytest.fixture
