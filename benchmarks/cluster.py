@@ -7,8 +7,9 @@ has all of them.
 
     python -m benchmarks.cluster --rounds 3 --events 1000000
 
-The fan-out of two nodes against twice that of one needs a core for each node, each load client and NATS: six. With
-fewer it is left out, and said so.
+Fan-out: 1,000 subscribers at each node, events published at the first one, 1,000 in a request. The CPU seconds of a
+node for a million messages say whether a second node adds to its work. Whether two deliver twice as many a second needs
+a core for each node, each load client and NATS: with fewer than six that is left out, and said so.
 """
 
 import argparse
@@ -20,16 +21,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.nats_process import NatsProcess
 
 from benchmarks.log import BATCH, body, post
-from benchmarks.servers import BenchmarkError
-from benchmarks.targets import at_most, conclude
+from benchmarks.servers import PEERS, BenchmarkError, Load, mission_control_command, prepare
+from benchmarks.servers import running as running_peer
+from benchmarks.targets import at_least, at_most, conclude
 from missioncontrol.testing import ServerProcess, start_server
 
 ONE_BY_ONE = 1_000
@@ -37,6 +39,10 @@ BULK = 50
 NEEDED_CORES = 6
 LATENCY_RATIO = 6.0
 REBUILD_SECONDS = 90.0
+FAN_OUT_EVENTS = 4_000
+FAN_OUT_CLIENTS = 1_000
+FAN_OUT_COST = 1.25
+FAN_OUT_SUM = 1.8
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,53 @@ def rebuild(events: int, rounds: int) -> list[float]:
             return seconds
 
 
+@dataclass(frozen=True)
+class FanOut:
+    """CPU seconds of the dearest node for a million messages, messages a second at all nodes, and what went wrong."""
+
+    nodes: int
+    cpu_s_per_million: float
+    messages_per_s: float
+    faults: int
+
+
+def fan_out(nodes: int) -> FanOut:
+    """Deliver the same events to 1,000 subscribers at each of so many nodes."""
+    enough = (os.cpu_count() or 1) >= NEEDED_CORES
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
+        nats = stack.enter_context(NatsProcess(folder / "nats"))
+        nats.start()
+
+        def command(place: Path) -> list[str]:
+            return [*mission_control_command(place), "--log", nats.url]
+
+        peer = replace(PEERS["mission-control"], command=command)
+        servers, loads = [], []
+        for number in range(nodes):
+            place = folder / f"node-{number}"
+            place.mkdir()
+            core = {"core": number} if enough else {}
+            servers.append(stack.enter_context(running_peer(peer, place, **core)))
+        options = ("--messages", str(FAN_OUT_EVENTS), "--clients", str(FAN_OUT_CLIENTS))
+        for number, server in enumerate(servers):
+            shape = ("burst", "--batch", "1000") if number == 0 else ("none",)
+            core = {"core": nodes + number} if enough else {}
+            loads.append(stack.enter_context(Load(server, "--shape", *shape, *options, **core)))
+        loads[0].wait_ready()
+        time.sleep(1.0)
+        before = [server.cpu_seconds() for server in servers]
+        loads[0].begin()
+        results = [load.result() for load in loads]
+        spent = [server.cpu_seconds() - cpu for server, cpu in zip(servers, before, strict=True)]
+        return FanOut(
+            nodes,
+            max(cpu * 1e6 / result.delivered for cpu, result in zip(spent, results, strict=True)),
+            sum(result.delivered for result in results) / results[0].seconds,
+            sum(result.faults for result in results),
+        )
+
+
 def main() -> int:
     """Run what the command line asks for; 1 when a target is missed, 2 when a run gave no figure."""
     parser = argparse.ArgumentParser(
@@ -117,6 +170,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write every run to this file")
     arguments = parser.parse_args()
     runs: list[Publishing] = []
+    fans: list[FanOut] = []
     seconds: list[float] = []
     failures: list[str] = []
     try:
@@ -124,6 +178,11 @@ def main() -> int:
             for log in ("sqlite", "jetstream"):
                 print(f"round {number}: publish over {log} …", file=sys.stderr, flush=True)
                 runs.append(publish(log))
+        prepare(["mission-control"])
+        for number in range(1, arguments.rounds + 1):
+            for nodes in (1, 2):
+                print(f"round {number}: fan-out of {nodes} …", file=sys.stderr, flush=True)
+                fans.append(fan_out(nodes))
         print(f"rebuild from {arguments.events:,} events …", file=sys.stderr, flush=True)
         seconds = rebuild(arguments.events, arguments.rounds)
     except (BenchmarkError, OSError) as error:
@@ -146,9 +205,24 @@ def main() -> int:
         median = statistics.median(seconds)
         print(f"rebuild of {arguments.events:,} events: {median:.1f} s")
         checks.append(at_most("rebuild", median * 1e6 / arguments.events, REBUILD_SECONDS, "s a million"))
-    if (os.cpu_count() or 1) < NEEDED_CORES:
-        print(f"fan-out on two nodes: left out, this machine has {os.cpu_count()} cores of {NEEDED_CORES}")
-    figures = {"publish": [asdict(run) for run in runs], "rebuild_s": seconds}
+    alone, both = ([fan for fan in fans if fan.nodes == nodes] for nodes in (1, 2))
+    if alone and both:
+        costs = [statistics.median(fan.cpu_s_per_million for fan in some) for some in (alone, both)]
+        print(f"fan-out: a node alone {costs[0]:.3f}, beside another {costs[1]:.3f} CPU s a million messages")
+        checks.append(at_most("a node beside another", costs[1] / costs[0], FAN_OUT_COST, "× alone"))
+        checks.append(at_most("fan-out", sum(fan.faults for fan in fans), 0, "lost, doubled or reordered"))
+        rates = [statistics.median(fan.messages_per_s for fan in some) for some in (alone, both)]
+        if (os.cpu_count() or 1) >= NEEDED_CORES:
+            checks.append(at_least("two nodes", rates[1] / rates[0], FAN_OUT_SUM, "× the messages of one"))
+        else:
+            print(
+                f"whether two deliver twice as many a second needs {NEEDED_CORES} cores, here are {os.cpu_count()}"
+            )
+    figures = {
+        "publish": [asdict(run) for run in runs],
+        "fan_out": [asdict(fan) for fan in fans],
+        "rebuild_s": seconds,
+    }
     return conclude(checks, failures, figures, arguments.json)
 
 

@@ -193,13 +193,13 @@ def port_of(line: str) -> int:
 
 
 @contextlib.contextmanager
-def running(peer: Peer, folder: Path | None = None) -> Iterator[Server]:
+def running(peer: Peer, folder: Path | None = None, core: int = SERVER_CORE) -> Iterator[Server]:
     """Run a server on its core until the block ends; its files are in `folder`, or in a temporary one."""
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
         log = stack.enter_context((folder / "stderr").open("wb"))
-        command = pinned(SERVER_CORE, peer.command(folder))
+        command = pinned(core, peer.command(folder))
         begin = time.monotonic()
         try:
             process = subprocess.Popen(
@@ -252,13 +252,13 @@ class LoadResult:
 class Load:
     """The load client in C, on its own core."""
 
-    def __init__(self, server: Server, *options: str, timeout: float = 120.0) -> None:
+    def __init__(self, server: Server, *options: str, timeout: float = 120.0, core: int = LOAD_CORE) -> None:
         """Start it against `server`; `timeout` in seconds is for connecting and for the run, each."""
         self.timeout = timeout
         command = [str(BUILD / "fanout_load"), "--port", str(server.port), *server.peer.load_options()]
         command += [*options, "--timeout", str(timeout)]
         self.process = subprocess.Popen(
-            pinned(LOAD_CORE, command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+            pinned(core, command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
 
     def __enter__(self) -> "Load":
