@@ -267,6 +267,19 @@ async def test_nobody_waits_for_ever_for_a_log_that_ends_while_nats_is_away(own:
     assert [type(result) for result in results] == [Draining] * 3
 
 
+async def test_a_log_ends_at_once_while_an_answer_is_waited_for(own: Nodes) -> None:
+    log = await own.open("alpha", {"cluster.publish_timeout": 30.0})
+    await log.append(drafts(1))
+    own.server.pause()
+    waiting = asyncio.create_task(log.append(drafts(1)))
+    await asyncio.sleep(0.2)
+    own.server.kill()
+    await until(lambda: log.trouble is not None)
+    await asyncio.wait_for(log.close(), 5)
+    with pytest.raises(Draining):
+        await waiting
+
+
 async def test_a_node_starts_from_its_copy_while_nats_is_away(own: Nodes) -> None:
     log = await own.open("alpha")
     await log.append(drafts(3))

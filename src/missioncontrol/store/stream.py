@@ -245,7 +245,8 @@ class StreamLink:
         """End following, and the connection."""
         for task in filter(None, (self._follower, self._connecting)):
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            # Not for ever: one of them is in the hands of the client's library.
+            await asyncio.wait({task}, timeout=2.0)
         if self._client is not None:
             with suppress(NatsError, OSError, TimeoutError):
                 async with asyncio.timeout(2.0):
@@ -484,9 +485,10 @@ class StreamLink:
         try:
             return await asking
         except asyncio.CancelledError:
-            if asking.cancelled() and not self.connected:
-                raise TimeoutError("the connection was lost") from None
-            raise
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise TimeoutError("the connection was lost") from None
         finally:
             asking.cancel()
             self._asking.discard(asking)
