@@ -113,14 +113,14 @@ async def test_an_attempt_whose_answer_was_lost_is_not_told_twice(world: World) 
     await world.start()
     append = world.log.append
 
-    async def forgetful(*arguments: object) -> list[int]:
+    async def forgetful(*arguments: object, **named: object) -> list[int]:
         world.log.append = append  # type: ignore[method-assign]
-        await append(*arguments)  # type: ignore[arg-type]
+        await append(*arguments, **named)  # type: ignore[arg-type]
         world.log.trouble = "Nobody knows whether it was written."
         world.log.tried.set()
-        return await append(*arguments)  # type: ignore[arg-type]
+        return await append(*arguments, **named)  # type: ignore[arg-type]
 
-    world.log.append = forgetful  # type: ignore[method-assign, assignment]
+    world.log.append = forgetful  # type: ignore[method-assign]
     world.write("a.txt", "x")
     await world.log.tried.wait()
     world.log.trouble = None
