@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from missioncontrol.errors import ConfigError
 from missioncontrol.server.forwarded import NOTHING_SAID, Forwarded, TrustedProxies
@@ -54,13 +56,78 @@ def test_what_a_client_invents_stands_on_the_left_and_is_not_believed() -> None:
     assert found == Forwarded(None, "http", "fleet.example")
 
 
-def test_the_standard_s_own_header_is_read_before_the_others() -> None:
+def test_the_standard_s_own_header_is_read() -> None:
     found = said(
         "::ffff:127.0.0.1",
-        forwarded='for=203.0.113.9;proto=http, for="[2001:db8::1]:4711";proto=https;host="fleet.example"',
-        x_forwarded_for="192.0.2.1",
+        forwarded='for=203.0.113.9;proto=http, for="[2001:db8::1]:4711";proto=HTTPS;host="fleet.example"',
     )
     assert found == Forwarded("2001:db8::1", "https", "fleet.example")
+
+
+def test_scheme_and_host_are_those_that_the_outermost_proxy_was_asked_for() -> None:
+    outer, inner = "for=198.51.100.7;proto=https;host=fleet.example", "for=10.1.2.3;proto=http;host=inside"
+    invented = "for=203.0.113.9;proto=ftp;host=evil.example"
+    expected = Forwarded("198.51.100.7", "https", "fleet.example")
+    assert said("127.0.0.1", forwarded=f"{invented}, {outer}, {inner}") == expected
+    assert said("127.0.0.1", forwarded=f"{invented}, for=198.51.100.7, {inner}") == Forwarded(
+        "198.51.100.7", "http", "inside"
+    )
+    found = said(
+        "127.0.0.1",
+        x_forwarded_for="203.0.113.9, 198.51.100.7, 10.1.2.3",
+        x_forwarded_proto="ftp, https, http",
+        x_forwarded_host="evil.example, fleet.example, inside",
+    )
+    assert found == expected
+
+
+def test_what_a_client_invents_in_the_header_that_the_proxy_does_not_write_is_not_believed() -> None:
+    written = {
+        "x_forwarded_for": "198.51.100.7",
+        "x_forwarded_proto": "http",
+        "x_forwarded_host": "fleet.example",
+    }
+    invented = "for=203.0.113.9;proto=https;host=localhost"
+    assert said("127.0.0.1", **written, forwarded=invented) == NOTHING_SAID
+    assert said("127.0.0.1", x_forwarded_for="198.51.100.7", forwarded="host=localhost") == NOTHING_SAID
+    agreed = said("127.0.0.1", **written, forwarded="for=198.51.100.7;proto=http;host=fleet.example")
+    assert agreed == Forwarded("198.51.100.7", "http", "fleet.example")
+
+
+@pytest.mark.parametrize(
+    ("text", "client"),
+    [
+        ("for=_hidden", None),
+        ("for=unknown, for=10.1.2.3", "10.1.2.3"),
+        ('for="198.51.100.7', "198.51.100.7"),
+        ('for="203.0.113.9, for=198.51.100.7', "198.51.100.7"),
+        (";;=;for", None),
+        ("by=10.0.0.1", None),
+    ],
+)
+def test_a_header_that_is_odd_or_broken_breaks_nothing(text: str, client: str | None) -> None:
+    assert said("127.0.0.1", forwarded=text).address == client
+
+
+@given(
+    invented=st.lists(st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0")), max_size=4),
+    name=st.sampled_from(["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"]),
+)
+def test_nothing_that_a_client_sends_along_is_ever_believed(invented: list[str], name: str) -> None:
+    # As nginx does with the example: it adds to the first one, and writes the others anew.
+    before = ", ".join(invented)
+    proxied = {
+        "X-Forwarded-For": "198.51.100.7",
+        "X-Forwarded-Proto": "http",
+        "X-Forwarded-Host": "fleet.example",
+    }
+    honest = PROXIES.read("127.0.0.1", list(proxied.items()))
+    if name == "Forwarded":
+        proxied[name] = before
+    elif name == "X-Forwarded-For":
+        proxied[name] = f"{before}, 198.51.100.7"
+    found = PROXIES.read("127.0.0.1", list(proxied.items()))
+    assert all(one in (None, other) for one, other in zip(found, honest, strict=True))
 
 
 @pytest.mark.parametrize("text", ["proxy", "10.0.0.1/8", "300.1.1.1", ""])

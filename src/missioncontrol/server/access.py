@@ -29,6 +29,7 @@ import psutil
 
 from missioncontrol.config import Config, Scope
 from missioncontrol.errors import ConfigError, Forbidden, InputError, Misdirected, Unauthorized
+from missioncontrol.server.forwarded import TrustedProxies
 
 SUBPROTOCOL = "mission-control"
 BEARER_SUBPROTOCOL = "mission-control.bearer."
@@ -235,11 +236,12 @@ def check_bind(config: Config) -> None:
     """Refuse to start where anybody could come in.
 
     Raises:
-        ConfigError: the host can be reached from other machines and there is no token, or an allowed origin is no
-            origin.
+        ConfigError: the host can be reached from other machines and there is no token, an allowed origin is no
+            origin, or a trusted proxy no address.
     """
     for text in config.server.allowed_origins:
         _configured_origin(text)
+    TrustedProxies(config.server.trusted_proxies)
     if not config.server.tokens and not is_loopback(config.server.host):
         raise ConfigError(
             f"server.host is {config.server.host!r}, which other machines can reach, so a token is needed: "

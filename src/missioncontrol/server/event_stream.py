@@ -114,7 +114,9 @@ async def serve_event_stream(service: Service, scope: Scope, receive: Receive, s
     if handshake.since is not None:
         await wait_for(service, handshake.since)
     client = scope.get("client")
-    stream = EventStream(f"{client[0]}:{client[1]}" if client else "local")
+    # Without a port where a trusted proxy says who asks.
+    address = "local" if not client else f"{client[0]}:{client[1]}" if client[1] else client[0]
+    stream = EventStream(address)
     heartbeat = service.config.server.heartbeat_interval
     session = Session(f"sse_{secrets.token_hex(5)}", may_publish=False)
     connection = Connection(service.hub, service.log, service.state.encoded, stream, session)

@@ -1,9 +1,15 @@
 """What a proxy says of the request that it passes on: who asked, over what, and under which name.
 
-Only a proxy that the settings name is believed; from anybody else these headers mean nothing. Of several proxies in a
-row each adds itself at the end, so that the right end is read and the left one, which a client can invent, is not.
+Invariants:
 
-Sources: RFC 7239 (`Forwarded`); the `X-Forwarded-…` headers as nginx, Caddy and HAProxy write them.
+- only a proxy that the settings name is believed; from anybody else these headers mean nothing;
+- of several proxies in a row each adds itself at the end, so that the right end is read and the left one, which a
+  client can invent, is not;
+- a proxy writes one kind of header and passes the other one on as a client has invented it: where both kinds are
+  there, only what both say is believed.
+
+Sources: RFC 7239 (`Forwarded`; sections 4, 6 and 8.1); the `X-Forwarded-…` headers as nginx, Caddy and HAProxy write
+them.
 """
 
 from __future__ import annotations
@@ -62,29 +68,44 @@ class TrustedProxies:
         if not self._networks or peer is None or not self._trusts(peer):
             return Forwarded()
         given = _pick(headers)
-        if given["forwarded"]:
-            hops = [_pairs(hop) for hop in given["forwarded"]]
-            addresses = [hop["for"] for hop in hops if "for" in hop]
-            last = hops[-1]
-            return Forwarded(self._client(addresses), last.get("proto", "").lower() or None, last.get("host"))
-        schemes, hosts = given["x-forwarded-proto"], given["x-forwarded-host"]
-        return Forwarded(
-            self._client(given["x-forwarded-for"]),
-            schemes[-1].lower() if schemes else None,
-            hosts[-1] if hosts else None,
-        )
+        standard = self._standard([_pairs(hop) for hop in given["forwarded"]])
+        usual = self._usual(given["x-forwarded-for"], given["x-forwarded-proto"], given["x-forwarded-host"])
+        if not any(given[name] for name in _NAMES[1:]):
+            return standard
+        if not given["forwarded"]:
+            return usual
+        return Forwarded(*(one if one == other else None for one, other in zip(standard, usual, strict=True)))
 
-    def _client(self, addresses: list[str]) -> str | None:
-        """Return the last address that is no proxy of ours; the first one where all are."""
-        client = None
-        for text in reversed(addresses):
-            address = _address(text)
+    def _standard(self, hops: list[dict[str, str]]) -> Forwarded:
+        """Read `Forwarded`: whoever spoke to the outermost of our proxies, and what that proxy was asked for."""
+        place, client = self._client([hop.get("for", "") for hop in hops])
+        ours = hops[place:]
+        scheme = next((hop["proto"].lower() for hop in ours if hop.get("proto")), None)
+        return Forwarded(client, scheme, next((hop["host"] for hop in ours if hop.get("host")), None))
+
+    def _usual(self, addresses: list[str], schemes: list[str], hosts: list[str]) -> Forwarded:
+        """Read `X-Forwarded-…`: where each proxy adds to all of them, they are read at the same place."""
+        place, client = self._client(addresses)
+
+        def value(values: list[str]) -> str | None:
+            if not values:
+                return None
+            return values[place] if len(values) == len(addresses) else values[-1]
+
+        scheme = value(schemes)
+        return Forwarded(client, scheme and scheme.lower(), value(hosts))
+
+    def _client(self, addresses: list[str]) -> tuple[int, str | None]:
+        """Return the last address that is no proxy of ours, the first one where all are, and its place."""
+        place, client = max(0, len(addresses) - 1), None
+        for index in range(len(addresses) - 1, -1, -1):
+            address = _address(addresses[index])
             if address is None:
                 break
-            client = address
+            place, client = index, address
             if not self._trusts(address):
                 break
-        return client
+        return place, client
 
     def _trusts(self, text: str) -> bool:
         address = _address(text)
