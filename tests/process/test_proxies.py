@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 import signal
@@ -170,14 +171,55 @@ async def test_the_public_address_is_ours_and_other_pages_are_refused(proxy: str
                 assert await raw.close_code() == 1008
 
 
-async def test_who_asks_is_known_behind_the_proxy(proxy: str, nodes: list[ServerProcess]) -> None:
-    async with Client(proxy, transport="websocket"):
+async def test_who_asks_is_known_behind_the_proxy_whatever_else_they_say(
+    proxy: str, nodes: list[ServerProcess]
+) -> None:
+    invented = {
+        "Host": PUBLIC,
+        "X-Forwarded-For": "203.0.113.9",
+        "X-Forwarded-Proto": "https",
+        "Forwarded": "for=203.0.113.9;proto=https;host=localhost",
+    }
+    async with aiohttp.ClientSession(
+        proxy, connector=aiohttp.TCPConnector(local_addr=("127.0.0.9", 0))
+    ) as session:
+        async with (
+            session.ws_connect("/api/ws", headers=invented) as socket_,
+            session.get("/api/events/stream", headers=invented) as stream,
+        ):
+            await socket_.receive_json()
+            await stream.content.readline()
+            found = [json.loads((await answers(node.url, "/api/system/connections"))[1]) for node in nodes]
+            addresses = [one["address"] for page in found for one in page["connections"]]
+            assert addresses == ["127.0.0.9"] * 2
+        strange = {**invented, "Host": "evil.example"}
+        for headers in (
+            {**strange, "Forwarded": f"host={PUBLIC}"},
+            {**strange, "X-Forwarded-Host": PUBLIC},
+        ):
+            answer = await session.get("/api/agents", headers=headers)
+            assert answer.status == 421
 
-        async def seen() -> bool:
-            found = [await answers(node.url, "/api/system/connections") for node in nodes]
-            return any('"address":"127.0.0.1"' in text for _, text in found)
 
-        await eventually(seen)
+@pytest.mark.parametrize("start_proxy", [nginx, caddy])
+async def test_reading_goes_on_while_health_says_503_of_every_node(start_proxy: Any, tmp_path: Path) -> None:
+    with NatsProcess(tmp_path / "nats") as nats:
+        nats.start()
+        campus = Campus(tmp_path, nats.url)
+        try:
+            nodes = [campus.add("alpha"), campus.add("beta")]
+            with start_proxy(nodes, tmp_path) as proxy:
+                nats.kill()
+
+                async def said() -> bool:
+                    return [(await answers(node.url, "/health"))[0] for node in nodes] == [503, 503]
+
+                await eventually(said, 30.0)
+                for _ in range(5):
+                    assert (await answers(proxy, "/health"))[0] == 503
+                    assert (await answers(proxy, "/api/agents"))[0] == 200
+        finally:
+            await asyncio.to_thread(campus.close)
 
 
 async def test_a_rolling_restart_is_nothing_that_a_client_notices(
