@@ -146,12 +146,11 @@ async def test_pages_events_and_tasks_pass_through(proxy: str) -> None:
         for event in await asyncio.wait_for(asyncio.gather(*waiting), 15):
             assert isinstance(event, Event)
             assert event.data == {"a": 1}
-    async with aiohttp.ClientSession(proxy) as session:
-        cursor = (await (await session.get("/api/events")).json())["cursor"]
-        polling = asyncio.create_task(session.get("/api/events", params={"since": cursor, "wait": "20"}))
-        await asyncio.sleep(0.2)
-        await asyncio.to_thread(publish, proxy, "custom:polled", {})
-        page = await (await asyncio.wait_for(polling, 15)).json()
+    cursor = json.loads((await answers(proxy, "/api/events"))[1])["cursor"]
+    polling = asyncio.create_task(answers(proxy, f"/api/events?since={cursor}&wait=20"))
+    await asyncio.sleep(0.2)
+    await asyncio.to_thread(publish, proxy, "custom:polled", {})
+    page = json.loads((await asyncio.wait_for(polling, 15))[1])
     assert [event["type"] for event in page["events"]] == ["custom:polled"]
 
 
