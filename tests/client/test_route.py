@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from missioncontrol.client.items import Unreachable, Unsuitable
+from missioncontrol.client.items import Restarting, Unreachable, Unsuitable
 from missioncontrol.client.route import FIRST_CLIMB, LEAST_DELAY, LONGEST_CLIMB, LONGEST_DELAY, Backoff, Route
 from missioncontrol.errors import ConfigError
 
@@ -36,6 +36,12 @@ def test_a_connection_that_worked_makes_the_delays_short_again() -> None:
     for _ in range(10):
         route.failed(DOWN)
     assert route.lost(DOWN, worked=True) <= 0.2
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.137, 9.8])
+def test_a_server_that_stops_is_obeyed_to_the_moment(seconds: float) -> None:
+    route = Route("websocket")
+    assert {route.lost(Restarting(seconds), worked=worked) for worked in (True, False)} == {seconds}
 
 
 def test_a_transport_that_twice_does_not_get_through_gives_way_at_once() -> None:

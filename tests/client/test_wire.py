@@ -69,6 +69,11 @@ def test_a_page_is_its_gap_then_its_events_then_its_cursor() -> None:
     assert moved == Moved(Cursor("abc", 8))
 
 
+def test_a_page_of_a_server_that_stops_ends_with_when_to_come_back() -> None:
+    page = {"events": [event(5)], "cursor": "abc:8", "reconnectAfter": 0.75}
+    assert read_page(json.dumps(page).encode())[1:] == [Moved(Cursor("abc", 8)), Draining(0.75)]
+
+
 def test_a_page_with_nothing_but_a_gap_goes_on_at_its_cursor() -> None:
     page = {"events": [], "cursor": "new:8", "gap": {"from": 2, "to": 4, "reason": "epoch"}}
     assert read_page(json.dumps(page).encode())[0] == Gap(2, 4, "epoch", "new:8")

@@ -73,10 +73,15 @@ async def test_a_stream_is_told_and_ended_and_a_poll_is_answered(tmp_path: Path)
                 stopping = asyncio.create_task(asyncio.to_thread(server.stop))
                 said = (await stream.read()).decode()
                 block = next(part for part in said.split("\n\n") if "event: server:draining" in part)
-                assert json.loads(block.split("data: ")[1])["reconnectAfter"] > 0
+                told = json.loads(block.split("data: ")[1])["reconnectAfter"]
+                assert told > 0
+                # What a browser's own EventSource goes by, in milliseconds.
+                assert block.splitlines()[0] == f"retry: {round(told * 1000)}"
                 async with await polling as answer:
                     assert answer.status == 200
+                    assert int(answer.headers["retry-after"]) >= 1
                     page = await answer.json()
+                    assert page["reconnectAfter"] > 0
                     assert page["events"] == []
                     assert page["cursor"]
             assert await stopping == 0

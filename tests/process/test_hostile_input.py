@@ -479,10 +479,14 @@ async def test_a_client_too_many_is_closed_with_1013_and_let_in_when_another_one
         async with aiohttp.ClientSession(server.url) as session:
             async with session.get("/api/events/stream") as answer:
                 assert answer.status == 503
-                assert answer.headers["Retry-After"]
+                seconds = answer.headers["Retry-After"]
+            async with await RawSocket.websocket(server.url) as refused:
+                closed = await refused.receive()
+                assert closed is not None
+                assert f"try again in {seconds} seconds".encode() in closed.payload
             async with session.get("/health") as answer:
                 assert answer.status == 200
-        assert await figure(server.url, "refused_connections_total") == 2
+        assert await figure(server.url, "refused_connections_total") == 3
         async with sockets.pop():
             pass
         async with Client(server.url, transport="websocket") as client, asyncio.timeout(10):

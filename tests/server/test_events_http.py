@@ -201,6 +201,21 @@ async def test_draining_lets_waiting_polls_go(client: httpx.AsyncClient, site: S
     assert (await asyncio.wait_for(waiting, 5))["events"] == []
 
 
+async def test_each_waiting_poll_is_told_when_to_come_back(client: httpx.AsyncClient, site: Site) -> None:
+    waiting = [
+        asyncio.create_task(client.get("/api/events", params={"wait": 50, "events": pattern}))
+        for pattern in ("a", "a", "b")
+    ]
+    await until(lambda: site.hub.waiting == 3)
+    site.service.draining = True
+    site.hub.drain_waiters([0.25, 1.5, 2.1234])
+    answers = await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    told = {answer.json()["reconnectAfter"]: answer.headers["retry-after"] for answer in answers}
+    assert told == {0.25: "1", 1.5: "2", 2.123: "3"}
+    assert site.hub.waiting == 0
+
+
 async def test_no_more_polls_wait_than_clients_are_allowed() -> None:
     site = Site(max_clients=1)
     async with site.client() as client:
@@ -315,6 +330,9 @@ async def test_a_stream_gives_what_was_missed_and_then_what_comes(site: Site) ->
     await until(lambda: b'"n":2' in said())
     headers = dict(sent[0]["headers"])
     assert headers[b"content-type"].startswith(b"text/event-stream")
+    # So that no proxy holds it back, keeps it, or packs it.
+    assert headers[b"x-accel-buffering"] == b"no"
+    assert {"no-cache", "no-transform"} <= set(headers[b"cache-control"].decode().split(", "))
     assert b"content-encoding" not in headers
     assert headers[b"x-content-type-options"] == b"nosniff"
     assert f"id: {site.cursor(2)}\n".encode() in said()

@@ -262,6 +262,7 @@ async def test_health_says_why_it_is_not_ok(client: httpx.AsyncClient, site: Sit
     response = await client.get("/health")
     assert response.status_code == 503
     assert response.json()["status"] == "failing"
+    assert int(response.headers["retry-after"]) >= 1
     assert response.json()["reason"] == "There is no room for the log."
     site.log.trouble = None
     site.sources["agents"] = {"status": "failed", "error": "the folder is gone"}

@@ -256,10 +256,11 @@ class MissionControl(Broadcasts):
             self._cluster = None
         await self._supervisor.stop()
         members = [member for member in service.hub.roster if isinstance(member, Connection)]
-        window = self.config.server.drain_window or drain_window(len(members))
-        for member, seconds in zip(members, spread(len(members), window), strict=True):
-            member.drain(seconds)
-        service.hub.release_waiters()
+        clients = len(members) + service.hub.waiting
+        seconds = spread(clients, self.config.server.drain_window or drain_window(clients))
+        for member in members:
+            member.drain(seconds.pop())
+        service.hub.drain_waiters(seconds)
         deadline = monotonic() + DRAIN_SECONDS
         while self._uvicorn.server_state.connections and monotonic() < deadline:
             for connection in list(self._uvicorn.server_state.connections):

@@ -25,6 +25,7 @@ from missioncontrol.client.items import (
     ClientError,
     ClientState,
     Item,
+    Restarting,
     Snapshot,
     Transport,
     Unreachable,
@@ -319,7 +320,7 @@ class Client:
         for message in received.messages:
             self._feed.take(message, share)
             if isinstance(message, Draining):
-                raise Unreachable("The server stops or restarts.", retry_after=message.reconnect_after)
+                raise Restarting(message.reconnect_after)
 
     async def _watch(self, link: Link) -> None:
         """Give signs of life, and end a link on which none come."""

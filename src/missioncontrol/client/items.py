@@ -110,5 +110,12 @@ class Unreachable(ClientError):
         self.ids = list(ids)
 
 
+class Restarting(Unreachable):
+    """The server stops, and has told this client alone when to come back: its `retry_after`, to be kept exactly."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("The server stops or restarts.", retry_after=retry_after)
+
+
 class Unsuitable(Unreachable):
     """This transport does not get through to the server; another one may."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from typing import Literal
 
-from missioncontrol.client.items import Transport, Unreachable, Unsuitable
+from missioncontrol.client.items import Restarting, Transport, Unreachable, Unsuitable
 from missioncontrol.errors import ConfigError
 
 Choice = Literal["auto", "websocket", "sse", "poll"]
@@ -105,6 +105,9 @@ class Route:
         """
         if worked:
             self._backoff.reset()
+        if isinstance(loss, Restarting) and loss.retry_after is not None:
+            # The server has spread its clients already, more evenly than each of them could by itself.
+            return max(0.0, loss.retry_after)
         return self._backoff.next(loss.retry_after)
 
     @property

@@ -77,6 +77,7 @@ class _Page(msgspec.Struct):
     events: list[Event]
     cursor: str
     gap: _PageGap | None = None
+    reconnect_after: float | None = msgspec.field(name="reconnectAfter", default=None)
 
 
 class _Published(msgspec.Struct):
@@ -130,7 +131,7 @@ def read_sse(message: SseMessage) -> list[Message]:
 
 
 def read_page(body: bytes) -> list[Message]:
-    """Read a long-poll's answer: first the gap, then the events, then how far the cursor has moved.
+    """Read a long-poll's answer: first the gap, then the events, then how far the cursor has moved, then a good-bye.
 
     Raises:
         Unreachable: it is not of this protocol.
@@ -143,7 +144,10 @@ def read_page(body: bytes) -> list[Message]:
             goes_on_after = cursor.id if not page.events else page.events[0].id - 1
             at = gap.cursor or str(Cursor(cursor.epoch, goes_on_after))
             messages.append(Gap(gap.from_, gap.to, gap.reason, at))
-        return [*messages, *page.events, Moved(cursor)]
+        messages += [*page.events, Moved(cursor)]
+        if page.reconnect_after is not None:
+            messages.append(Draining(page.reconnect_after))
+        return messages
     except (msgspec.MsgspecError, BadCursor) as error:
         raise _not_understood(error) from None
 

@@ -340,7 +340,7 @@ class Connection:
     def _give_up(self, reason: str) -> None:
         """Let the client come back with its cursor, rather than go on with a hole."""
         self.session.closed()
-        self.sink.close(CloseCode.FULL, reason)
+        self.sink.close(CloseCode.FULL, f"{reason}; try again in a second")
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a request in the background; with too many under way, take no more from the client."""

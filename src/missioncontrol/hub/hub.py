@@ -24,6 +24,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from missioncontrol.errors import Draining
 from missioncontrol.events import Patterns, Record
 from missioncontrol.protocol.encoding import Encoding, encode_record, frame, sse_named
 from missioncontrol.protocol.messages import ClientCount, encode_message
@@ -141,7 +142,7 @@ class Hub:
         self._recent_bytes = 0
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._last_flush = 0.0
-        self._waiters: dict[Patterns, set[asyncio.Future[None]]] = {}
+        self._waiters: dict[Patterns, set[asyncio.Future[float | None]]] = {}
         self._presence_timer: asyncio.TimerHandle | None = None
         self._presence_at = 0.0
         self._told_count = 0
@@ -239,13 +240,19 @@ class Hub:
             audience.go_through_transport(member)
 
     async def wait(self, patterns: Patterns, seconds: float) -> bool:
-        """Wait until an event of these patterns is published; False when the time is over."""
-        waiter = self._loop.create_future()
+        """Wait until an event of these patterns is published; False when the time is over.
+
+        Raises:
+            Draining: the server stops; its `retry_after` is when this client is to come back.
+        """
+        waiter: asyncio.Future[float | None] = self._loop.create_future()
         waiters = self._waiters.setdefault(patterns, set())
         waiters.add(waiter)
         try:
             async with asyncio.timeout(seconds):
-                await waiter
+                reconnect_after = await waiter
+            if reconnect_after is not None:
+                raise Draining("The server is about to stop.", retry_after=reconnect_after)
             return True
         except TimeoutError:
             return False
@@ -253,6 +260,18 @@ class Hub:
             waiters.discard(waiter)
             if not waiters:
                 self._waiters.pop(patterns, None)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for an event at the moment."""
+        return sum(len(waiters) for waiters in self._waiters.values())
+
+    def drain_waiters(self, seconds: Iterable[float]) -> None:
+        """End the waiting of all, and tell each when to come back; in seconds, one for each of `waiting`."""
+        waiting = [waiter for waiters in self._waiters.values() for waiter in waiters]
+        for waiter, reconnect_after in zip(waiting, seconds, strict=True):
+            if not waiter.done():
+                waiter.set_result(reconnect_after)
 
     def release_waiters(self) -> None:
         """Let everybody who waits go on; they find nothing new and say so."""
@@ -343,7 +362,7 @@ def _write(write: Write, data: bytes) -> None:
         logger.debug("a transport refused a write", exc_info=True)
 
 
-def _release(waiters: Iterable[asyncio.Future[None]]) -> None:
+def _release(waiters: Iterable[asyncio.Future[float | None]]) -> None:
     for waiter in waiters:
         if not waiter.done():
             waiter.set_result(None)

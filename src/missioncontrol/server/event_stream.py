@@ -19,15 +19,17 @@ from missioncontrol.errors import Draining, Unavailable
 from missioncontrol.hub import Connection
 from missioncontrol.protocol.codes import CloseCode
 from missioncontrol.protocol.encoding import Encoding, sse_heartbeat, sse_named
+from missioncontrol.protocol.messages import DrainNotice
 from missioncontrol.protocol.session import Session
-from missioncontrol.server.live import read_handshake, wait_for
+from missioncontrol.server.live import FULL_SECONDS, read_handshake, wait_for
 from missioncontrol.server.service import Service
 from missioncontrol.server.websocket import HIGH_WATER_BYTES, LOW_WATER_BYTES, STUCK_SECONDS
 
 PATH = "/api/events/stream"
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
+    # Nobody on the way may keep it, compress it or hold it back.
+    (b"cache-control", b"no-cache, no-store, no-transform"),
     (b"x-accel-buffering", b"no"),
 ]
 
@@ -59,7 +61,9 @@ class EventStream:
         """ASGI has no socket to hand out."""
 
     def send(self, type_: str, data: Any, ref: Any, cursor: str | None) -> None:
-        """Take a named event."""
+        """Take a named event; a browser's own `EventSource` goes by `retry`, in milliseconds, when it comes back."""
+        if isinstance(data, DrainNotice):
+            self.write(b"retry: %d\n" % round(data.reconnect_after * 1000))
         self.write(sse_named(type_, msgspec.json.encode(data), cursor))
 
     def close(self, code: CloseCode, reason: str) -> None:
@@ -106,7 +110,9 @@ async def serve_event_stream(service: Service, scope: Scope, receive: Receive, s
         raise Draining("The server is about to stop; come back in a moment.")
     if service.hub.clients >= service.config.server.max_clients:
         service.hub.figures.refused += 1
-        raise Unavailable("As many clients as are allowed are connected; try again later.", retry_after=10)
+        raise Unavailable(
+            "As many clients as are allowed are connected; try again later.", retry_after=FULL_SECONDS
+        )
     headers = dict(scope["headers"])
     last_event_id = headers.get(b"last-event-id", b"").decode("latin-1") or None
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)

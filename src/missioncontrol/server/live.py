@@ -22,6 +22,8 @@ from missioncontrol.server.websocket import WebSocketProtocol
 
 PATH = "/api/ws"
 MAX_MESSAGE_BYTES = 1024 * 1024
+FULL_SECONDS = 10
+"""When whoever finds the server full is to try again."""
 
 
 def read_handshake(query: Sequence[tuple[str, str]], last_event_id: str | None = None) -> Handshake:
@@ -112,7 +114,7 @@ class LiveEndpoint:
             return None
         if service.hub.clients >= service.config.server.max_clients:
             service.hub.figures.refused += 1
-            wire.close(CloseCode.FULL, "as many clients as are allowed; try again later")
+            wire.close(CloseCode.FULL, f"as many clients as are allowed; try again in {FULL_SECONDS} seconds")
             return None
         session = Session(
             f"ws_{secrets.token_hex(5)}", may_read="read" in scopes, may_publish="publish" in scopes

@@ -74,6 +74,9 @@ class PollTransport implements Transport {
       this.#listener.event(page.cursor.epoch, event);
     }
     this.#listener.position(page.cursor);
+    if (page.reconnectAfter !== undefined) {
+      throw new RequestFailed({ reason: "The server is restarting.", delay: 1000 * page.reconnectAfter });
+    }
     if (!this.#wait && (since === null || since.id === page.cursor.id || page.events.length === 0)) {
       await sleep(pollingInterval, this.#abort.signal);
     }

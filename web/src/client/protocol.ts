@@ -39,6 +39,8 @@ export interface Page {
   readonly events: readonly LogEvent[];
   readonly cursor: Cursor;
   readonly gap: Gap | null;
+  /** Where the server stops: the seconds after which the next page is to be asked for. */
+  readonly reconnectAfter?: number;
 }
 
 export const CLOSE = {
@@ -93,7 +95,12 @@ export function parseSnapshot(value: unknown): Snapshot | null {
 export function parsePage(value: unknown): Page | null {
   const cursor = isData(value) ? parseCursor(value.cursor) : null;
   return isData(value) && cursor && Array.isArray(value.events)
-    ? { events: value.events.filter(isLogEvent), cursor, gap: parseGap(value.gap) }
+    ? {
+        events: value.events.filter(isLogEvent),
+        cursor,
+        gap: parseGap(value.gap),
+        ...(typeof value.reconnectAfter === "number" && { reconnectAfter: value.reconnectAfter }),
+      }
     : null;
 }
 

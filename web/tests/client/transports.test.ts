@@ -293,6 +293,14 @@ describe("polling", () => {
     expect(told.at(-1)).toBe("at e1:13");
   });
 
+  test("comes back when a server that stops says so, with what came before", async () => {
+    const last = { events: [event(13)], cursor: "e1:13", reconnectAfter: 2.5 };
+    new FakeServer(page("e1:12", 12), new Response(JSON.stringify(last)));
+    openLongPoll(REQUEST, listener);
+    await vi.waitFor(() => expect(told.at(-1)).toBe("failed The server is restarting. false 2500"));
+    expect(told.slice(-3, -1)).toEqual(["event e1:13", "at e1:13"]);
+  });
+
   test("without waiting asks again at its interval", async () => {
     vi.useFakeTimers();
     const server = new FakeServer(page("e1:11", 11), page("e1:11"), page("e1:12", 12));

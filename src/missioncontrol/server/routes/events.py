@@ -7,6 +7,7 @@ wire, without anything in between that would cost something per event.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from dataclasses import dataclass
 from time import monotonic
@@ -56,12 +57,14 @@ SCAN_SECONDS = 0.5
 class EventPage(msgspec.Struct, omit_defaults=True):
     """Events after a cursor, oldest first, and the cursor to go on with.
 
-    `gap` names ids that can no longer be had; the events after them are here.
+    `gap` names ids that can no longer be had; the events after them are here. `reconnectAfter` comes where the server
+    stops while the poll waits: the next one is to come after so many seconds, which differ from client to client.
     """
 
     events: list[Event]
     cursor: str
     gap: Gap | None = None
+    reconnect_after: float | None = msgspec.field(name="reconnectAfter", default=None)
 
 
 class NewestEvent(Event, frozen=True, kw_only=True):
@@ -182,23 +185,28 @@ async def poll_events(
     head = service.hub.head
     after, gap = (head, None) if cursor is None else _place(service, cursor)
     deadline = monotonic() + wait
+    reconnect_after: float | None = None
     while True:
         bodies, after, gap = await _scan(service, after, patterns, limit, gap)
         left = deadline - monotonic()
         if bodies or gap is not None or after < service.hub.head or left <= 0 or service.draining:
             break
         polls: Polls = request.app.state[POLLS]
-        if not await polls.wait(service, patterns, left, request.receive):
-            # Once more, to move the cursor over what the filter did not want.
-            deadline = 0.0
-    return answer(
-        b'{"events":[%b],"cursor":"%b"%b}'
-        % (
-            b",".join(bodies),
-            str(Cursor(service.log.epoch, after)).encode(),
-            b"" if gap is None else b',"gap":%b' % msgspec.json.encode(gap),
-        )
+        try:
+            if not await polls.wait(service, patterns, left, request.receive):
+                # Once more, to move the cursor over what the filter did not want.
+                deadline = 0.0
+        except Draining as error:
+            deadline, reconnect_after = 0.0, round(error.retry_after, 3)
+    body = b'{"events":[%b],"cursor":"%b"%b%b}' % (
+        b",".join(bodies),
+        str(Cursor(service.log.epoch, after)).encode(),
+        b"" if gap is None else b',"gap":%b' % msgspec.json.encode(gap),
+        b"" if reconnect_after is None else b',"reconnectAfter":%b' % msgspec.json.encode(reconnect_after),
     )
+    if reconnect_after is None:
+        return answer(body)
+    return answer(body, headers={"retry-after": str(math.ceil(reconnect_after))})
 
 
 def _place(service: Service, cursor: Cursor) -> tuple[int, Gap | None]:
@@ -253,6 +261,7 @@ class Polls:
 
         Raises:
             Overloaded: as many wait already as may.
+            Draining: the server stops; see `Hub.wait`.
         """
         if self._waiting >= self._limit:
             raise Overloaded("As many polls are waiting as are allowed; poll without `wait`.", retry_after=5)

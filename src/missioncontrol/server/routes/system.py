@@ -30,6 +30,8 @@ from missioncontrol.server.service import Service
 from missioncontrol.sources.host import HostFigures
 
 VERSION = version("mission-control")
+UNWELL_SECONDS = 2
+"""When to ask anew of a server that is not well: most troubles are seen, or over, within seconds."""
 
 
 class Health(msgspec.Struct, omit_defaults=True, rename="camel"):
@@ -127,7 +129,9 @@ async def health(request: AnyRequest) -> Response[bytes]:
             **msgspec.to_builtins(service.sources()),
         }
         page.cluster = service.cluster() if service.cluster is not None else None
-    return answer(msgspec.json.encode(page), status=200 if status == "ok" else 503)
+    if status == "ok":
+        return answer(msgspec.json.encode(page))
+    return answer(msgspec.json.encode(page), status=503, headers={"retry-after": str(UNWELL_SECONDS)})
 
 
 def _may_read(request: AnyRequest) -> bool:
