@@ -22,7 +22,7 @@ import uvicorn
 
 from missioncontrol.app.broadcasts import Broadcasts
 from missioncontrol.app.cluster import Cluster, join
-from missioncontrol.app.drain import drain_window, spread
+from missioncontrol.app.drain import drain_window, first_return, spread
 from missioncontrol.app.home import Home
 from missioncontrol.app.simulation import Simulation
 from missioncontrol.config import Config, load_config
@@ -257,7 +257,8 @@ class MissionControl(Broadcasts):
         await self._supervisor.stop()
         members = [member for member in service.hub.roster if isinstance(member, Connection)]
         clients = len(members) + service.hub.waiting
-        seconds = spread(clients, self.config.server.drain_window or drain_window(clients))
+        window = self.config.server.drain_window or drain_window(clients)
+        seconds = spread(clients, window, first_return(clients, alone=not self.config.nats_servers))
         for member in members:
             member.drain(seconds.pop())
         service.hub.drain_waiters(seconds)
