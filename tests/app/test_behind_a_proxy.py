@@ -51,6 +51,17 @@ def coming_from(address: str, mc: MissionControl) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(mc.url, connector=aiohttp.TCPConnector(local_addr=(address, 0)))
 
 
+async def status(session: aiohttp.ClientSession, path: str, headers: dict[str, str]) -> int:
+    async with session.get(path, headers=headers) as answer:
+        return answer.status
+
+
+async def open_session(session: aiohttp.ClientSession, headers: dict[str, str]) -> str:
+    async with session.post("/api/session", headers=headers) as answer:
+        assert answer.status == 201
+        return answer.headers["set-cookie"]
+
+
 async def who_is_there(mc: MissionControl) -> list[str]:
     async with coming_from(SOMEBODY, mc) as session:
         answer = await session.get(
@@ -65,7 +76,7 @@ async def test_a_trusted_proxy_is_believed_over_each_transport(
 ) -> None:
     page = {**headers, "Origin": f"https://{PUBLIC}"}
     async with coming_from(PROXY, mc) as session:
-        assert (await session.get("/api/agents", headers=page)).status == 200
+        assert await status(session, "/api/agents", page) == 200
         async with session.get("/api/events/stream", headers=page) as stream:
             assert stream.status == 200
             assert await who_is_there(mc) == ["198.51.100.7"]
@@ -80,11 +91,11 @@ async def test_from_anybody_else_the_same_headers_change_nothing(
 ) -> None:
     own = {**headers, "Host": "localhost"}
     async with coming_from(SOMEBODY, mc) as session:
-        assert (await session.get("/api/agents", headers=headers)).status == 421
+        assert await status(session, "/api/agents", headers) == 421
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await session.ws_connect("/api/ws", headers=headers)
         assert refused.value.status == 421
-        cookie = (await session.post("/api/session", headers=own)).headers["set-cookie"]
+        cookie = await open_session(session, own)
         assert "secure" not in cookie.lower()
         async with session.get("/api/events/stream", headers=own) as stream:
             assert stream.status == 200
@@ -100,9 +111,7 @@ async def test_a_page_at_the_public_address_opens_a_session_whose_cookie_is_secu
     mc: MissionControl, headers: dict[str, str]
 ) -> None:
     async with coming_from(PROXY, mc) as session:
-        answer = await session.post("/api/session", headers={**headers, "Origin": f"https://{PUBLIC}"})
-        assert answer.status == 201
-        cookie = answer.headers["set-cookie"]
+        cookie = await open_session(session, {**headers, "Origin": f"https://{PUBLIC}"})
         assert "secure" in [part.strip().lower() for part in cookie.split(";")]
         page = {
             **headers,
@@ -113,8 +122,7 @@ async def test_a_page_at_the_public_address_opens_a_session_whose_cookie_is_secu
         async with session.ws_connect("/api/ws", headers=page) as socket:
             assert (await socket.receive_json())["type"] == "connected"
         for origin in ("https://evil.example", f"http://{PUBLIC}", "null"):
-            refused = await session.get("/api/agents", headers={**page, "Origin": origin})
-            assert refused.status == 403, origin
+            assert await status(session, "/api/agents", {**page, "Origin": origin}) == 403, origin
             async with session.ws_connect("/api/ws", headers={**page, "Origin": origin}) as socket:
                 closed = await socket.receive()
                 assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 1008), origin
@@ -129,7 +137,7 @@ async def test_a_name_that_is_not_ours_is_refused_though_a_trusted_proxy_passes_
             {**STANDARD, "Forwarded": f"for=198.51.100.7;host={PUBLIC}, for=198.51.100.7;host=evil.example"},
             {**WRITTEN, "X-Forwarded-Host": "evil.example", "Forwarded": f"host={PUBLIC}"},
         ):
-            assert (await session.get("/api/agents", headers=headers)).status == 421
+            assert await status(session, "/api/agents", headers) == 421
 
 
 @pytest.mark.parametrize("wrong", ["proxy.local", "10.0.0.1/8", "10.0.0.0/33", "*"])

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -19,11 +19,13 @@ import aiohttp
 import pytest
 
 from missioncontrol.client import Client, Event, Unreachable, publish
-from missioncontrol.testing import ServerProcess
+from missioncontrol.client.items import Transport
+from missioncontrol.testing import ServerProcess, start_server
 from tests.nats_process import NatsProcess, free_port
 from tests.process.nodes import Campus
 from tests.process.raw_socket import RawSocket
 from tests.process.server_probe import eventually
+from tests.process.traffic import TRANSPORTS
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.nats, pytest.mark.timeout(120)]
 
@@ -63,18 +65,18 @@ def running(command: list[str], port: int, folder: Path, end: signal.Signals) ->
             process.wait(15)
 
 
-def with_nodes(text: str, nodes: list[ServerProcess]) -> str:
-    for example, node in zip(("127.0.0.1:3001", "127.0.0.1:3011"), nodes, strict=True):
+def with_upstreams(text: str, upstreams: list[str]) -> str:
+    for example, upstream in zip(("127.0.0.1:3001", "127.0.0.1:3011"), upstreams, strict=True):
         assert example in text
-        text = text.replace(example, node.url.removeprefix("http://"))
+        text = text.replace(example, upstream.removeprefix("http://"))
     return text
 
 
 @contextmanager
-def nginx(nodes: list[ServerProcess], folder: Path) -> Iterator[str]:
+def nginx(upstreams: list[str], folder: Path) -> Iterator[str]:
     """Start nginx with the shipped file, in a folder of its own and without any right."""
     port = free_port()
-    site = with_nodes((DEPLOY / "nginx.conf").read_text(), nodes)
+    site = with_upstreams((DEPLOY / "nginx.conf").read_text(), upstreams)
     assert "listen 80;" in site
     (folder / "site.conf").write_text(site.replace("listen 80;", f"listen 127.0.0.1:{port};"))
     temporary = "\n".join(
@@ -91,10 +93,10 @@ def nginx(nodes: list[ServerProcess], folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def caddy(nodes: list[ServerProcess], folder: Path) -> Iterator[str]:
+def caddy(upstreams: list[str], folder: Path) -> Iterator[str]:
     """Start Caddy with the shipped file, without TLS."""
     port = free_port()
-    site = with_nodes((DEPLOY / "Caddyfile").read_text(), nodes)
+    site = with_upstreams((DEPLOY / "Caddyfile").read_text(), upstreams)
     site, count = re.subn(
         rf"^{re.escape(PUBLIC)} {{$", f"http://:{port} {{\n\tbind 127.0.0.1", site, flags=re.M
     )
@@ -121,7 +123,7 @@ async def nodes(nats: NatsProcess, tmp_path: Path) -> AsyncIterator[list[ServerP
 def proxy(request: Any, nodes: list[ServerProcess], tmp_path: Path) -> Iterator[str]:
     folder = tmp_path / "proxy"
     folder.mkdir()
-    with request.param(nodes, folder) as url:
+    with request.param([node.url for node in nodes], folder) as url:
         yield url
 
 
@@ -196,8 +198,8 @@ async def test_who_asks_is_known_behind_the_proxy_whatever_else_they_say(
             {**strange, "Forwarded": f"host={PUBLIC}"},
             {**strange, "X-Forwarded-Host": PUBLIC},
         ):
-            answer = await session.get("/api/agents", headers=headers)
-            assert answer.status == 421
+            async with session.get("/api/agents", headers=headers) as answer:
+                assert answer.status == 421
 
 
 @pytest.mark.parametrize("start_proxy", [nginx, caddy])
@@ -207,7 +209,7 @@ async def test_reading_goes_on_while_health_says_503_of_every_node(start_proxy: 
         campus = Campus(tmp_path, nats.url)
         try:
             nodes = [campus.add("alpha"), campus.add("beta")]
-            with start_proxy(nodes, tmp_path) as proxy:
+            with start_proxy([node.url for node in nodes], tmp_path) as proxy:
                 nats.kill()
 
                 async def said() -> bool:
@@ -221,27 +223,26 @@ async def test_reading_goes_on_while_health_says_503_of_every_node(start_proxy: 
             await asyncio.to_thread(campus.close)
 
 
-async def test_a_rolling_restart_is_nothing_that_a_client_notices(
-    proxy: str, nodes: list[ServerProcess]
-) -> None:
-    told: list[int] = []
-    async with Client(proxy) as client:
+async def see_all_of_it(proxy: str, servers: list[ServerProcess]) -> None:
+    """Restart one server after the other while events are published, and hold what clients see against that."""
+    told: dict[Transport, list[int]] = {}
 
-        async def follow() -> None:
-            async for item in client:
-                assert isinstance(item, Event), item
-                if item.type == "custom:count":
-                    told.append(item.data["n"])
+    async def follow(client: Client, seen: list[int]) -> None:
+        async for item in client:
+            assert isinstance(item, Event), item
+            if item.type == "custom:count":
+                seen.append(item.data["n"])
 
-        following = asyncio.create_task(follow())
-
-        async def connected() -> bool:
-            return client.cursor is not None
-
-        await eventually(connected)
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+        following = []
+        for transport in TRANSPORTS:
+            client = await stack.enter_async_context(Client(proxy, transport=transport))
+            await client.ready()
+            told[transport] = []
+            following.append(tasks.create_task(follow(client, told[transport])))
         n = 0
-        for node in nodes:
-            restart = asyncio.create_task(asyncio.to_thread(node.restart))
+        for server in servers:
+            restart = asyncio.create_task(asyncio.to_thread(server.restart))
             while not restart.done() or n % 20:
                 # A proxy does not send a POST again that may have been taken; whoever publishes does, with its key.
                 with suppress(Unreachable):
@@ -250,8 +251,51 @@ async def test_a_rolling_restart_is_nothing_that_a_client_notices(
             await restart
 
         async def all_told() -> bool:
-            return len(told) == n
+            return all(len(seen) >= n for seen in told.values())
 
-        await eventually(all_told, 30.0)
-        following.cancel()
-    assert told == list(range(n))
+        await eventually(all_told, 40.0)
+        for task in following:
+            task.cancel()
+    assert told == {transport: list(range(n)) for transport in TRANSPORTS}
+
+
+async def test_a_rolling_restart_is_nothing_that_a_client_notices(
+    proxy: str, nodes: list[ServerProcess]
+) -> None:
+    await see_all_of_it(proxy, nodes)
+
+
+@pytest.mark.parametrize("start_proxy", [nginx, caddy])
+async def test_a_node_that_is_away_is_left_out_and_takes_nobody_with_it(
+    start_proxy: Any, tmp_path: Path
+) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    with (
+        start_server(tmp_path / "workspace") as server,
+        start_proxy([server.url, nobody], tmp_path) as proxy,
+    ):
+
+        async def taken() -> bool:
+            with suppress(Unreachable):
+                return await asyncio.to_thread(publish, proxy, "custom:step") > 0
+            return False
+
+        await eventually(taken)
+        # Longer than it takes until the one that is away is tried again.
+        until = monotonic() + 4
+        while monotonic() < until:
+            assert await taken()
+            assert (await answers(proxy, "/api/agents"))[0] == 200
+
+
+@pytest.mark.parametrize("start_proxy", [nginx, caddy])
+async def test_one_server_that_restarts_on_its_folder_is_seen_to_lose_and_double_nothing(
+    start_proxy: Any, tmp_path: Path
+) -> None:
+    # The other one of the example is not there at all, which nobody is to notice either.
+    nobody = f"http://127.0.0.1:{free_port()}"
+    with (
+        start_server(tmp_path / "workspace") as server,
+        start_proxy([server.url, nobody], tmp_path) as proxy,
+    ):
+        await see_all_of_it(proxy, [server])
