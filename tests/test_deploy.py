@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from missioncontrol.config import load_config
+from missioncontrol.cli.entry import make_app
+from missioncontrol.cli.settings import CONFIG_VARIABLE, TOKEN_VARIABLE
+from missioncontrol.config import ENVIRONMENT, ServerConfig, load_config
 from missioncontrol.server.access import check_bind
-from missioncontrol.server.forwarded import TrustedProxies
+from missioncontrol.server.routes.events import MAX_BODY_BYTES, MAX_WAIT_SECONDS
 from tests.nats_process import find_nats_server
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
@@ -43,8 +46,49 @@ def run(*command: str, cwd: Path = DEPLOY, **environment: str) -> str:
 def test_the_settings_of_a_node_are_accepted() -> None:
     config = load_config(DEPLOY / "node.toml")
     check_bind(config)
-    TrustedProxies(config.server.trusted_proxies)
     assert len(config.nats_servers) == config.cluster.replicas == 3
+
+
+def test_the_commands_are_ones_that_the_server_takes() -> None:
+    unit = (DEPLOY / "mission-control.service").read_text()
+    (started,) = re.findall(r"^ExecStart=\S+/mission-control (.+)$", unit, re.MULTILINE)
+    image = (DEPLOY / "Dockerfile").read_text()
+    assert 'ENTRYPOINT ["mission-control"]' in image
+    (command,) = re.findall(r"^CMD (\[.+\])$", image, re.MULTILINE)
+    for words in (started.split(), json.loads(command)):
+        function, given, _ = make_app().parse_args(words, exit_on_error=False, print_error=False)
+        assert function.__name__ == "serve", words
+        assert {"config", "data"} <= given.arguments.keys()
+
+
+def test_every_variable_is_one_that_the_server_reads() -> None:
+    names = set(re.findall(r"\bMISSION_CONTROL_\w+", (DEPLOY / "compose.yaml").read_text()))
+    assert names
+    assert names <= set(ENVIRONMENT) | {TOKEN_VARIABLE, CONFIG_VARIABLE}
+
+
+@pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile"])
+def test_what_an_example_tells_to_set_are_settings(name: str, tmp_path: Path) -> None:
+    comments = re.findall(r"^#   (.*)$", (DEPLOY / name).read_text(), re.MULTILINE)
+    (tmp_path / "node.toml").write_text("\n".join(comments))
+    config = load_config(tmp_path / "node.toml")
+    check_bind(config)
+    assert config.server.trusted_proxies
+    assert config.server.allowed_origins == ["https://fleet.example.com"]
+
+
+def test_times_and_sizes_of_the_proxy_are_above_those_of_the_server() -> None:
+    nginx = (DEPLOY / "nginx.conf").read_text()
+    for name in ("proxy_read_timeout", "proxy_send_timeout"):
+        (seconds,) = re.findall(rf"{name} (\d+)s;", nginx)
+        assert int(seconds) > max(2 * ServerConfig().heartbeat_interval, MAX_WAIT_SECONDS)
+    (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", nginx)
+    assert int(megabytes) * 2**20 >= MAX_BODY_BYTES
+
+
+def test_each_file_is_explained() -> None:
+    explained = set(re.findall(r"`([\w.-]+)`", (DEPLOY / "README.md").read_text()))
+    assert {path.name for path in DEPLOY.iterdir()} - {"README.md"} <= explained
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="this system has no systemd")
