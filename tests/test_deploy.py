@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -17,6 +18,7 @@ from missioncontrol.cli.settings import CONFIG_VARIABLE, TOKEN_VARIABLE
 from missioncontrol.config import ENVIRONMENT, ServerConfig, load_config
 from missioncontrol.server.access import check_bind
 from missioncontrol.server.routes.events import MAX_BODY_BYTES, MAX_WAIT_SECONDS
+from missioncontrol.testing import start_server
 from tests.nats_process import find_nats_server
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
@@ -105,6 +107,26 @@ def test_the_service_is_a_whole_unit(tmp_path: Path) -> None:
 
 def test_the_dockerfile_has_no_findings() -> None:
     assert run("hadolint", "Dockerfile") == ""
+
+
+def test_the_image_s_health_check_says_whether_the_server_answers(tmp_path: Path) -> None:
+    image = (DEPLOY / "Dockerfile").read_text()
+    (command,) = re.findall(r"^HEALTHCHECK .*\\\n +CMD (\[.+\])$", image, re.MULTILINE)
+    options = ["--config", str(DEPLOY / "node.toml"), "--log", "sqlite", "--host", "127.0.0.1"]
+    with start_server(tmp_path / "workspace", options=options) as server:
+        port = server.url.rpartition(":")[2]
+        program, *arguments = json.loads(command)
+        asking = [sys.executable, *(word.replace(":3001/", f":{port}/") for word in arguments)]
+        assert program == "python"
+        assert f":{port}/" in asking[-1]
+        assert subprocess.run(asking, capture_output=True, timeout=30).returncode == 0
+        # The same that the proxies ask, by another name and without a token.
+        for name in ("Caddyfile", "compose.Caddyfile"):
+            (path,) = re.findall(r"health_uri (\S+)", (DEPLOY / name).read_text())
+            request = Request(server.url + path, headers={"Host": "localhost"})
+            assert urlopen(request, timeout=10).status == 200
+        server.stop()
+        assert subprocess.run(asking, capture_output=True, timeout=30).returncode != 0
 
 
 def test_the_compose_file_is_one(tmp_path: Path) -> None:
