@@ -64,10 +64,9 @@ async def open_session(session: aiohttp.ClientSession, headers: dict[str, str]) 
 
 async def who_is_there(mc: MissionControl) -> list[str]:
     async with coming_from(SOMEBODY, mc) as session:
-        answer = await session.get(
-            "/api/system/connections", headers={"Authorization": WRITTEN["Authorization"]}
-        )
-        return [connection["address"] for connection in (await answer.json())["connections"]]
+        headers = {"Authorization": WRITTEN["Authorization"]}
+        async with session.get("/api/system/connections", headers=headers) as answer:
+            return [connection["address"] for connection in (await answer.json())["connections"]]
 
 
 @both_kinds
