@@ -38,6 +38,7 @@ def part_of(fleet: FleetState, host: str) -> FleetState:
     snapshot = fleet.snapshot()
     for name in ("agents", "tasks", "leads"):
         snapshot[name] = [own for record in snapshot[name] if (own := _own(name, record, host)) is not None]
+    snapshot["questions"] = []
     snapshot["tokens"] = _own_tokens(snapshot["tokens"], host)
     system = snapshot["system"]
     snapshot["system"] = {

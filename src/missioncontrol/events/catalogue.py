@@ -158,6 +158,34 @@ class TokenThreshold(Shape):
     scope: Literal["agent", "fleet"] = "agent"
 
 
+class QuestionAsked(Shape):
+    """Somebody waits for a person's answer.
+
+    `question` has `id`, `kind` (`question`, `permission` or `budget`), `text`, `options` (none where any text will
+    do), `agentId`, `taskId`, `details`, `askedAt` and `expiresAt`.
+    """
+
+    question: Object
+
+
+class QuestionAnswered(Shape):
+    """A person has answered; the first answer counts."""
+
+    question_id: str
+    answer: str
+    answered_by: str | None = None
+
+
+class QuestionClosed(Shape):
+    """A question needs no answer any more.
+
+    `reason` is `expired`, `withdrawn` by whoever asked, or `elsewhere`: it was decided in another place.
+    """
+
+    question_id: str
+    reason: str
+
+
 class SystemAlert(Shape):
     """Something needs attention."""
 
@@ -215,6 +243,9 @@ CATALOGUE: dict[str, type[Shape]] = {
     "lead:removed": LeadRemoved,
     "token:usage": TokenUsage,
     "token:threshold": TokenThreshold,
+    "question:asked": QuestionAsked,
+    "question:answered": QuestionAnswered,
+    "question:closed": QuestionClosed,
     "system:alert": SystemAlert,
     "system:status": SystemStatus,
     "file:change": FileChange,

@@ -127,6 +127,12 @@ def _rewrite(type_: str, data: Data, rename: Callable[[str], str]) -> Data:
             new["lead"] = _thing(new["lead"], rename)
     elif kind == "token":
         _set(new, "agent", rename)
+    elif kind == "question":
+        # Ids of questions are unlike each other everywhere; they have no host in them.
+        if isinstance(question := data.get("question"), dict):
+            new["question"] = question = dict(question)
+            for name in ("agentId", "taskId"):
+                _set(question, name, rename)
     elif type_ == "system:alert" and isinstance(details := data.get("details"), dict):
         details = dict(details)
         for name in _REFERENCES:
@@ -191,4 +197,7 @@ def _concerns(type_: str, data: Data, teller: str | None, host: str) -> bool:
         return owns(data, "leadId") or owns(data.get("lead"), "id", "leadId")
     if kind == "token":
         return owns(data, "agent")
+    if kind == "question":
+        # Anybody may answer from anywhere: questions are kept by the fleet alone.
+        return False
     return teller == host

@@ -20,6 +20,7 @@ import msgspec
 from missioncontrol.errors import Damaged
 from missioncontrol.events import Data, Record
 from missioncontrol.state.agents import Agents
+from missioncontrol.state.questions import Questions
 from missioncontrol.state.system import System
 from missioncontrol.state.tables import Fold, Leads, Noun, Table, Tasks, deeper_than
 from missioncontrol.state.tokens import Tokens
@@ -27,11 +28,11 @@ from missioncontrol.state.tokens import Tokens
 MAX_DEPTH = 100
 """How deep an event's data may be nested to be folded; what is deeper could not be written again everywhere."""
 
-Part = Literal["agents", "tasks", "tokens", "leads", "system"]
+Part = Literal["agents", "tasks", "tokens", "leads", "system", "questions"]
 
 
 class FleetState:
-    """Agents, tasks, token use, leads and the system, as they stand after the event `id`."""
+    """Agents, tasks, token use, leads, the system and questions, as they stand after the event `id`."""
 
     __slots__ = ("_folds", "_json", "_parts", "_tables", "_tokens", "id")
 
@@ -40,13 +41,20 @@ class FleetState:
         self._json: bytes | None = None
         agents, tasks, tokens, leads, system = Agents(), Tasks(), Tokens(), Leads(), System()
         self._tokens = tokens
-        self._tables: dict[str, Table] = {"agents": agents, "tasks": tasks, "leads": leads}
+        questions = Questions()
+        self._tables: dict[str, Table] = {
+            "agents": agents,
+            "tasks": tasks,
+            "leads": leads,
+            "questions": questions,
+        }
         self._parts: dict[Part, Noun] = {
             "agents": agents,
             "tasks": tasks,
             "tokens": tokens,
             "leads": leads,
             "system": system,
+            "questions": questions,
         }
         self._folds: dict[str, list[Fold]] = {}
         for part in self._parts.values():
@@ -67,7 +75,7 @@ class FleetState:
                 for fold in told:
                     fold(record.data, record)
 
-    def table(self, name: Literal["agents", "tasks", "leads"]) -> Mapping[str, Data]:
+    def table(self, name: Literal["agents", "tasks", "leads", "questions"]) -> Mapping[str, Data]:
         """Return the records of a part by id, as they stand now and go on to change; none of them may be changed."""
         return MappingProxyType(self._tables[name].records)
 
@@ -109,8 +117,10 @@ class FleetState:
         try:
             tree = msgspec.json.decode(dump)
             state.id = int(tree["id"])
+            # A state that was kept before there were questions has none.
+            parts = {"questions": [], **tree["state"]}
             for name, part in state._parts.items():
-                part.restore(tree["state"][name])
+                part.restore(parts[name])
         except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, TypeError, ValueError) as error:
             raise Damaged(f"A kept state cannot be read: {error!r}.") from None
         return state

@@ -144,6 +144,36 @@ export interface TokenThreshold {
   readonly timestamp?: string;
 }
 
+/**
+ * `question:asked`: Somebody waits for a person's answer.
+ *
+ * `question` has `id`, `kind` (`question`, `permission` or `budget`), `text`, `options` (none where any text will
+ * do), `agentId`, `taskId`, `details`, `askedAt` and `expiresAt`.
+ */
+export interface QuestionAsked {
+  readonly question: Data;
+  readonly timestamp?: string;
+}
+
+/** `question:answered`: A person has answered; the first answer counts. */
+export interface QuestionAnswered {
+  readonly questionId: string;
+  readonly answer: string;
+  readonly answeredBy?: string | null;
+  readonly timestamp?: string;
+}
+
+/**
+ * `question:closed`: A question needs no answer any more.
+ *
+ * `reason` is `expired`, `withdrawn` by whoever asked, or `elsewhere`: it was decided in another place.
+ */
+export interface QuestionClosed {
+  readonly questionId: string;
+  readonly reason: string;
+  readonly timestamp?: string;
+}
+
 /** `system:alert`: Something needs attention. */
 export interface SystemAlert {
   readonly level: "critical" | "info" | "warning";
@@ -203,6 +233,9 @@ export interface EventDataByType {
   readonly "lead:removed": LeadRemoved;
   readonly "token:usage": TokenUsage;
   readonly "token:threshold": TokenThreshold;
+  readonly "question:asked": QuestionAsked;
+  readonly "question:answered": QuestionAnswered;
+  readonly "question:closed": QuestionClosed;
   readonly "system:alert": SystemAlert;
   readonly "system:status": SystemStatus;
   readonly "file:change": FileChange;
@@ -225,6 +258,9 @@ export const EVENT_TYPES = {
   LEAD_REMOVED: "lead:removed",
   TOKEN_USAGE: "token:usage",
   TOKEN_THRESHOLD: "token:threshold",
+  QUESTION_ASKED: "question:asked",
+  QUESTION_ANSWERED: "question:answered",
+  QUESTION_CLOSED: "question:closed",
   SYSTEM_ALERT: "system:alert",
   SYSTEM_STATUS: "system:status",
   FILE_CHANGE: "file:change",

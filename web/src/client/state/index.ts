@@ -6,12 +6,14 @@
 
 import type { LogEvent, Snapshot } from "../protocol";
 import { AGENT_FOLDS, type Agent, agentsIn } from "./agents";
+import { QUESTION_FOLDS, type Question, questionsIn } from "./questions";
 import { SYSTEM_FOLDS, type SystemState, systemIn } from "./system";
 import { byId, type Item, inOrder, itemsIn, LEAD_FOLDS, TASK_FOLDS, type TableFold } from "./tables";
 import { NO_TOKENS, TOKEN_FOLDS, type TokenState, tokensIn } from "./tokens";
 import { deeperThan } from "./values";
 
 export type { Agent } from "./agents";
+export type { Question, QuestionKind, QuestionStatus } from "./questions";
 export type { Alert, AlertLevel, SystemState } from "./system";
 export type { Item } from "./tables";
 export type { TokenState } from "./tokens";
@@ -25,6 +27,8 @@ export interface FleetState {
   readonly tokens: TokenState;
   readonly leads: readonly Item[];
   readonly system: SystemState;
+  /** In the order of their ids. */
+  readonly questions: readonly Question[];
 }
 
 /** How deep an event's data may be nested to be folded; as the server has it. */
@@ -37,6 +41,7 @@ export const EMPTY_STATE: FleetState = {
   tokens: NO_TOKENS,
   leads: [],
   system: { gateway: null, alerts: [] },
+  questions: [],
 };
 
 export function stateFromSnapshot({ state, cursor }: Snapshot): FleetState {
@@ -47,6 +52,7 @@ export function stateFromSnapshot({ state, cursor }: Snapshot): FleetState {
     tokens: tokensIn(state.tokens),
     leads: itemsIn("lead", state.leads),
     system: systemIn(state.system),
+    questions: questionsIn(state.questions),
   };
 }
 
@@ -66,6 +72,7 @@ export function foldEvents(state: FleetState, events: readonly LogEvent[]): Flee
     tokens,
     leads: foldTable(state.leads, LEAD_FOLDS, shallow),
     system,
+    questions: foldTable(state.questions, QUESTION_FOLDS, shallow),
   };
 }
 

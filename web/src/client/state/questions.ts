@@ -1,0 +1,118 @@
+/** Questions to a person: who asks what, and what became of it. Of several answers the first counts. */
+
+import { type Data, isData, type LogEvent } from "../protocol";
+import { byId, type Item, inOrder, type TableFold } from "./tables";
+import { idIn, listIn, placeOf, textIn, timeOf } from "./values";
+
+export type QuestionKind = "question" | "permission" | "budget";
+export type QuestionStatus = "open" | "answered" | "closed";
+
+export interface Question extends Item {
+  readonly kind: QuestionKind;
+  readonly text: string;
+  /** None where any text will do. */
+  readonly options: readonly string[];
+  readonly agentId: string | null;
+  /** RFC 3339. */
+  readonly askedAt: string;
+  readonly status: QuestionStatus;
+  /** The last event about it. */
+  readonly event: number;
+}
+
+/** How many questions of a kind are kept that are over; the log has them all. */
+const KEPT_PER_KIND = 100;
+
+const KINDS: ReadonlySet<unknown> = new Set<QuestionKind>(["question", "permission", "budget"]);
+const STATUSES: ReadonlySet<unknown> = new Set<QuestionStatus>(["open", "answered", "closed"]);
+
+export const QUESTION_FOLDS: ReadonlyMap<string, TableFold<Question>> = new Map<string, TableFold<Question>>([
+  ["question:asked", foldAsked],
+  [
+    "question:answered",
+    (questions, data, event) => {
+      const answer = textIn(data.answer);
+      if (answer !== null) {
+        const answeredBy = textIn(data.answeredBy);
+        end(questions, data, event, {
+          status: "answered",
+          answer,
+          answeredBy,
+          answeredAt: timeOf(data, event),
+        });
+      }
+    },
+  ],
+  [
+    "question:closed",
+    (questions, data, event) => {
+      const reason = textIn(data.reason) ?? "withdrawn";
+      end(questions, data, event, { status: "closed", reason, closedAt: timeOf(data, event) });
+    },
+  ],
+]);
+
+function foldAsked(questions: Map<string, Question>, data: Data, event: LogEvent): void {
+  const { question } = data;
+  const id = isData(question) ? idIn(question.id) : null;
+  const text = isData(question) ? textIn(question.text) : null;
+  if (!isData(question) || id === null || text === null) {
+    return;
+  }
+  questions.set(id, {
+    ...placeOf(id, event),
+    ...question,
+    id,
+    text,
+    kind: kindIn(question.kind),
+    options: textsIn(question.options),
+    agentId: idIn(question.agentId),
+    askedAt: textIn(question.askedAt) ?? timeOf(data, event),
+    status: "open",
+    event: event.id,
+  });
+}
+
+function end(
+  questions: Map<string, Question>,
+  data: Data,
+  event: LogEvent,
+  fields: Data & { readonly status: QuestionStatus },
+): void {
+  const question = questions.get(idIn(data.questionId) ?? "");
+  if (question?.status !== "open") {
+    return;
+  }
+  questions.set(question.id, { ...question, ...fields, event: event.id });
+  const over = [...questions.values()].filter(
+    ({ kind, status }) => kind === question.kind && status !== "open",
+  );
+  if (over.length > KEPT_PER_KIND) {
+    questions.delete(over.reduce((oldest, one) => (one.event < oldest.event ? one : oldest)).id);
+  }
+}
+
+export function questionsIn(told: unknown): Question[] {
+  return inOrder(byId(listIn(told).filter(isQuestion)));
+}
+
+function isQuestion(value: unknown): value is Question {
+  return (
+    isData(value) &&
+    typeof value.id === "string" &&
+    typeof value.text === "string" &&
+    Array.isArray(value.options) &&
+    typeof value.askedAt === "string" &&
+    typeof value.event === "number" &&
+    KINDS.has(value.kind) &&
+    STATUSES.has(value.status)
+  );
+}
+
+function kindIn(value: unknown): QuestionKind {
+  return value === "permission" || value === "budget" ? value : "question";
+}
+
+function textsIn(value: unknown): string[] {
+  return listIn(value).filter((one) => typeof one === "string");
+}
