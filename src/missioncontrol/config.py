@@ -77,10 +77,14 @@ class ClusterConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class BudgetConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Daily budgets in US dollars; `warn_at` in percent."""
+    """Daily budgets in US dollars; `warn_at` in percent.
+
+    With `on_exceed` set to `ask` a person is asked whether to go on once a budget is spent.
+    """
 
     daily: float = 10.0
     warn_at: float = 80.0
+    on_exceed: Literal["alert", "ask"] = "alert"
     agents: dict[str, float] = {}
 
 

@@ -60,6 +60,12 @@ class BadTask(InputError):
     code = "bad_task"
 
 
+class BadQuestion(InputError):
+    """A question, or its answer, is not as it should be."""
+
+    code = "bad_question"
+
+
 class Conflict(InputError):
     """It is somebody else's, or over, or there already."""
 

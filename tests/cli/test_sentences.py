@@ -43,6 +43,22 @@ SENTENCES: list[tuple[str, dict[str, Any], str]] = [
         "TASK-0001 was given to scout by nexus",
     ),
     ("task:deleted", {"taskId": "TASK-0001"}, "TASK-0001 was deleted"),
+    (
+        "question:asked",
+        {"question": {"id": "Q-1", "text": "Deploy?", "agentId": "scout", "options": ["yes", "no"]}},
+        "scout asks: Deploy? (yes / no)",
+    ),
+    ("question:asked", {"question": {"id": "Q-1", "text": "Which?"}}, "somebody asks: Which?"),
+    (
+        "question:answered",
+        {"questionId": "Q-1", "answer": "yes", "answeredBy": "anna"},
+        "anna has answered Q-1: yes",
+    ),
+    (
+        "question:closed",
+        {"questionId": "Q-1", "reason": "expired"},
+        "Q-1 needs no answer any more: its time is up",
+    ),
     ("lead:added", {"lead": {"id": "l1", "company": "Acme"}}, "Acme was found"),
     ("lead:updated", {"leadId": "l1", "updates": {"stage": "won"}}, "l1: stage=won"),
     ("lead:scored", {"leadId": "l1", "score": 85, "previousScore": 80.5}, "l1 now scores 85 (was 80.5)"),

@@ -19,8 +19,10 @@ from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.server.http import create_app
 from missioncontrol.server.service import Service
 from missioncontrol.sources.ignore import Ignore
+from missioncontrol.sources.questions import Questions
 from missioncontrol.sources.source import Feed, SourceHealth, Workspace
 from missioncontrol.sources.tasks import TaskQueue
+from missioncontrol.sources.tokens import Tokens
 from missioncontrol.state import FleetState
 from missioncontrol.store import MemoryLog
 
@@ -45,12 +47,18 @@ class Site:
         self.hub = Hub(epoch=self.log.epoch, head=self.log.head, flush_window=0.0)
         self.sources: dict[str, Any] = {}
         workspace = Path("/fleet/workspace")
-        tasks = TaskQueue(Workspace(workspace, Ignore(), self.config, self.state, self.state))
-        tasks.attach(Feed("tasks", self.log, SourceHealth("tasks"), asyncio.Event()))
+        place = Workspace(workspace, Ignore(), self.config, self.state, self.state)
+        tasks, questions = TaskQueue(place), Questions(place)
+        for source in (tasks, questions):
+            feed = Feed(source.name, self.log, SourceHealth(source.name), asyncio.Event())
+            source.attach(feed)
+            self.log.listen(feed.committed)
         self.service = Service(
             config=self.config,
             workspace=workspace,
             tasks=tasks,
+            tokens=Tokens(place),
+            questions=questions,
             log=self.log,
             hub=self.hub,
             state=self.state,

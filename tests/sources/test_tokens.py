@@ -11,6 +11,10 @@ import pytest
 from tests.sources.world import World
 
 from missioncontrol.config import BudgetConfig, SourcesConfig
+from missioncontrol.errors import Unavailable
+from missioncontrol.sources.questions import Questions
+from missioncontrol.sources.tokens import Tokens
+from missioncontrol.sources.transcripts.records import SessionInfo, Turn, Usage
 from missioncontrol.sources.usage.runaways import IN_A_ROW
 
 pytestmark = pytest.mark.anyio
@@ -205,6 +209,52 @@ async def test_a_threshold_is_told_once_whatever_restarts(world: World, runtime:
         ("scout", "agent", "critical"),
         ("fleet", "fleet", "critical"),
     ]
+
+
+async def test_a_spent_budget_asks_once_whether_to_go_on_and_stop_means_stop(
+    world: World, runtime: Runtime
+) -> None:
+    world.config.budgets = BudgetConfig(daily=100.0, agents={"scout": 0.5}, on_exceed="ask")
+    await world.start()
+    runtime.write("scout", answered(cost=0.6))
+    await world.until(lambda: world.told("question:asked"))
+    await world.restart()
+    await world.silence()
+    (asked,) = (told["question"] for told in world.told("question:asked"))
+    assert asked["text"] == "scout has spent $0.60 of $0.50 for today. Go on?"
+    assert (asked["kind"], asked["agentId"], asked["options"]) == ("budget", "scout", ["continue", "stop"])
+    assert world.supervisor is not None
+    tokens = world.supervisor.source(Tokens)
+    assert tokens.stopped("scout") is None
+    await world.supervisor.source(Questions).answer(asked["id"], "stop", by="anna")
+    assert (reason := tokens.stopped("scout")) is not None
+    assert reason.startswith("anna has said stop: the budget of $0.50")
+    assert tokens.stopped("main") is None
+
+
+async def test_a_report_of_a_runtime_is_entered_like_a_transcript(world: World, runtime: Runtime) -> None:
+    await world.start()
+    assert world.supervisor is not None
+    tokens = world.supervisor.source(Tokens)
+    at = round(time.time() * 1000)
+    await tokens.report(
+        [
+            SessionInfo(session="s-1", runtime="claude", cwd="/home/user/shop"),
+            Usage("r-1", "claude", "s-1", at, "claude-sonnet-4-5", input=100, output=20, cost=0.25),
+            Turn("s-1", at, "waiting", detail="Bash: make", evidence="Claude Code hook"),
+        ]
+    )
+    assert use_of(world, "claude-shop")["tokens"] == 120
+    await world.until(lambda: world.folded.table("agents").get("claude-shop", {}).get("kind") == "waiting")
+    agent = world.folded.table("agents")["claude-shop"]
+    assert (agent["statusSource"], agent["statusDetail"]) == ("Claude Code hook", "Bash: make")
+    await world.restart()
+    tokens = world.supervisor.source(Tokens)
+    await tokens.report([Usage("r-1", "claude", "s-1", at, "claude-sonnet-4-5", input=100, output=20)])
+    assert use_of(world, "claude-shop")["tokens"] == 120
+    await world.stop()
+    with pytest.raises(Unavailable):
+        await tokens.report([Turn("s-1", at, "idle")])
 
 
 async def test_a_runtime_whose_folder_appears_later_is_found(

@@ -39,6 +39,9 @@ from missioncontrol.server.metrics import collect_json
 from missioncontrol.server.service import Service
 from missioncontrol.server.websocket import WebSocketProtocol
 from missioncontrol.sources import Supervisor
+from missioncontrol.sources.questions import Questions
+from missioncontrol.sources.tasks import TaskQueue
+from missioncontrol.sources.tokens import Tokens
 from missioncontrol.state import FleetState
 from missioncontrol.store import JetStreamLog, Log, Retention, SqliteLog, StateCheckpoint
 from missioncontrol.store.nodes import Nodes
@@ -196,7 +199,9 @@ class MissionControl(Broadcasts):
             state=state,
             access=Access(config, bound_host=host),
             proxies=TrustedProxies(config.server.trusted_proxies),
-            tasks=self._supervisor.tasks,
+            tasks=self._supervisor.source(TaskQueue),
+            tokens=self._supervisor.source(Tokens),
+            questions=self._supervisor.source(Questions),
             sources=self._supervisor.health,
             host=self._supervisor.host,
             host_name=host_name,

@@ -25,6 +25,9 @@ from missioncontrol.events.catalogue import (
     LeadRemoved,
     LeadScored,
     LeadUpdated,
+    QuestionAnswered,
+    QuestionAsked,
+    QuestionClosed,
     Shape,
     StateBaseline,
     SystemAlert,
@@ -46,6 +49,7 @@ COLOURS = {
     "task": "yellow",
     "lead": "magenta",
     "token": "green",
+    "question": "bright_red",
     "system": "red",
     "file": "blue",
 }
@@ -185,6 +189,21 @@ def _gateway(data: SystemStatus) -> str:
     return f"the gateway is {data.status}{was}"
 
 
+def _asked(data: QuestionAsked) -> str:
+    asked = data.question
+    choice = f" ({' / '.join(map(str, options))})" if (options := asked.get("options")) else ""
+    return f"{asked.get('agentId') or 'somebody'} asks: {_name(asked, 'text')}{choice}"
+
+
+def _answered(data: QuestionAnswered) -> str:
+    return f"{data.answered_by or 'somebody'} has answered {data.question_id}: {data.answer}"
+
+
+def _question_closed(data: QuestionClosed) -> str:
+    why = {"expired": "its time is up", "elsewhere": "it was decided elsewhere"}.get(data.reason, data.reason)
+    return f"{data.question_id} needs no answer any more: {why}"
+
+
 _SENTENCES: dict[type[Shape], Callable[[Any], str]] = {
     AgentStatusChange: _status_change,
     AgentActivity: _activity,
@@ -201,6 +220,9 @@ _SENTENCES: dict[type[Shape], Callable[[Any], str]] = {
     LeadRemoved: lambda data: f"{data.lead_id} is gone",
     TokenUsage: _token_usage,
     TokenThreshold: _threshold,
+    QuestionAsked: _asked,
+    QuestionAnswered: _answered,
+    QuestionClosed: _question_closed,
     SystemAlert: lambda data: f"{data.level}: {data.message}",
     SystemStatus: _gateway,
     FileChange: _file_change,

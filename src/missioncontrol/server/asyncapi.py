@@ -75,6 +75,18 @@ EXAMPLES: dict[str, Object] = {
         "period": "2026-11-23",
         "scope": "agent",
     },
+    "question:asked": {
+        "question": {
+            "id": "Q-7K3M9PXA",
+            "kind": "question",
+            "text": "Deploy to production?",
+            "options": ["yes", "no"],
+            "agentId": "scout",
+            "askedAt": _AT,
+        }
+    },
+    "question:answered": {"questionId": "Q-7K3M9PXA", "answer": "yes", "answeredBy": "anna"},
+    "question:closed": {"questionId": "Q-7K3M9PXA", "reason": "expired"},
     "system:alert": {"level": "warning", "message": "Memory is short.", "details": {"memory": "85%"}},
     "system:status": {
         "status": "running",

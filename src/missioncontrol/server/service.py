@@ -13,7 +13,9 @@ from missioncontrol.hub import Hub
 from missioncontrol.server.access import Access
 from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.sources.host import HostFigures
+from missioncontrol.sources.questions import Questions
 from missioncontrol.sources.tasks import TaskQueue
+from missioncontrol.sources.tokens import Tokens
 from missioncontrol.state import FleetState
 from missioncontrol.store import Log
 
@@ -34,6 +36,8 @@ class Service:
     access: Access
     proxies: TrustedProxies
     tasks: TaskQueue
+    tokens: Tokens
+    questions: Questions
     sources: Callable[[], dict[str, Any]]
     host: Callable[[], HostFigures | None] = lambda: None
     host_name: str | None = None

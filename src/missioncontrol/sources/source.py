@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -146,20 +146,25 @@ class Feed:
         self._health = health
         self._watched = watched
         self._followed: str | None = None
+        self._wake: Callable[[], None] = self.inbox.put
         self._keys = (f"{name}:{secrets.token_hex(6)}:{number}" for number in count(1))
 
     async def watched(self) -> None:
         """Wait until the workspace is watched: what is looked at from then on cannot change unnoticed."""
         await self._watched.wait()
 
-    def follow(self, category: str) -> None:
-        """Have the inbox wake up, with an empty batch, after every commit that has events of this category."""
+    def follow(self, category: str, wake: Callable[[], None] | None = None) -> None:
+        """Have `wake` called after every commit that has events of this category.
+
+        Without `wake` the inbox wakes up, with an empty batch.
+        """
         self._followed = f"{category}:"
+        self._wake = wake or self.inbox.put
 
     def committed(self, records: Sequence[Record]) -> None:
         """Hear of a commit, whoever made it."""
         if self._followed is not None and any(record.type.startswith(self._followed) for record in records):
-            self.inbox.put()
+            self._wake()
 
     def running(self) -> None:
         """Say that the first look is done and all is well."""
@@ -191,16 +196,17 @@ class Feed:
             "system:alert", {"level": level, "message": message, "details": {"source": self._name, **details}}
         )
 
-    async def append(self, drafts: Sequence[Draft], *, after: int | None = None) -> None:
-        """Make events durable that somebody waits for; unlike `tell`, this fails where the log does.
+    async def append(self, drafts: Sequence[Draft], *, after: int | None = None) -> list[int]:
+        """Make events durable that somebody waits for, and return their ids; unlike `tell`, this fails if the log does.
 
         Raises:
             Outdated: somebody else has changed a task that they are about, after the event `after`.
             InputError: the log refuses one of them.
             Unavailable: the log cannot be written.
         """
-        await self._log.append(drafts, after=after)
+        ids = await self._log.append(drafts, after=after)
         self._count(drafts, None)
+        return ids
 
     async def tell(
         self, steps: Sequence[Step], *, noticed: float | None = None, after: int | None = None

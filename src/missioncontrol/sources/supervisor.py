@@ -14,8 +14,10 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
+from typing import TypeVar
 
 from missioncontrol.config import Config
 from missioncontrol.events import Record
@@ -25,6 +27,7 @@ from missioncontrol.sources.gateway import Gateway
 from missioncontrol.sources.host import Host, HostFigures
 from missioncontrol.sources.ignore import Ignore
 from missioncontrol.sources.leads import Leads
+from missioncontrol.sources.questions import Questions
 from missioncontrol.sources.source import Feed, Source, SourceHealth, Step, Workspace
 from missioncontrol.sources.tasks import TaskQueue
 from missioncontrol.sources.tokens import Tokens
@@ -38,6 +41,7 @@ SOURCES: tuple[Callable[[Workspace], Source], ...] = (
     Leads,
     Tokens,
     Gateway,
+    Questions,
     Host,
     Files,
 )
@@ -50,6 +54,8 @@ FIRST_LOOK_SECONDS = 1.0
 _LOG_FILES = ("events.sqlite", "head", "lock")
 
 logger = logging.getLogger(__name__)
+
+_S = TypeVar("_S", bound=Source)
 
 
 class Supervisor:
@@ -109,8 +115,9 @@ class Supervisor:
             pass
 
     def stand_by(self) -> None:
-        """Let tasks be changed here while another node watches the workspace."""
-        self.tasks.attach(self._feeds[self.tasks.name])
+        """Let tasks be changed and questions be answered here while another node watches the workspace."""
+        for source in (self.source(TaskQueue), self.source(Questions)):
+            source.attach(self._feeds[source.name])
 
     async def stop(self) -> None:
         """Stop the sources. What they have not told they find at the next start."""
@@ -119,21 +126,22 @@ class Supervisor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         self._watched.clear()
+        with suppress(LookupError):
+            self.source(Questions).release()
         for feed in self._feeds.values():
             # Nobody is to wait for a first look that will not come.
             feed.looked.set()
 
-    @property
-    def tasks(self) -> TaskQueue:
-        """The task queue.
+    def source(self, kind: type[_S]) -> _S:
+        """Return the source of a kind, for what can be done with it.
 
         Raises:
-            LookupError: it is not among the sources that run.
+            LookupError: it is not among those that were prepared.
         """
         for source in self._sources:
-            if isinstance(source, TaskQueue):
+            if isinstance(source, kind):
                 return source
-        raise LookupError("the task queue does not run")
+        raise LookupError(f"there is no source of the kind {kind.__name__}")
 
     def host(self) -> HostFigures | None:
         """Return how this machine is doing; None before the first look."""

@@ -8,15 +8,18 @@ statuses, their activity, and the warnings about agents that run away.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
+from missioncontrol.errors import Overloaded, Unavailable
 from missioncontrol.events import Draft, now
+from missioncontrol.events.hosts import find_id
 from missioncontrol.sources.activity import Activity
 from missioncontrol.sources.source import MARK, Feed, Step, Workspace
+from missioncontrol.sources.transcripts.records import Record
 from missioncontrol.sources.usage.book import Page, moment, use_of
-from missioncontrol.sources.usage.budgets import Budgets
+from missioncontrol.sources.usage.budgets import Budgets, budget_question, stopped
 from missioncontrol.sources.usage.hearing import Hearing
 from missioncontrol.sources.usage.reading import Reading
 from missioncontrol.sources.usage.sessions import doings
@@ -26,9 +29,29 @@ from missioncontrol.state.tokens import Tokens as TokenState
 MAX_USES = 400
 """How many uses one event may hold, which keeps it far below the limit of an event."""
 
+MAX_REPORTS = 1_000
+"""How many reports of runtimes may wait to be entered."""
+
 RETRY_SECONDS = 1.0
 DOUBT_SECONDS = 15.0
 """How often is looked whether a busy agent has fallen silent, and whether a budget's day has begun anew."""
+
+
+class Report(NamedTuple):
+    """What a runtime has reported, and the future of whoever passed it on."""
+
+    records: list[Record]
+    taken: asyncio.Future[None]
+
+    def succeed(self) -> None:
+        """Say that it is kept."""
+        if not self.taken.done():
+            self.taken.set_result(None)
+
+    def fail(self, error: Unavailable) -> None:
+        """Say that it is not."""
+        if not self.taken.done():
+            self.taken.set_exception(error)
 
 
 class Tokens:
@@ -40,9 +63,43 @@ class Tokens:
         self._workspace = workspace
         self._state = workspace.state
         self._activity = Activity()
+        self._reports: list[Report] = []
+        self._wake: Callable[[], None] | None = None
+
+    async def report(self, records: Sequence[Record]) -> None:
+        """Take in what a runtime says itself, as if it stood in a transcript; returns when it is durable.
+
+        Raises:
+            Overloaded: too much of it is waiting already.
+            Unavailable: nobody keeps the book at the moment, or the log cannot be written.
+        """
+        if self._wake is None:
+            raise Unavailable("Nobody reads the runtimes at the moment; send it again in a moment.")
+        if len(self._reports) >= MAX_REPORTS:
+            raise Overloaded("More reports of runtimes wait than can be taken in; send it again in a moment.")
+        report = Report(list(records), asyncio.get_running_loop().create_future())
+        self._reports.append(report)
+        self._wake()
+        await report.taken
+
+    def stopped(self, agent_id: str) -> str | None:
+        """Return why an agent is to stop for today: a person has said so when a budget was spent. None if it is not."""
+        return stopped(self._workspace.fleet.table("questions").values(), self._state_id(agent_id))
+
+    def _state_id(self, agent_id: str) -> str:
+        agents = self._workspace.fleet.table("agents").keys()
+        return find_id(agent_id, agents, self._workspace.host) or agent_id
 
     async def run(self, feed: Feed) -> None:
         """Read and tell until cancelled."""
+        try:
+            await self._run(feed)
+        finally:
+            self._wake = None
+            for report in self._take_reports():
+                report.fail(Unavailable("The runtimes are being looked at anew; send it again in a moment."))
+
+    async def _run(self, feed: Feed) -> None:
         memory = await feed.recall()
         first = memory.pop(MARK, None) is None
         if first:
@@ -54,6 +111,8 @@ class Tokens:
         reading = self._reading = Reading(self._workspace)
         reading.recall(memory)
         hearing = Hearing(feed)
+        # What is reported while everything is read for the first time waits.
+        self._wake = hearing.inbox.put
         try:
             await asyncio.to_thread(reading.find)
             await hearing.attend(reading.roots())
@@ -63,16 +122,23 @@ class Tokens:
                 await self._read(feed, None, found_at_start=True)
             self._show()
             feed.running()
+            look_at = monotonic() + DOUBT_SECONDS
             while True:
                 batch = await hearing.inbox.take(self._patience())
+                if self._reports:
+                    await self._enter_reports(feed)
+                    self._show()
+                    if not (batch.paths or batch.trees) and monotonic() < look_at:
+                        await self._tell_activity(feed)
+                        continue
+                look_at = monotonic() + DOUBT_SECONDS
                 if await asyncio.to_thread(reading.find):
                     batch.trees.add("")
                 await hearing.attend(reading.roots())
                 await self._read(feed, None if batch.trees else batch.paths, noticed=batch.noticed)
                 await asyncio.to_thread(reading.look_at_gateway)
                 self._show()
-                if active := self._activity.drafts(feed):
-                    await feed.tell([Step(active, {})])
+                await self._tell_activity(feed)
         finally:
             await hearing.close()
             await asyncio.to_thread(reading.close)
@@ -115,22 +181,55 @@ class Tokens:
         while more:
             more = await asyncio.to_thread(self._reading.read, paths)
             paths = set()
-            page, changes = self._reading.turn_page()
-            drafts = _usage_drafts(feed, self._state, page, found_at_start=found_at_start)
-            drafts += [feed.alert("warning", warning.message, **warning.details) for warning in page.warnings]
-            drafts += [feed.alert("warning", told, path=path) for path, told in self._reading.complaints()]
-            if drafts or changes:
-                await feed.tell([Step(drafts, changes)], noticed=noticed)
-            agents = self._state.table("agents")
-            for agent, (at, summary) in page.activity.items():
-                count = agents.get(agent, {}).get("fileCount", 0)
-                self._activity.saw(agent, lastActivity=moment(at), activity=summary, fileCount=count)
+            await self._turn_page(feed, noticed=noticed, found_at_start=found_at_start)
         await self._tell_crossings(feed)
 
+    async def _turn_page(
+        self, feed: Feed, *, noticed: float | None = None, found_at_start: bool = False
+    ) -> None:
+        """Tell what stands on the page, with what is to be remembered of it."""
+        page, changes = self._reading.turn_page()
+        drafts = _usage_drafts(feed, self._state, page, found_at_start=found_at_start)
+        drafts += [feed.alert("warning", warning.message, **warning.details) for warning in page.warnings]
+        drafts += [feed.alert("warning", told, path=path) for path, told in self._reading.complaints()]
+        if drafts or changes:
+            await feed.tell([Step(drafts, changes)], noticed=noticed)
+        agents = self._state.table("agents")
+        for agent, (at, summary) in page.activity.items():
+            count = agents.get(agent, {}).get("fileCount", 0)
+            self._activity.saw(agent, lastActivity=moment(at), activity=summary, fileCount=count)
+
+    async def _enter_reports(self, feed: Feed) -> None:
+        """Enter what was reported, and tell it; who reported it hears when it is kept."""
+        reports = self._take_reports()
+        try:
+            for report in reports:
+                self._reading.book.take(report.records, now())
+            await self._turn_page(feed)
+            await self._tell_crossings(feed)
+        except BaseException as error:
+            for report in reports:
+                report.fail(Unavailable(f"It could not be kept: {error}"))
+            raise
+        for report in reports:
+            report.succeed()
+
+    def _take_reports(self) -> list[Report]:
+        reports, self._reports = self._reports, []
+        return reports
+
+    async def _tell_activity(self, feed: Feed) -> None:
+        if active := self._activity.drafts(feed):
+            await feed.tell([Step(active, {})])
+
     async def _tell_crossings(self, feed: Feed) -> None:
+        config = self._workspace.config.budgets
         for crossing in self._budgets.crossings(self._state):
-            draft = feed.draft("token:threshold", crossing.data)
-            await feed.tell([Step([draft], {crossing.key: crossing.memory})])
+            drafts = [feed.draft("token:threshold", crossing.data)]
+            if config.on_exceed == "ask" and crossing.data["alert"] == "critical":
+                # In one transaction with the threshold: a crossing is asked about once, whatever ends the process.
+                drafts.append(feed.draft("question:asked", {"question": budget_question(crossing.data)}))
+            await feed.tell([Step(drafts, {crossing.key: crossing.memory})])
 
     def _show(self) -> None:
         alive = self._reading.gateway_alive

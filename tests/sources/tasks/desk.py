@@ -58,7 +58,7 @@ class Desk:
     @property
     def queue(self) -> TaskQueue:
         assert self.world.supervisor is not None
-        return self.world.supervisor.tasks
+        return self.world.supervisor.source(TaskQueue)
 
     @property
     def state(self) -> dict[str, Task]:

@@ -40,6 +40,7 @@ class State(msgspec.Struct):
     tokens: dict[str, Any]
     leads: list[dict[str, Any]]
     system: dict[str, Any]
+    questions: list[dict[str, Any]]
 
 
 class StateSnapshot(msgspec.Struct):

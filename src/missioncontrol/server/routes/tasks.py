@@ -12,13 +12,12 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, delete, get, patch, post, put
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Schema
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
-from missioncontrol.errors import BadMessage, BadTask, Draining
+from missioncontrol.errors import BadTask
 from missioncontrol.server.answers import (
-    JSON,
     AnyRequest,
     Limit,
     answer,
@@ -26,6 +25,7 @@ from missioncontrol.server.answers import (
     service_of,
     state_cursor,
 )
+from missioncontrol.server.bodies import read_json, takes, text_schema
 from missioncontrol.sources.tasks import TaskQueue
 from missioncontrol.sources.tasks.task import Task, priority_of, status_of, urgency
 
@@ -97,70 +97,46 @@ class Export(msgspec.Struct):
     history: list[Any]
 
 
-def _text(**more: Any) -> Schema:
-    return Schema(type=OpenAPIType.STRING, **more)
-
-
 _NULLABLE = Schema(type=[OpenAPIType.STRING, OpenAPIType.NULL])
 _PRIORITY = Schema(type=[OpenAPIType.STRING, OpenAPIType.INTEGER])
 _FIELDS: Mapping[str, Schema] = {
-    "description": _text(),
-    "status": _text(description="A status, in any spelling that can be understood."),
+    "description": text_schema(),
+    "status": text_schema(description="A status, in any spelling that can be understood."),
     "priority": _PRIORITY,
-    "assignedTo": _text(),
-    "notes": _text(),
+    "assignedTo": text_schema(),
+    "notes": text_schema(),
     "due": _NULLABLE,
     "parentId": _NULLABLE,
-    "tags": Schema(type=OpenAPIType.ARRAY, items=_text()),
+    "tags": Schema(type=OpenAPIType.ARRAY, items=text_schema()),
     "metadata": Schema(type=OpenAPIType.OBJECT),
     "subtasks": Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT)),
 }
 
 
-def _takes(
-    description: str, properties: Mapping[str, Schema], required: Sequence[str] = ()
-) -> type[Operation]:
-    """Describe the body of an operation that reads it as it is."""
-
-    @dataclass
-    class BodyOperation(Operation):
-        def __post_init__(self) -> None:
-            schema = Schema(
-                type=OpenAPIType.OBJECT, properties=dict(properties), required=list(required) or None
-            )
-            self.request_body = RequestBody(
-                required=bool(required),
-                description=description,
-                content={JSON: OpenAPIMediaType(schema=schema)},
-            )
-
-    return BodyOperation
-
-
-_CREATES = _takes(
+_CREATES = takes(
     "What the task is made of; all of it is optional.",
-    {**_FIELDS, "id": _text(min_length=1, max_length=100), "createdBy": _text()},
+    {**_FIELDS, "id": text_schema(min_length=1, max_length=100), "createdBy": text_schema()},
 )
-_CHANGES = _takes("The fields to change.", _FIELDS)
-_ASSIGNS = _takes(
+_CHANGES = takes("The fields to change.", _FIELDS)
+_ASSIGNS = takes(
     "Who is to have it. `claim`: only if nobody else has it, and it is not over.",
     {
-        "agentId": _text(min_length=1, pattern=r"\S"),
-        "assignedBy": _text(),
+        "agentId": text_schema(min_length=1, pattern=r"\S"),
+        "assignedBy": text_schema(),
         "claim": Schema(type=OpenAPIType.BOOLEAN),
         "options": Schema(
             type=OpenAPIType.OBJECT,
-            properties={"autoStart": Schema(type=OpenAPIType.BOOLEAN), "notes": _text()},
+            properties={"autoStart": Schema(type=OpenAPIType.BOOLEAN), "notes": text_schema()},
         ),
     },
     ["agentId"],
 )
-_PRIORITISES = _takes("The priority.", {"priority": _PRIORITY}, ["priority"])
-_ADDS_SUBTASK = _takes("What is to be done.", {"description": _text()}, ["description"])
-_BULK = _takes(
+_PRIORITISES = takes("The priority.", {"priority": _PRIORITY}, ["priority"])
+_ADDS_SUBTASK = takes("What is to be done.", {"description": text_schema()}, ["description"])
+_BULK = takes(
     "Which tasks, and the fields to change in each.",
     {
-        "ids": Schema(type=OpenAPIType.ARRAY, items=_text(), max_items=MAX_BULK),
+        "ids": Schema(type=OpenAPIType.ARRAY, items=text_schema(), max_items=MAX_BULK),
         "updates": Schema(type=OpenAPIType.OBJECT, properties=dict(_FIELDS)),
     },
     ["ids", "updates"],
@@ -175,7 +151,7 @@ class ExportOperation(Operation):
         """Say what else the answer may be."""
         success = (self.responses or {}).get("200")
         if isinstance(success, OpenAPIResponse) and success.content is not None:
-            success.content["text/markdown"] = OpenAPIMediaType(schema=_text())
+            success.content["text/markdown"] = OpenAPIMediaType(schema=text_schema())
 
 
 _TASK = documented(Object, 404, 409, 412, 413, 503)
@@ -183,24 +159,6 @@ _TASK = documented(Object, 404, 409, 412, 413, 503)
 
 def _queue(request: AnyRequest) -> TaskQueue:
     return service_of(request).tasks
-
-
-async def _body(request: AnyRequest) -> Any:
-    """Read the body of something that is to be done.
-
-    Raises:
-        BadMessage: it is not JSON.
-        Draining: nothing more is done.
-    """
-    if service_of(request).draining:
-        raise Draining("The server is about to stop and takes nothing more; send it again in a moment.")
-    body = await request.body()
-    if not body.strip():
-        return {}
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadMessage(f"The body is not JSON: {error}.") from None
 
 
 def _tell(task: Task, *, status: int = 200) -> Response[bytes]:
@@ -260,7 +218,7 @@ async def list_tasks(
 )
 async def create_task(request: AnyRequest) -> Response[bytes]:
     """Add a task to the queue; it is durable before the answer."""
-    return _tell(await _queue(request).create(await _body(request)), status=201)
+    return _tell(await _queue(request).create(await read_json(request)), status=201)
 
 
 @get("/api/tasks/stats", responses=documented(Stats), tags=["tasks"], summary="The tasks, counted")
@@ -306,7 +264,7 @@ async def search_tasks(
 )
 async def change_tasks(request: AnyRequest) -> Response[bytes]:
     """Change the same fields of several tasks; each answers for itself, with the task or an `error`."""
-    body = await _body(request)
+    body = await read_json(request)
     ids = body.get("ids") if isinstance(body, dict) else None
     if not isinstance(ids, list) or not all(isinstance(id_, str) for id_ in ids) or len(ids) > MAX_BULK:
         raise BadTask(
@@ -334,7 +292,7 @@ async def get_task(request: AnyRequest, task_id: TaskId) -> Response[bytes]:
 )
 async def change_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = None) -> Response[bytes]:
     """Change the fields that are given; `metadata` is merged into what there is."""
-    return _tell(await _queue(request).update(task_id, await _body(request), if_match=if_match))
+    return _tell(await _queue(request).update(task_id, await read_json(request), if_match=if_match))
 
 
 @put(
@@ -351,7 +309,7 @@ async def replace_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch =
 
     Without a `description` only what is given changes, as with PATCH.
     """
-    return _tell(await _queue(request).replace(task_id, await _body(request), if_match=if_match))
+    return _tell(await _queue(request).replace(task_id, await read_json(request), if_match=if_match))
 
 
 @delete(
@@ -364,7 +322,7 @@ async def replace_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch =
 )
 async def delete_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = None) -> Response[bytes]:
     """Remove a task, and return it as it was."""
-    await _body(request)
+    await read_json(request)
     return answer(msgspec.json.encode(await _queue(request).delete(task_id, if_match=if_match)))
 
 
@@ -409,7 +367,7 @@ async def claim_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = N
 )
 async def prioritise_task(request: AnyRequest, task_id: TaskId) -> Response[bytes]:
     """Change a task's priority."""
-    body = await _body(request)
+    body = await read_json(request)
     if not isinstance(body, dict) or "priority" not in body:
         raise BadTask('The body names the priority, as in {"priority": "P1"}.')
     return _tell(await _queue(request).set_priority(task_id, body["priority"]))
@@ -426,7 +384,7 @@ async def prioritise_task(request: AnyRequest, task_id: TaskId) -> Response[byte
 )
 async def add_subtask(request: AnyRequest, task_id: TaskId) -> Response[bytes]:
     """Add a subtask, and return it."""
-    added = await _queue(request).add_subtask(task_id, await _body(request))
+    added = await _queue(request).add_subtask(task_id, await read_json(request))
     return answer(msgspec.json.encode(added), status=201)
 
 
@@ -507,7 +465,7 @@ ROUTES = (
 
 
 async def _assign(request: AnyRequest, task_id: str, if_match: str | None, *, claim: bool) -> Response[bytes]:
-    body = await _body(request)
+    body = await read_json(request)
     if not isinstance(body, dict) or not isinstance(body.get("agentId"), str):
         raise BadTask('The body names the agent, as in {"agentId": "scout"}.')
     options = body.get("options", {})
@@ -534,7 +492,7 @@ async def _assign(request: AnyRequest, task_id: str, if_match: str | None, *, cl
 
 
 async def _complete(request: AnyRequest, task_id: str, subtask_id: str) -> Response[bytes]:
-    await _body(request)
+    await read_json(request)
     return answer(msgspec.json.encode(await _queue(request).complete_subtask(task_id, subtask_id)))
 
 

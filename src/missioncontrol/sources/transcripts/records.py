@@ -60,12 +60,16 @@ class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a session stands at one entry; `detail` is the reason of an error, or the tool that waits."""
+    """How a session stands at one entry; `detail` is the reason of an error, or the tool that waits.
+
+    `evidence` says where it was seen, where that is not the runtime's transcript.
+    """
 
     session: str
     at: int
     status: Status
     detail: str | None = None
+    evidence: str | None = None
 
 
 class SessionInfo(msgspec.Struct, frozen=True, omit_defaults=True):

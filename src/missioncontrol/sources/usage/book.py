@@ -213,6 +213,7 @@ class Book:
         session = self._session(turn.session, "unknown")
         if turn.at >= session.at:
             session.doing, session.at, session.detail = turn.status, turn.at, turn.detail
+            session.evidence = turn.evidence
 
 
 def use_of(line: Line, sums: Sums) -> dict[str, Any]:

@@ -6,6 +6,8 @@ same transaction as its event, so that nothing is told twice and nothing is miss
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from functools import lru_cache
 from time import localtime, strftime
 from typing import Any, Literal
@@ -13,10 +15,12 @@ from typing import Any, Literal
 import msgspec
 
 from missioncontrol.config import BudgetConfig
-from missioncontrol.events import now
+from missioncontrol.events import Data, now
+from missioncontrol.sources.questions import question
 from missioncontrol.state import FleetState
 
 FLEET = "fleet"
+CONTINUE, STOP = "continue", "stop"
 PREFIX = "budget:"
 
 Level = Literal["warning", "critical"]
@@ -103,3 +107,42 @@ class Budgets:
             "scope": scope,
         }
         return Crossing(data, key, msgspec.json.encode(new))
+
+
+def budget_question(crossed: Data) -> Data:
+    """Write the question whether to go on, for the data of a `token:threshold`; it is over when the day is."""
+    whole = crossed["scope"] == FLEET
+    who = "The fleet" if whole else crossed["agent"]
+    return question(
+        f"{who} has spent ${crossed['currentCost']:,.2f} of ${crossed['threshold']:,.2f} for today. Go on?",
+        key=f"budget:{crossed['scope']}:{crossed['agent']}:{crossed['period']}",
+        kind="budget",
+        agent_id=None if whole else crossed["agent"],
+        options=[CONTINUE, STOP],
+        details={
+            name: crossed[name] for name in ("scope", "period", "currentCost", "threshold", "percentUsed")
+        },
+        expires_at=_end_of_day(),
+    )
+
+
+def stopped(questions: Iterable[Data], agent_id: str) -> str | None:
+    """Return the sentence why an agent is to stop for today; None where nobody has said that it is."""
+    day = day_of(now())
+    for asked in questions:
+        if asked["kind"] != "budget" or asked.get("answer") != STOP:
+            continue
+        details = asked.get("details")
+        if not isinstance(details, dict) or details.get("period") != day:
+            continue
+        if details.get("scope") == FLEET or asked["agentId"] == agent_id:
+            by = asked.get("answeredBy") or "The person in charge"
+            return (
+                f"{by} has said stop: the budget of ${details.get('threshold', 0):,.2f} for {day} is spent."
+            )
+    return None
+
+
+def _end_of_day() -> int:
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    return round((midnight + timedelta(days=1)).timestamp() * 1000)

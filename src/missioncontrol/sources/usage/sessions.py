@@ -35,6 +35,7 @@ class Session(msgspec.Struct, omit_defaults=True):
     doing: Doing = "unknown"
     at: int = 0
     detail: str | None = None
+    evidence: str | None = None
     model: str | None = None
     cost: float = 0.0
 
@@ -133,7 +134,7 @@ def _doing(sessions: list[Session], now: int, gateway_alive: bool | None) -> Run
         name=newest.name,
         status=status,
         at=shown.at,
-        evidence=f"{_NAMES.get(shown.runtime, shown.runtime)} transcript",
+        evidence=shown.evidence or f"{_NAMES.get(shown.runtime, shown.runtime)} transcript",
         detail=shown.detail if status in ("error", "waiting") else None,
         model=newest.model,
     )

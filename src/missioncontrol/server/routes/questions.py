@@ -1,0 +1,237 @@
+"""Questions over HTTP: asking a person, waiting for the answer, answering."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from litestar import Response, delete, get, post
+from litestar.openapi.spec import Schema
+from litestar.openapi.spec.enums import OpenAPIType
+from litestar.params import PathParameter, QueryParameter
+
+from missioncontrol.errors import BadQuestion
+from missioncontrol.events import Patterns
+from missioncontrol.server.answers import AnyRequest, answer, documented, service_of, state_cursor
+from missioncontrol.server.bodies import read_json, takes, text_schema
+from missioncontrol.server.routes.events import MAX_WAIT_SECONDS, POLLS, Polls
+from missioncontrol.sources.questions import (
+    MAX_ANSWER,
+    MAX_EXPIRY_SECONDS,
+    MAX_NAME,
+    MAX_OPTION,
+    MAX_OPTIONS,
+    MAX_TEXT,
+)
+from missioncontrol.state import QUESTION_KINDS
+
+MAX_BODY_BYTES = 256 * 1024
+
+QuestionId = Annotated[str, PathParameter(description="The question's id, as in Q-7K3M9PXA.")]
+_T = TypeVar("_T")
+Kind = Literal["question", "permission", "budget"]
+
+
+class Question(msgspec.Struct, rename="camel"):
+    """A question to a person, and what became of it.
+
+    `options` are the answers there are; none where any text will do. `status` is `open`, `answered` (then with
+    `answer`, `answeredBy`, `answeredAt`) or `closed` (with `reason`, `closedAt`). `event` is the id of the last event
+    about it.
+    """
+
+    id: str
+    kind: Kind
+    text: str
+    options: list[str]
+    agent_id: str | None
+    asked_at: str
+    status: Literal["open", "answered", "closed"]
+    event: int
+    task_id: str | msgspec.UnsetType = msgspec.UNSET
+    details: Any = msgspec.UNSET
+    expires_at: str | msgspec.UnsetType = msgspec.UNSET
+    answer: str | msgspec.UnsetType = msgspec.UNSET
+    answered_by: str | msgspec.UnsetType | None = msgspec.UNSET
+    answered_at: str | msgspec.UnsetType = msgspec.UNSET
+    reason: str | msgspec.UnsetType = msgspec.UNSET
+    closed_at: str | msgspec.UnsetType = msgspec.UNSET
+    host: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class QuestionList(msgspec.Struct):
+    """Questions, the open ones first, each group by when it was asked; `open` is how many of all wait for an answer."""
+
+    questions: list[Question]
+    open: int
+    cursor: str
+
+
+class Asking(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """What a question is made of; see `Questions.ask`."""
+
+    text: str
+    agent_id: str | None = None
+    options: list[str] = []
+    kind: Kind = "question"
+    details: dict[str, Any] | None = None
+    task_id: str | None = None
+    expires_in: float | None = None
+    key: str | None = None
+
+
+class Answering(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """An answer, and who gives it."""
+
+    answer: str
+    answered_by: str | None = None
+
+
+def _name() -> Schema:
+    return text_schema(min_length=1, max_length=MAX_NAME)
+
+
+_ASKS = takes(
+    "What is asked. Asked again under the same `key`, it is the same question; `expiresIn` is in seconds.",
+    {
+        "text": text_schema(min_length=1, max_length=MAX_TEXT, pattern=r"\S"),
+        "agentId": _name(),
+        "options": Schema(
+            type=OpenAPIType.ARRAY,
+            items=text_schema(min_length=1, max_length=MAX_OPTION, pattern=r"\S"),
+            max_items=MAX_OPTIONS,
+            unique_items=True,
+        ),
+        "kind": text_schema(enum=list(QUESTION_KINDS)),
+        "details": Schema(type=OpenAPIType.OBJECT),
+        "taskId": _name(),
+        "expiresIn": Schema(type=OpenAPIType.NUMBER, minimum=1, maximum=MAX_EXPIRY_SECONDS),
+        "key": _name(),
+    },
+    ["text"],
+)
+_ANSWERS = takes(
+    "The answer: one of the question's options, where it has any.",
+    {
+        "answer": text_schema(min_length=1, max_length=MAX_ANSWER, pattern=r"\S"),
+        "answeredBy": _name(),
+    },
+    ["answer"],
+)
+_ONE = documented(Question, 404, 409, 413, 503)
+
+
+@get("/api/questions", responses=documented(QuestionList), tags=["questions"], summary="The questions")
+async def list_questions(
+    request: AnyRequest,
+    status: Annotated[
+        str | None,
+        QueryParameter(
+            description="Only those that are so.", schema_extra={"enum": ["open", "answered", "closed"]}
+        ),
+    ] = None,
+) -> Response[bytes]:
+    """Return what a person is asked: all that is open, and the newest of what is over."""
+    service = service_of(request)
+    listed = {
+        "questions": service.questions.listed(status),
+        "open": len(service.questions.listed("open")),
+        "cursor": str(state_cursor(service)),
+    }
+    return answer(msgspec.json.encode(listed))
+
+
+@post(
+    "/api/questions",
+    opt={"scope": "publish"},
+    request_max_body_size=MAX_BODY_BYTES,
+    responses=documented(Question, 409, 413, 503, status=201),
+    operation_class=_ASKS,
+    tags=["questions"],
+    summary="Ask a person",
+)
+async def ask_question(request: AnyRequest) -> Response[bytes]:
+    """Ask a person; `GET /api/questions/{id}?wait=` waits for the answer."""
+    asking = await _read(request, Asking)
+    asked = await service_of(request).questions.ask(
+        asking.text,
+        agent_id=asking.agent_id,
+        options=asking.options,
+        kind=asking.kind,
+        details=asking.details,
+        task_id=asking.task_id,
+        expires_in=asking.expires_in,
+        key=asking.key,
+    )
+    return answer(msgspec.json.encode(asked), status=201)
+
+
+@get(
+    "/api/questions/{question_id:str}",
+    responses=documented(Question, 404, 503),
+    tags=["questions"],
+    summary="A question, and what became of it",
+)
+async def get_question(
+    request: AnyRequest,
+    question_id: QuestionId,
+    wait: Annotated[
+        float,
+        QueryParameter(
+            ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait while nobody has answered yet."
+        ),
+    ] = 0.0,
+) -> Response[bytes]:
+    """Return a question; with `wait`, as soon as it is answered or closed."""
+    service = service_of(request)
+    polls: Polls = request.app.state[POLLS]
+    about, deadline = Patterns.parse("question"), monotonic() + wait
+    asked = service.questions.find(question_id)
+    while asked["status"] == "open" and (left := deadline - monotonic()) > 0:
+        if not await polls.wait(service, about, left, request.receive):
+            break
+        asked = service.questions.find(question_id)
+    return answer(msgspec.json.encode(asked))
+
+
+@post(
+    "/api/questions/{question_id:str}/answer",
+    opt={"scope": "publish"},
+    status_code=200,
+    request_max_body_size=MAX_BODY_BYTES,
+    responses=_ONE,
+    operation_class=_ANSWERS,
+    tags=["questions"],
+    summary="Answer a question",
+)
+async def answer_question(request: AnyRequest, question_id: QuestionId) -> Response[bytes]:
+    """Answer a question; of two who do, the first counts, and the other one is told so."""
+    given = await _read(request, Answering)
+    answered = await service_of(request).questions.answer(question_id, given.answer, by=given.answered_by)
+    return answer(msgspec.json.encode(answered))
+
+
+@delete(
+    "/api/questions/{question_id:str}",
+    opt={"scope": "publish"},
+    status_code=200,
+    responses=_ONE,
+    tags=["questions"],
+    summary="Withdraw a question",
+)
+async def withdraw_question(request: AnyRequest, question_id: QuestionId) -> Response[bytes]:
+    """Withdraw a question that needs no answer any more."""
+    await read_json(request)
+    return answer(msgspec.json.encode(await service_of(request).questions.close(question_id)))
+
+
+ROUTES = (list_questions, ask_question, get_question, answer_question, withdraw_question)
+"""All of them, in the order in which the reference shows them."""
+
+
+async def _read(request: AnyRequest, kind: type[_T]) -> _T:
+    try:
+        return msgspec.convert(await read_json(request), kind)
+    except msgspec.ValidationError as error:
+        raise BadQuestion(f"The body is not as it should be: {error}.") from None

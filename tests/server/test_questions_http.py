@@ -1,0 +1,73 @@
+"""Questions over HTTP: asking, waiting, answering."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from tests.server.site import PUBLISHER, READER, TOKENS, Site, check_problem
+
+pytestmark = pytest.mark.anyio
+
+
+async def ask(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
+    response = await client.post("/api/questions", json={"text": "Deploy?", **fields})
+    assert response.status_code == 201, response.text
+    asked: dict[str, Any] = response.json()
+    return asked
+
+
+async def test_whoever_asks_gets_the_answer_as_soon_as_it_is_given(client: httpx.AsyncClient) -> None:
+    asked = await ask(client, agentId="scout", options=["yes", "no"], details={"branch": "main"})
+    assert (asked["status"], asked["agentId"], asked["details"]) == ("open", "scout", {"branch": "main"})
+    path = f"/api/questions/{asked['id']}"
+    assert (await client.get(path)).json() == asked
+    waiting = asyncio.create_task(client.get(path, params={"wait": 30}))
+    await asyncio.sleep(0.05)
+    other = await ask(client, text="Another one?")
+    response = await client.post(f"{path}/answer", json={"answer": "yes", "answeredBy": "anna"})
+    assert response.status_code == 200
+    assert (await asyncio.wait_for(waiting, 5)).json() == response.json()
+    listed = (await client.get("/api/questions")).json()
+    assert [one["id"] for one in listed["questions"]] == [other["id"], asked["id"]]
+    assert listed["open"] == 1
+
+
+async def test_a_question_that_is_over_cannot_be_answered(client: httpx.AsyncClient) -> None:
+    asked = await ask(client)
+    path = f"/api/questions/{asked['id']}"
+    assert (await client.delete(path)).json()["reason"] == "withdrawn"
+    check_problem(await client.post(f"{path}/answer", json={"answer": "yes"}), 409, "conflict")
+    check_problem(await client.delete(path), 409, "conflict")
+    assert (await client.get("/api/questions", params={"status": "closed"})).json()["questions"][0][
+        "id"
+    ] == asked["id"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", b'{"text": 3}', b'{"text": "?", "colour": "red"}', b'{"text": "?", "options": [1]}', b"[]"],
+)
+async def test_a_body_that_is_not_as_it_should_be_is_refused(client: httpx.AsyncClient, body: bytes) -> None:
+    check_problem(await client.post("/api/questions", content=body), 400, "bad_question")
+
+
+async def test_a_body_that_is_no_json_and_a_question_that_is_not_there_are_said_so(
+    client: httpx.AsyncClient,
+) -> None:
+    check_problem(await client.post("/api/questions", content=b"{"), 400, "bad_message")
+    check_problem(await client.get("/api/questions/Q-NONE"), 404, "not_found")
+    check_problem(await client.get("/api/questions", params={"status": "over"}), 400, "bad_question")
+
+
+async def test_asking_and_answering_need_the_scope_to_publish() -> None:
+    site = Site(tokens=TOKENS)
+    async with site.client(READER) as reader, site.client(PUBLISHER) as publisher:
+        check_problem(await reader.post("/api/questions", json={"text": "?"}), 403, "forbidden")
+        asked = await ask(publisher)
+        path = f"/api/questions/{asked['id']}"
+        check_problem(await reader.post(f"{path}/answer", json={"answer": "yes"}), 403, "forbidden")
+        check_problem(await reader.delete(path), 403, "forbidden")
+        assert (await reader.get(path)).status_code == 200

@@ -1,0 +1,148 @@
+"""Questions to a person: what may be asked, who is first, what expires."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.sources.world import World
+
+from missioncontrol.errors import BadQuestion, Conflict, NotFound, StoreError, Unavailable
+from missioncontrol.sources.questions import MAX_OPEN, Questions
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    world = World(tmp_path)
+    world.kinds = [Questions]
+    await world.start()
+    yield world
+    await world.stop()
+
+
+@pytest.fixture
+def questions(world: World) -> Questions:
+    assert world.supervisor is not None
+    return world.supervisor.source(Questions)
+
+
+async def test_who_waits_gets_the_answer_when_it_is_given(world: World, questions: Questions) -> None:
+    asked = await questions.ask("Deploy?", agent_id="scout", options=["Yes", "No"], details={"where": "prod"})
+    assert asked["status"] == "open"
+    waiting = asyncio.create_task(questions.wait(asked["id"], 10))
+    await asyncio.sleep(0)
+    answered = await questions.answer(asked["id"].lower(), " yes ", by="anna")
+    assert (answered["answer"], answered["answeredBy"]) == ("Yes", "anna")
+    assert await waiting == answered
+    assert [record.type for record in world.records] == ["question:asked", "question:answered"]
+
+
+async def test_of_two_answers_the_first_counts_and_the_other_is_told_so(questions: Questions) -> None:
+    asked = await questions.ask("Which?")
+    results = await asyncio.gather(
+        questions.answer(asked["id"], "this", by="anna"),
+        questions.answer(asked["id"], "that", by="ben"),
+        return_exceptions=True,
+    )
+    (lost,) = [result for result in results if isinstance(result, Conflict)]
+    assert questions.find(asked["id"])["answer"] == "this"
+    assert "answered by anna already: 'this'" in str(lost)
+    with pytest.raises(Conflict, match="answered by anna"):
+        await questions.close(asked["id"])
+
+
+async def test_a_question_that_nobody_answers_expires(world: World, questions: Questions) -> None:
+    asked = await questions.ask("Now?", expires_in=1)
+    assert (await questions.wait(asked["id"], 0.01))["status"] == "open"
+    ended = await questions.wait(asked["id"], 10)
+    assert (ended["status"], ended["reason"]) == ("closed", "expired")
+
+
+async def test_a_question_that_expired_while_the_server_was_down_is_closed(world: World) -> None:
+    assert world.supervisor is not None
+    questions = world.supervisor.source(Questions)
+    asked = await questions.ask("Now?", expires_in=1)
+    await world.stop()
+    await asyncio.sleep(1.0)
+    await world.start()
+    await world.until(lambda: world.told("question:closed"))
+    assert world.folded.table("questions")[asked["id"]]["reason"] == "expired"
+
+
+async def test_asked_again_under_the_same_key_it_is_the_same_question(
+    world: World, questions: Questions
+) -> None:
+    first = await questions.ask("Deploy?", key="deploy-7")
+    await questions.answer(first["id"], "yes")
+    again = await questions.ask("Deploy?", key="deploy-7")
+    assert (again["id"], again["answer"]) == (first["id"], "yes")
+    assert len(world.told("question:asked")) == 1
+
+
+async def test_who_waits_is_let_go_when_the_server_stops(world: World, questions: Questions) -> None:
+    asked = await questions.ask("Deploy?")
+    waiting = asyncio.create_task(questions.wait(asked["id"], 60))
+    await asyncio.sleep(0)
+    await world.stop()
+    assert (await asyncio.wait_for(waiting, 5))["status"] == "open"
+    with pytest.raises(Unavailable):
+        await questions.answer(asked["id"], "yes")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"text": "  "}, "text must be"),
+        ({"text": "x" * 4_001}, "4,000"),
+        ({"text": "?", "options": ["a"] * 21}, "at most 20"),
+        ({"text": "?", "options": ["yes", "YES "]}, "the same"),
+        ({"text": "?", "options": [" "]}, "1 to 200"),
+        ({"text": "?", "kind": "riddle"}, "question, permission, budget"),
+        ({"text": "?", "agent_id": ""}, "agentId"),
+        ({"text": "?", "expires_in": 0.5}, "expiresIn"),
+    ],
+)
+async def test_what_is_not_as_it_should_be_is_refused(
+    world: World, questions: Questions, wrong: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(BadQuestion, match=said):
+        await questions.ask(**wrong)
+    assert not world.records
+
+
+async def test_answers_are_held_against_the_options(questions: Questions) -> None:
+    asked = await questions.ask("Deploy?", options=["yes", "no"])
+    with pytest.raises(BadQuestion, match="none of the answers there are: yes, no"):
+        await questions.answer(asked["id"], "perhaps")
+    with pytest.raises(BadQuestion, match="1 to 20,000"):
+        await questions.answer(asked["id"], " ")
+    with pytest.raises(NotFound):
+        await questions.answer("Q-NONE", "yes")
+    with pytest.raises(BadQuestion, match="none of withdrawn"):
+        await questions.close(asked["id"], "bored")
+    with pytest.raises(BadQuestion, match="none of open"):
+        questions.listed("over")
+    assert questions.find(asked["id"])["status"] == "open"
+
+
+async def test_no_more_questions_are_open_than_a_person_could_ever_answer(
+    world: World, questions: Questions
+) -> None:
+    for number in range(MAX_OPEN):
+        await questions.ask(f"{number}?")
+    with pytest.raises(Conflict, match="1,000 questions are open"):
+        await questions.ask("One more?")
+    assert [one["text"] for one in questions.listed("open")[:2]] == ["0?", "1?"]
+
+
+async def test_what_cannot_be_kept_is_not_asked(world: World, questions: Questions) -> None:
+    world.log.trouble = "The log is away."
+    with pytest.raises(StoreError):
+        await questions.ask("Deploy?")
+    world.log.trouble = None
+    assert questions.listed() == []
