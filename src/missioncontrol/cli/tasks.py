@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from missioncontrol.cli.sentences import clean
-from missioncontrol.cli.settings import ClientToken, Json, Url, read_token, read_url
-from missioncontrol.client import Unreachable, call
+from missioncontrol.cli.server import Server, print_json
+from missioncontrol.cli.settings import ClientToken, Json, Url
 from missioncontrol.errors import BadTask
 from missioncontrol.events import Data
 
@@ -31,32 +31,6 @@ _COLOURS = {
 
 Id = Annotated[str, Parameter(name="ID", help="The task's id, as in TASK-0042.")]
 Agent = Annotated[str, Parameter(name="AGENT", help="The agent's id.")]
-
-
-class _Server:
-    """The server that the commands speak to."""
-
-    def __init__(self, url: str | None, token: str | None) -> None:
-        self._url = read_url(url)
-        self._token = read_token(token)
-
-    def ask(self, path: str, method: str = "GET", body: Data | None = None) -> Any:
-        """Ask, and return the answer.
-
-        Raises:
-            Refused: the server says no.
-            Unreachable: there was no answer.
-        """
-        sent = None if body is None else msgspec.json.encode(body)
-        answer = call(self._url, path, method=method, body=sent, token=self._token)
-        try:
-            return msgspec.json.decode(answer)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise Unreachable("What answers there is not a Mission Control server.") from None
-
-    def text(self, path: str) -> str:
-        """Ask for something that is text."""
-        return call(self._url, path, token=self._token).decode("utf-8", "replace")
 
 
 @tasks.command(name="list")
@@ -78,7 +52,7 @@ def list_tasks(
         mission-control tasks list --status pending,in_progress
         mission-control tasks list --agent scout --json
     """
-    server = _Server(url, token)
+    server = Server(url, token)
     if search is not None:
         found = server.ask(f"/api/tasks/search?{urlencode({'q': search})}")[:limit]
         answer = {"tasks": found, "count": len(found)}
@@ -87,7 +61,7 @@ def list_tasks(
         query = urlencode({name: value for name, value in wanted.items() if value is not None})
         answer = server.ask(f"/api/tasks?{query}")
     if json:
-        _print_json(answer["tasks"])
+        print_json(answer["tasks"])
     else:
         _show(answer["tasks"], answer["count"])
     return 0
@@ -101,7 +75,7 @@ def show(id_: Id, /, *, url: Url = None, token: ClientToken = None) -> int:
 
         mission-control tasks show TASK-0042
     """
-    _print_json(_Server(url, token).ask(_path(id_)))
+    print_json(Server(url, token).ask(_path(id_)))
     return 0
 
 
@@ -135,9 +109,9 @@ def add(
         "createdBy": "cli",
     }
     body = {name: value for name, value in given.items() if value is not None}
-    task = _Server(url, token).ask("/api/tasks", "POST", body)
+    task = Server(url, token).ask("/api/tasks", "POST", body)
     if json:
-        _print_json(task)
+        print_json(task)
     else:
         print(task["id"])
     return 0
@@ -162,7 +136,7 @@ def assign(
     """
     options = {"autoStart": start, **({} if notes is None else {"notes": notes})}
     body: Data = {"agentId": agent, "assignedBy": "cli", "options": options}
-    return _done(_Server(url, token).ask(f"{_path(id_)}/assign", "POST", body))
+    return _done(Server(url, token).ask(f"{_path(id_)}/assign", "POST", body))
 
 
 @tasks.command
@@ -175,7 +149,7 @@ def claim(id_: Id, agent: Agent, /, *, url: Url = None, token: ClientToken = Non
 
         mission-control tasks claim TASK-0042 scout && ./work-on-it
     """
-    return _done(_Server(url, token).ask(f"{_path(id_)}/claim", "POST", {"agentId": agent}))
+    return _done(Server(url, token).ask(f"{_path(id_)}/claim", "POST", {"agentId": agent}))
 
 
 @tasks.command
@@ -186,7 +160,7 @@ def start(id_: Id, /, *, url: Url = None, token: ClientToken = None) -> int:
 
         mission-control tasks start TASK-0042
     """
-    return _done(_Server(url, token).ask(_path(id_), "PATCH", {"status": "in_progress"}))
+    return _done(Server(url, token).ask(_path(id_), "PATCH", {"status": "in_progress"}))
 
 
 @tasks.command
@@ -205,7 +179,7 @@ def done(
         mission-control tasks done TASK-0042 --result "All read"
     """
     body: Data = {"status": "completed", **({} if result is None else {"result": result})}
-    return _done(_Server(url, token).ask(_path(id_), "PATCH", body))
+    return _done(Server(url, token).ask(_path(id_), "PATCH", body))
 
 
 @tasks.command(name="set")
@@ -235,7 +209,7 @@ def set_fields(
             body[name] = msgspec.json.decode(value)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             body[name] = value
-    return _done(_Server(url, token).ask(_path(id_), "PATCH", body))
+    return _done(Server(url, token).ask(_path(id_), "PATCH", body))
 
 
 @tasks.command
@@ -246,7 +220,7 @@ def delete(id_: Id, /, *, url: Url = None, token: ClientToken = None) -> int:
 
         mission-control tasks delete TASK-0042
     """
-    return _done(_Server(url, token).ask(_path(id_), "DELETE"))
+    return _done(Server(url, token).ask(_path(id_), "DELETE"))
 
 
 @tasks.command
@@ -263,7 +237,7 @@ def export(
 
         mission-control tasks export markdown > TASK_QUEUE.md
     """
-    print(_Server(url, token).text(f"/api/export/tasks?format={form}"), end="")
+    print(Server(url, token).text(f"/api/export/tasks?format={form}"), end="")
     return 0
 
 
@@ -277,10 +251,6 @@ def _done(task: Data) -> int:
         f"{clean(task.get('id'))}: {clean(task.get('status'))}, {clean(task.get('priority'))}, {clean(agent)}"
     )
     return 0
-
-
-def _print_json(value: Any) -> None:
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def _show(found: list[Data], count: int) -> None:
