@@ -14,6 +14,8 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import IO, Self
 
+import psutil
+
 START_SECONDS = 20.0
 
 
@@ -131,8 +133,10 @@ class NatsProcess:
         self._wait()
 
     def pause(self) -> None:
-        """Send SIGSTOP: it stands still, its connections stay open."""
+        """Send SIGSTOP: it stands still when this returns, its connections stay open."""
         self._signal(signal.SIGSTOP)
+        while self._process is not None and psutil.Process(self._process.pid).status() != "stopped":
+            sleep(0.001)
 
     def resume(self) -> None:
         """Send SIGCONT."""

@@ -60,7 +60,7 @@ class Follower:
 
     async def has_come_to(self, count: int) -> None:
         """Wait until so many have come."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.numbers) < count:
                 self._more.clear()
                 await self._more.wait()
