@@ -66,6 +66,19 @@ class BadQuestion(InputError):
     code = "bad_question"
 
 
+class BadTelemetry(InputError):
+    """An export is not the OTLP that it says it is; sending it again is of no use."""
+
+    code = "bad_telemetry"
+
+
+class UnsupportedMediaType(InputError):
+    """The body is of a kind, or packed in a way, that this path does not take."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
 class Conflict(InputError):
     """It is somebody else's, or over, or there already."""
 

@@ -22,7 +22,9 @@ from missioncontrol.sources.ignore import Ignore
 from missioncontrol.sources.questions import Questions
 from missioncontrol.sources.source import Feed, SourceHealth, Workspace
 from missioncontrol.sources.tasks import TaskQueue
+from missioncontrol.sources.telemetry import Receiver
 from missioncontrol.sources.tokens import Tokens
+from missioncontrol.sources.transcripts.records import Record as TranscriptRecord
 from missioncontrol.state import FleetState
 from missioncontrol.store import MemoryLog
 
@@ -48,7 +50,8 @@ class Site:
         self.sources: dict[str, Any] = {}
         workspace = Path("/fleet/workspace")
         place = Workspace(workspace, Ignore(), self.config, self.state, self.state)
-        tasks, questions = TaskQueue(place), Questions(place)
+        tasks, questions, tokens = TaskQueue(place), Questions(place), Tokens(place)
+        self.reports: list[TranscriptRecord] = []
         for source in (tasks, questions):
             feed = Feed(source.name, self.log, SourceHealth(source.name), asyncio.Event())
             source.attach(feed)
@@ -57,8 +60,9 @@ class Site:
             config=self.config,
             workspace=workspace,
             tasks=tasks,
-            tokens=Tokens(place),
+            tokens=tokens,
             questions=questions,
+            telemetry=Receiver(self.reported, tokens.reads),
             log=self.log,
             hub=self.hub,
             state=self.state,
@@ -72,6 +76,10 @@ class Site:
     def _committed(self, records: Sequence[Record]) -> None:
         self.state.apply(records)
         self.hub.publish(records)
+
+    async def reported(self, records: Sequence[TranscriptRecord]) -> None:
+        """Stand in for the source that keeps the book."""
+        self.reports.extend(records)
 
     async def tell(self, type_: str, **data: Any) -> int:
         """Append one event."""

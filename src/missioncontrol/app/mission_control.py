@@ -41,6 +41,7 @@ from missioncontrol.server.websocket import WebSocketProtocol
 from missioncontrol.sources import Supervisor
 from missioncontrol.sources.questions import Questions
 from missioncontrol.sources.tasks import TaskQueue
+from missioncontrol.sources.telemetry import Receiver
 from missioncontrol.sources.tokens import Tokens
 from missioncontrol.state import FleetState
 from missioncontrol.store import JetStreamLog, Log, Retention, SqliteLog, StateCheckpoint
@@ -190,6 +191,7 @@ class MissionControl(Broadcasts):
             fleet=state,
             host=host_name,
         )
+        tokens = self._supervisor.source(Tokens)
         host = self._sockets[0].getsockname()[0]
         service = self._service = Service(
             config=config,
@@ -200,8 +202,9 @@ class MissionControl(Broadcasts):
             access=Access(config, bound_host=host),
             proxies=TrustedProxies(config.server.trusted_proxies),
             tasks=self._supervisor.source(TaskQueue),
-            tokens=self._supervisor.source(Tokens),
+            tokens=tokens,
             questions=self._supervisor.source(Questions),
+            telemetry=Receiver(tokens.report, tokens.reads),
             sources=self._supervisor.health,
             host=self._supervisor.host,
             host_name=host_name,

@@ -74,6 +74,7 @@ _ERRORS = {
     409: "It is somebody else's, or over, or there already.",
     412: "What `If-Match` names is not what is there any more.",
     413: "The body, or an event in it, is too large.",
+    415: "The body is of a kind, or packed in a way, that this path does not take.",
     421: "The request names a host that is not this server's.",
     500: "Something went wrong that nobody foresaw; the server's log has the details.",
     503: "Not now; `Retry-After` says when to try again.",

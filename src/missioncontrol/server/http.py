@@ -45,6 +45,7 @@ from missioncontrol.server.routes import (
     snapshot,
     system,
     tasks,
+    telemetry,
 )
 from missioncontrol.server.service import Service
 
@@ -86,6 +87,7 @@ ROUTES: Sequence[Any] = (
     files.agent_files,
     *tasks.ROUTES,
     *questions.ROUTES,
+    *telemetry.ROUTES,
     fleet.list_leads,
     fleet.get_tokens,
     ledger.get_ledger,

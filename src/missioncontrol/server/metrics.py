@@ -186,6 +186,13 @@ METRICS: tuple[Figure, ...] = (
         _clients_of_nodes,
         label="node",
     ),
+    Figure(
+        "mission_control_telemetry_items_total",
+        "counter",
+        "Spans, points and log records that were received by OTLP, by what became of them.",
+        lambda s: s.telemetry.outcomes(),
+        label="outcome",
+    ),
     Figure("mission_control_log_head", "gauge", "The id of the newest event.", lambda s: s.log.head),
     Figure("mission_control_clients", "gauge", "Connections, live or catching up.", lambda s: s.hub.clients),
     Figure(

@@ -15,6 +15,7 @@ from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.sources.host import HostFigures
 from missioncontrol.sources.questions import Questions
 from missioncontrol.sources.tasks import TaskQueue
+from missioncontrol.sources.telemetry import Receiver
 from missioncontrol.sources.tokens import Tokens
 from missioncontrol.state import FleetState
 from missioncontrol.store import Log
@@ -38,6 +39,7 @@ class Service:
     tasks: TaskQueue
     tokens: Tokens
     questions: Questions
+    telemetry: Receiver
     sources: Callable[[], dict[str, Any]]
     host: Callable[[], HostFigures | None] = lambda: None
     host_name: str | None = None

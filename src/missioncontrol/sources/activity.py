@@ -5,6 +5,7 @@ The first sign of an agent is told at once; what follows within `EVERY_SECONDS` 
 
 from __future__ import annotations
 
+from collections.abc import Container
 from time import monotonic
 from typing import Any
 
@@ -12,6 +13,7 @@ from missioncontrol.events import Draft
 from missioncontrol.sources.source import Feed
 
 EVERY_SECONDS = 2.0
+UNKNOWN_SECONDS = 0.1
 
 
 class Activity:
@@ -30,10 +32,17 @@ class Activity:
         """
         self._seen[agent] = {**self._seen.get(agent, {}), **signs}
 
-    def drafts(self, feed: Feed) -> list[Draft]:
-        """Return the events that are due, and take them as told."""
+    def drafts(self, feed: Feed, known: Container[str] | None = None) -> list[Draft]:
+        """Return the events that are due, and take them as told.
+
+        Where it is said who is known, those of an agent that is not wait: whoever has just seen it for the first time is about to say so,
+        and until then nobody could keep what it does.
+        """
         now = monotonic()
         due = [agent for agent in sorted(self._seen) if self._quiet_until.get(agent, 0.0) <= now]
+        for agent in [agent for agent in due if known is not None and agent not in known]:
+            self._quiet_until[agent] = now + UNKNOWN_SECONDS
+            due.remove(agent)
         self._quiet_until = {agent: until for agent, until in self._quiet_until.items() if until > now}
         for agent in due:
             self._quiet_until[agent] = now + EVERY_SECONDS

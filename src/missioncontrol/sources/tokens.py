@@ -65,6 +65,7 @@ class Tokens:
         self._activity = Activity()
         self._reports: list[Report] = []
         self._wake: Callable[[], None] | None = None
+        self._reading = Reading(workspace)
 
     async def report(self, records: Sequence[Record]) -> None:
         """Take in what a runtime says itself, as if it stood in a transcript; returns when it is durable.
@@ -81,6 +82,10 @@ class Tokens:
         self._reports.append(report)
         self._wake()
         await report.taken
+
+    def reads(self, runtime: str) -> bool:
+        """Say whether this machine has transcripts of a runtime."""
+        return self._reading.has(runtime)
 
     def stopped(self, agent_id: str) -> str | None:
         """Return why an agent is to stop for today: a person has said so when a budget was spent. None if it is not."""
@@ -219,7 +224,7 @@ class Tokens:
         return reports
 
     async def _tell_activity(self, feed: Feed) -> None:
-        if active := self._activity.drafts(feed):
+        if active := self._activity.drafts(feed, self._state.table("agents")):
             await feed.tell([Step(active, {})])
 
     async def _tell_crossings(self, feed: Feed) -> None:

@@ -21,7 +21,7 @@ MAX_AGENT_DAYS = 100
 """How many sessions, and days, the state keeps, the newest; sums over all time lose nothing by that."""
 
 COUNTS = ("input", "output", "cacheRead", "cacheWrite", "calls")
-COST_SOURCES = ("transcript", "prices")
+COST_SOURCES = ("transcript", "telemetry", "prices")
 
 
 class Tokens(Noun):

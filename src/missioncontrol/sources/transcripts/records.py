@@ -15,13 +15,26 @@ import msgspec
 
 Status = Literal["busy", "idle", "waiting", "error"]
 
+Voice = Literal["transcript", "logs", "traces", "metrics"]
+"""Who says it: what the runtime writes down or tells at once, or its telemetry, which repeats that."""
+
 MAX_SUMMARY = 120
 MAX_FIRST_MESSAGE = 200
 MAX_LABEL = 200
 
 
+class Growth(msgspec.Struct, frozen=True):
+    """Marks figures that a meter has counted up; `start` is since when, in nanoseconds since 1970.
+
+    `series` tells the meter from the other ones of its session.
+    """
+
+    series: str
+    start: int
+
+
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One response of a model, as far as it is known.
+    """One response of a model, as far as it is known; or, with the voice `metrics`, what a meter says.
 
     `key` is the response's own within all runtimes. `input` does not contain what was read from a cache or written
     into one. `cache_write_1h` is the part of `cache_write` that is kept for an hour, which costs more. `cost` is in
@@ -41,6 +54,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     cache_write_1h: int = 0
     cost: float | None = None
     failed: Literal["error", "aborted"] | None = None
+    voice: Voice = "transcript"
+    growth: Growth | None = None
 
 
 class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -57,6 +72,7 @@ class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
     arguments_digest: str
     summary: str = ""
     path: str | None = None
+    voice: Voice = "transcript"
 
 
 class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -70,6 +86,7 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     status: Status
     detail: str | None = None
     evidence: str | None = None
+    voice: Voice = "transcript"
 
 
 class SessionInfo(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -16,6 +16,7 @@ from missioncontrol.sources.transcripts.records import Record, SessionInfo, Tool
 from missioncontrol.sources.usage.budgets import day_of
 from missioncontrol.sources.usage.counted import Amount, Counted
 from missioncontrol.sources.usage.prices import price
+from missioncontrol.sources.usage.reconciled import NOTHING, Figures, Reconciled
 from missioncontrol.sources.usage.runaways import Calls, Habit
 from missioncontrol.sources.usage.sessions import Owners, Session
 
@@ -23,6 +24,8 @@ FRESH_SECONDS = 600
 """How old a call or a response may be to be warned about: what is read long afterwards is history."""
 
 MAX_CALLING_SESSIONS = 2_000
+MAX_DEPTH = 8
+"""How many sessions may have started each other, one after the other, and still be known as one tree."""
 
 
 class Line(NamedTuple):
@@ -123,11 +126,19 @@ class Book:
         known = self.sessions.get(info.session)
         parent = self.sessions.get(info.parent) if info.parent is not None else None
         agent, name = self._owners.owner(info, parent)
+        placed = parent is not None or not (info.agent is None and info.cwd is None and info.persona is None)
         if known is None:
-            self.sessions[info.session] = Session(agent, name, info.runtime, parent=info.parent)
-        elif info.persona is not None or (known.parent is None and info.parent is not None):
+            self.sessions[info.session] = Session(
+                agent, name, info.runtime, parent=info.parent, placed=placed
+            )
+        elif (
+            info.persona is not None
+            or (known.parent is None and info.parent is not None)
+            or (placed and not known.placed)
+        ):
             # What was spent before this was known stays where it was told.
             known.agent, known.name, known.parent = agent, name, info.parent or known.parent
+            known.placed = placed
         else:
             return
         self.page.sessions.add(info.session)
@@ -144,12 +155,32 @@ class Book:
         told = Amount(
             usage.cost, usage.input, usage.output, usage.cache_read, usage.cache_write, usage.cache_write_1h
         )
-        new = self._counted.add(usage.key, told)
+        # A meter may be read as often as one likes; a response must be told once.
+        new = told if usage.growth is not None else self._counted.add(usage.key, told)
         if new is None:
             return
         session = self._session(usage.session, usage.runtime)
         session.model = usage.model or session.model
-        cost, source = price(msgspec.structs.replace(usage, **new._asdict()))
+        calls = int(new is told and usage.voice != "metrics")
+        figures = Figures(new.cost or 0.0, calls, *new[1:5])
+        if usage.voice == "transcript":
+            session.firsthand = True
+            session.written = session.written.plus(figures)
+        reconciled = self._reconciled(usage)
+        if reconciled is not None:
+            if usage.growth is not None:
+                figures = Figures(*(reconciled.grown(usage.growth, one) if one else 0 for one in figures))
+            figures = reconciled.hear(usage.voice, figures)
+            stated = None if new.cost is None else figures.cost
+            input_, output, read, written = (round(figure) for figure in figures[2:])
+            new = Amount(stated, input_, output, read, written, min(new.cache_write_1h, written))
+            calls = round(figures.calls)
+            if not any(figures):
+                return
+        cost, found = price(msgspec.structs.replace(usage, **new._asdict()))
+        if reconciled is not None:
+            reconciled.spend(cost)
+        source = "telemetry" if found == "transcript" != usage.voice else found
         line = Line(
             session.agent, usage.runtime, usage.session, usage.model or "unknown", day_of(usage.at), source
         )
@@ -158,11 +189,40 @@ class Book:
         sums.output += new.output
         sums.cache_read += new.cache_read
         sums.cache_write += new.cache_write
-        sums.calls += new is told
+        sums.calls += calls
         sums.cost += cost
         session.cost += cost
         if cost:
             self._spend(session, usage.at, cost, now)
+
+    def _reconciled(self, usage: Usage) -> Reconciled | None:
+        """Return what is known of a use's tree of sessions; None while its transcripts are all that tells of it."""
+        root_id = self._root(usage.session)
+        root = self.sessions[root_id]
+        if root.reconciled is None:
+            if usage.voice == "transcript":
+                return None
+            tree = [
+                session
+                for id_, session in self.sessions.items()
+                if id_ == root_id or (session.parent is not None and self._root(id_) == root_id)
+            ]
+            written = NOTHING
+            for session in tree:
+                written = written.plus(session.written)
+            told = written._replace(cost=sum(session.cost for session in tree))
+            root.reconciled = Reconciled(told, {"transcript": written})
+        self.page.sessions.add(root_id)
+        return root.reconciled
+
+    def _root(self, id_: str) -> str:
+        """Return the session that began all that this one belongs to."""
+        for _ in range(MAX_DEPTH):
+            parent = self.sessions[id_].parent
+            if parent is None or parent not in self.sessions:
+                break
+            id_ = parent
+        return id_
 
     def _spend(self, session: Session, at: int, cost: float, now: int) -> None:
         habit = self._habits.setdefault(session.agent, Habit())
@@ -184,6 +244,8 @@ class Book:
 
     def _call(self, call: ToolCall, now: int) -> None:
         session = self._session(call.session, "unknown")
+        if not _counts(call, session):
+            return
         known = self.page.activity.get(session.agent)
         if known is None or known[0] <= call.at:
             self.page.activity[session.agent] = (call.at, f"{call.name} {call.summary}".strip())
@@ -211,9 +273,16 @@ class Book:
 
     def _turn(self, turn: Turn) -> None:
         session = self._session(turn.session, "unknown")
-        if turn.at >= session.at:
+        if _counts(turn, session) and turn.at >= session.at:
             session.doing, session.at, session.detail = turn.status, turn.at, turn.detail
             session.evidence = turn.evidence
+
+
+def _counts(record: ToolCall | Turn, session: Session) -> bool:
+    """Say whether a record is news: what telemetry repeats of what is known first-hand is not."""
+    if record.voice == "transcript":
+        session.firsthand = True
+    return record.voice == "transcript" or not session.firsthand
 
 
 def use_of(line: Line, sums: Sums) -> dict[str, Any]:

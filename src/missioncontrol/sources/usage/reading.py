@@ -116,6 +116,10 @@ class Reading:
             self._read_roster(openclaw)
         return before != (self._places, self._config)
 
+    def has(self, runtime: str) -> bool:
+        """Say whether a runtime's folder is there."""
+        return runtime in self._places
+
     def roots(self) -> dict[Path, Below]:
         """Return the folders that are to be listened to."""
         return {place.folder: Below(place) for place in self._places.values() if place.folder.is_dir()}

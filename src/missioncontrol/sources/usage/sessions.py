@@ -16,6 +16,7 @@ import msgspec
 from missioncontrol.events import Data
 from missioncontrol.sources.runtimes import RuntimeAgent
 from missioncontrol.sources.transcripts.records import SessionInfo
+from missioncontrol.sources.usage.reconciled import NOTHING, Figures, Reconciled
 
 SILENT_SECONDS = 900
 
@@ -26,7 +27,11 @@ _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Session(msgspec.Struct, omit_defaults=True):
-    """A session as it is remembered; times in milliseconds since 1970, `cost` in US dollars."""
+    """A session as it is remembered; times in milliseconds since 1970, `cost` in US dollars.
+
+    `placed` says that it is known whose it is, `firsthand` that more than telemetry tells of it. `written` is what its
+    transcript has counted, `reconciled` what was heard of it and of all that it started, where telemetry tells of it.
+    """
 
     agent: str
     name: str
@@ -38,6 +43,10 @@ class Session(msgspec.Struct, omit_defaults=True):
     evidence: str | None = None
     model: str | None = None
     cost: float = 0.0
+    placed: bool = False
+    firsthand: bool = False
+    written: Figures = NOTHING
+    reconciled: Reconciled | None = None
 
 
 class Owners:

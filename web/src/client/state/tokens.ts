@@ -204,7 +204,7 @@ function counted(total: Data, use: Data): Data {
   const source = use.costSource;
   const costs = dataIn(total.costs);
   const unpriced = { tokens: 0, calls: 0, ...dataIn(total.unpriced) };
-  if (source === "transcript" || source === "prices") {
+  if (source === "transcript" || source === "telemetry" || source === "prices") {
     const cost = (numberIn(costs[source]) ?? 0) + (numberIn(use.cost) ?? 0);
     return { ...sums, costs: { ...costs, [source]: cost }, unpriced };
   }

@@ -18,6 +18,7 @@ export interface UseRow {
 
 const SOURCE_WORDS: ReadonlyMap<string, string> = new Map([
   ["transcript", "stated in the transcript"],
+  ["telemetry", "stated by telemetry"],
   ["prices", "price table"],
 ]);
 
