@@ -7,9 +7,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from missioncontrol.cli.sentences import clean, clock, describe, describe_gap, size
+from missioncontrol.cli.sentences import clock, describe_gap
 from missioncontrol.client import Gap
 from missioncontrol.events import CATALOGUE, Event
+from missioncontrol.events.sentences import clean, describe, size
+
+NOTIFICATION = {
+    "rule": "default",
+    "destination": "json://127.0.0.1/...",
+    "title": "Critical alert",
+    "body": "The disk is full.",
+    "count": 1,
+    "eventIds": [4711],
+    "attempts": 1,
+}
 
 SENTENCES: list[tuple[str, dict[str, Any], str]] = [
     (
@@ -74,6 +85,12 @@ SENTENCES: list[tuple[str, dict[str, Any], str]] = [
         "warning: scout has used 95% of its budget ($9.50 of $10.00)",
     ),
     ("system:alert", {"level": "warning", "message": "High memory"}, "warning: High memory"),
+    ("notification:sent", NOTIFICATION, "json://127.0.0.1/... was told: Critical alert"),
+    (
+        "notification:failed",
+        {**NOTIFICATION, "error": "error=500"},
+        "json://127.0.0.1/... could not be told (error=500): Critical alert",
+    ),
     ("system:status", {"status": "running"}, "the gateway is running"),
     (
         "file:change",

@@ -12,11 +12,12 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from missioncontrol.cli.sentences import clean, clock
+from missioncontrol.cli.sentences import clock
 from missioncontrol.cli.server import Server, print_json
 from missioncontrol.cli.settings import ClientToken, Json, Url
 from missioncontrol.errors import BadQuestion
 from missioncontrol.events import Data
+from missioncontrol.events.sentences import clean
 
 
 def answer(

@@ -26,7 +26,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from missioncontrol.cli.sentences import clean, size
 from missioncontrol.cli.settings import (
     ClientToken,
     ConfigFile,
@@ -43,6 +42,7 @@ from missioncontrol.cli.settings import (
 from missioncontrol.cli.status import ask_health
 from missioncontrol.client import ClientError
 from missioncontrol.config import Config
+from missioncontrol.events.sentences import clean, size
 
 Verdict = Literal["ok", "warn", "fail"]
 

@@ -1,48 +1,11 @@
-"""Events as plain sentences, for people who read a terminal.
-
-Data is whatever was published under a type: what has not the expected shape is shown as it is, and control
-characters never reach the terminal.
-"""
+"""What only a terminal shows: colours of events, the wall clock, gaps."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
-
-import msgspec
 
 from missioncontrol.client import Gap
-from missioncontrol.events import CATALOGUE, Event
-from missioncontrol.events.catalogue import (
-    AgentActivity,
-    AgentRemoved,
-    AgentStatusChange,
-    AgentUpdated,
-    FileChange,
-    LeadAdded,
-    LeadRemoved,
-    LeadScored,
-    LeadUpdated,
-    QuestionAnswered,
-    QuestionAsked,
-    QuestionClosed,
-    Shape,
-    StateBaseline,
-    SystemAlert,
-    SystemStatus,
-    TaskAssigned,
-    TaskCompleted,
-    TaskCreated,
-    TaskDeleted,
-    TaskUpdated,
-    TokenThreshold,
-    TokenUsage,
-)
-
-MAX_LENGTH = 240
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+from missioncontrol.events.sentences import clean
 
 COLOURS = {
     "agent": "cyan",
@@ -50,31 +13,11 @@ COLOURS = {
     "lead": "magenta",
     "token": "green",
     "question": "bright_red",
+    "notification": "bright_black",
     "system": "red",
     "file": "blue",
 }
 """The colour of each category; others have the terminal's own."""
-
-
-def clean(text: object) -> str:
-    """Write anything on one line, without characters that a terminal would act on."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(str(text).split()))
-
-
-def describe(event: Event) -> str:
-    """Say in a sentence what happened."""
-    sentence = None
-    shape = CATALOGUE.get(event.type)
-    if shape is not None:
-        try:
-            data = msgspec.convert(event.data, shape)
-            sentence = _SENTENCES[shape](data)
-        except (msgspec.ValidationError, KeyError):
-            sentence = None
-    if sentence is None:
-        sentence = msgspec.json.encode(event.data).decode()
-    text = clean(sentence)
-    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"
 
 
 def describe_gap(gap: Gap) -> str:
@@ -102,129 +45,3 @@ def clock(time: str, now: datetime) -> str:
     except ValueError:
         return clean(time)
     return local.strftime("%H:%M:%S" if local.date() == now.date() else "%Y-%m-%d %H:%M:%S")
-
-
-def size(count: int) -> str:
-    """Write a number of bytes as people read it."""
-    if count < 1024:
-        return f"{count} bytes"
-    value = float(count)
-    for unit in ("KiB", "MiB", "GiB"):
-        value /= 1024
-        if value < 1024:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1024:.1f} TiB"
-
-
-def _changes(updates: dict[str, Any]) -> str:
-    parts = [f"{key}={value}" for key, value in updates.items() if not isinstance(value, dict | list)]
-    return ", ".join(parts) or ", ".join(updates) or "nothing"
-
-
-def _name(record: dict[str, Any], *keys: str) -> str:
-    return next((str(record[key]) for key in keys if record.get(key)), "one without a name")
-
-
-def _status_change(data: AgentStatusChange) -> str:
-    was = f" (was {data.previous_status})" if data.previous_status else ""
-    return f"{data.agent_id} is now {data.status}{was}"
-
-
-def _activity(data: AgentActivity) -> str:
-    if data.activity:
-        return f"{data.agent_id} is at it: {data.activity}"
-    files = "1 file" if data.file_count == 1 else f"{data.file_count} files"
-    return f"{data.agent_id} has worked on files and has {files} now"
-
-
-def _task_created(data: TaskCreated) -> str:
-    about = data.task.get("description") or data.task.get("title")
-    return f"{_name(data.task, 'id')} was added" + (f": {about}" if about else "")
-
-
-def _task_completed(data: TaskCompleted) -> str:
-    return f"{data.task_id} is done" + (f": {data.result}" if data.result else "")
-
-
-def _task_assigned(data: TaskAssigned) -> str:
-    by = f" by {data.assigned_by}" if data.assigned_by else ""
-    return f"{data.task_id} was given to {data.agent_id}{by}"
-
-
-def _lead_scored(data: LeadScored) -> str:
-    was = f" (was {data.previous_score:g})" if data.previous_score is not None else ""
-    return f"{data.lead_id} now scores {data.score:g}{was}"
-
-
-def _token_usage(data: TokenUsage) -> str:
-    new = (data.delta or {}).get("tokens")
-    more = f" ({new:,.0f} more)" if isinstance(new, int | float) else ""
-    return f"{data.agent} has used {data.tokens:,.0f} tokens{more}, ${data.cost:,.2f}"
-
-
-def _threshold(data: TokenThreshold) -> str:
-    return (
-        f"{data.alert}: {'the fleet' if data.scope == 'fleet' else data.agent} has used "
-        f"{data.percent_used:.0f}% of its budget "
-        f"(${data.current_cost:,.2f} of ${data.threshold:,.2f})"
-    )
-
-
-def _file_change(data: FileChange) -> str:
-    verb = {"created": "wrote", "modified": "changed", "deleted": "deleted"}[data.action]
-    past = {"created": "was written", "modified": "was changed", "deleted": "was deleted"}[data.action]
-    about = f"{data.agent_id} {verb} {data.path}" if data.agent_id else f"{data.path} {past}"
-    how_big = f" ({size(data.size)})" if data.size is not None and data.action != "deleted" else ""
-    return about + how_big + (", found at start" if data.found_at_start else "")
-
-
-def _baseline(data: StateBaseline) -> str:
-    counts = {"agents": len(data.agents), "tasks": len(data.tasks), "leads": len(data.leads)}
-    told = ", ".join(f"{count:,} {noun}" for noun, count in counts.items() if count)
-    return f"{data.source} has taken what it found as its beginning" + (f": {told}" if told else "")
-
-
-def _gateway(data: SystemStatus) -> str:
-    was = f" (was {data.previous_status})" if data.previous_status else ""
-    return f"the gateway is {data.status}{was}"
-
-
-def _asked(data: QuestionAsked) -> str:
-    asked = data.question
-    choice = f" ({' / '.join(map(str, options))})" if (options := asked.get("options")) else ""
-    return f"{asked.get('agentId') or 'somebody'} asks: {_name(asked, 'text')}{choice}"
-
-
-def _answered(data: QuestionAnswered) -> str:
-    return f"{data.answered_by or 'somebody'} has answered {data.question_id}: {data.answer}"
-
-
-def _question_closed(data: QuestionClosed) -> str:
-    why = {"expired": "its time is up", "elsewhere": "it was decided elsewhere"}.get(data.reason, data.reason)
-    return f"{data.question_id} needs no answer any more: {why}"
-
-
-_SENTENCES: dict[type[Shape], Callable[[Any], str]] = {
-    AgentStatusChange: _status_change,
-    AgentActivity: _activity,
-    AgentUpdated: lambda data: f"{data.agent_id}: {_changes(data.updates)}",
-    AgentRemoved: lambda data: f"{data.agent_id} is gone",
-    TaskCreated: _task_created,
-    TaskUpdated: lambda data: f"{data.task_id}: {_changes(data.updates)}",
-    TaskCompleted: _task_completed,
-    TaskAssigned: _task_assigned,
-    TaskDeleted: lambda data: f"{data.task_id} was deleted",
-    LeadAdded: lambda data: f"{_name(data.lead, 'company', 'name', 'id', 'leadId')} was found",
-    LeadUpdated: lambda data: f"{data.lead_id}: {_changes(data.updates)}",
-    LeadScored: _lead_scored,
-    LeadRemoved: lambda data: f"{data.lead_id} is gone",
-    TokenUsage: _token_usage,
-    TokenThreshold: _threshold,
-    QuestionAsked: _asked,
-    QuestionAnswered: _answered,
-    QuestionClosed: _question_closed,
-    SystemAlert: lambda data: f"{data.level}: {data.message}",
-    SystemStatus: _gateway,
-    FileChange: _file_change,
-    StateBaseline: _baseline,
-}

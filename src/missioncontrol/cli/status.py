@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from missioncontrol.cli.sentences import clean
 from missioncontrol.cli.settings import ClientToken, Json, Url, read_token, read_url
 from missioncontrol.client import Unreachable, call
+from missioncontrol.events.sentences import clean
 
 _STATUS_COLOURS = {
     "busy": "green",

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from missioncontrol.cli.sentences import clean
 from missioncontrol.cli.server import Server, print_json
 from missioncontrol.cli.settings import ClientToken, Json, Url
 from missioncontrol.errors import BadTask
 from missioncontrol.events import Data
+from missioncontrol.events.sentences import clean
 
 tasks = App(name="tasks", help="List, add, assign and finish the tasks of a server.")
 

@@ -14,10 +14,11 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from missioncontrol.cli.sentences import COLOURS, clock, describe, describe_gap
+from missioncontrol.cli.sentences import COLOURS, clock, describe_gap
 from missioncontrol.cli.settings import ClientToken, Json, Url, read_token, read_url
 from missioncontrol.client import Client, ClientState, Event, Gap, Item, Snapshot
 from missioncontrol.client.route import Choice
+from missioncontrol.events.sentences import describe
 
 
 def watch(

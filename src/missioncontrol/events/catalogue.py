@@ -187,6 +187,28 @@ class QuestionClosed(Shape):
     reason: str
 
 
+class NotificationSent(Shape):
+    """Somebody was told outside the dashboard; `eventIds` are the first events that the message is about, of `count`.
+
+    `destination` is where it went, without anything secret; `test` marks a message that somebody asked for to try it.
+    """
+
+    rule: str
+    destination: str
+    title: str
+    body: str
+    count: int
+    event_ids: list[int]
+    attempts: int
+    test: bool = False
+
+
+class NotificationFailed(NotificationSent, kw_only=True):
+    """Somebody could not be told, and will not be: `error` says why the last attempt failed."""
+
+    error: str
+
+
 class SystemAlert(Shape):
     """Something needs attention."""
 
@@ -247,6 +269,8 @@ CATALOGUE: dict[str, type[Shape]] = {
     "question:asked": QuestionAsked,
     "question:answered": QuestionAnswered,
     "question:closed": QuestionClosed,
+    "notification:sent": NotificationSent,
+    "notification:failed": NotificationFailed,
     "system:alert": SystemAlert,
     "system:status": SystemStatus,
     "file:change": FileChange,

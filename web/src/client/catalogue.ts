@@ -174,6 +174,37 @@ export interface QuestionClosed {
   readonly timestamp?: string;
 }
 
+/**
+ * `notification:sent`: Somebody was told outside the dashboard; `eventIds` are the first events that the message is about, of `count`.
+ *
+ * `destination` is where it went, without anything secret; `test` marks a message that somebody asked for to try it.
+ */
+export interface NotificationSent {
+  readonly rule: string;
+  readonly destination: string;
+  readonly title: string;
+  readonly body: string;
+  readonly count: number;
+  readonly eventIds: readonly number[];
+  readonly attempts: number;
+  readonly test?: boolean;
+  readonly timestamp?: string;
+}
+
+/** `notification:failed`: Somebody could not be told, and will not be: `error` says why the last attempt failed. */
+export interface NotificationFailed {
+  readonly rule: string;
+  readonly destination: string;
+  readonly title: string;
+  readonly body: string;
+  readonly count: number;
+  readonly eventIds: readonly number[];
+  readonly attempts: number;
+  readonly test?: boolean;
+  readonly timestamp?: string;
+  readonly error: string;
+}
+
 /** `system:alert`: Something needs attention. */
 export interface SystemAlert {
   readonly level: "critical" | "info" | "warning";
@@ -236,6 +267,8 @@ export interface EventDataByType {
   readonly "question:asked": QuestionAsked;
   readonly "question:answered": QuestionAnswered;
   readonly "question:closed": QuestionClosed;
+  readonly "notification:sent": NotificationSent;
+  readonly "notification:failed": NotificationFailed;
   readonly "system:alert": SystemAlert;
   readonly "system:status": SystemStatus;
   readonly "file:change": FileChange;
@@ -261,6 +294,8 @@ export const EVENT_TYPES = {
   QUESTION_ASKED: "question:asked",
   QUESTION_ANSWERED: "question:answered",
   QUESTION_CLOSED: "question:closed",
+  NOTIFICATION_SENT: "notification:sent",
+  NOTIFICATION_FAILED: "notification:failed",
   SYSTEM_ALERT: "system:alert",
   SYSTEM_STATUS: "system:status",
   FILE_CHANGE: "file:change",
