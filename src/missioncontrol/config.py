@@ -98,11 +98,42 @@ class SourcesConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ignore: list[str] = []
 
 
+Level = Literal["info", "warning", "critical"]
+
+
+class NotifyRule(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Which events are told to whom, and when.
+
+    `events` and `urls` are the section's where a rule has none of its own. `levels` names levels one by one, in the
+    place of `min_level`; events that have no level pass both. `agents` are patterns as in a shell. In `quiet_hours`, as
+    in "22:00-07:00" on the clock of `quiet_zone` (this machine's without one), events are kept for one message at their
+    end, but for those that are `quiet_except`. `storm_seconds` is how long others are waited for that go into the same
+    message as a first one, `per_hour` how many messages there are at most. `title` and `body` may have `{fields}`.
+    """
+
+    name: str
+    events: list[str] = []
+    min_level: Level = "warning"
+    levels: list[Level] = []
+    agents: list[str] = []
+    urls: list[str] = []
+    quiet_hours: str | None = None
+    quiet_zone: str | None = None
+    quiet_except: Literal["critical"] | None = None
+    storm_seconds: float = 10.0
+    per_hour: int = 30
+    title: str | None = None
+    body: str | None = None
+
+
 class NotifyConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Who is told outside the dashboard."""
+    """Who is told outside the dashboard: by `rules`, or without any by one rule of `events` and `urls`."""
 
     urls: list[str] = []
-    events: list[str] = msgspec.field(default_factory=lambda: ["system:alert", "token:threshold"])
+    events: list[str] = msgspec.field(
+        default_factory=lambda: ["system:alert", "token:threshold", "question:asked"]
+    )
+    rules: list[NotifyRule] = []
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

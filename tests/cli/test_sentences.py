@@ -85,6 +85,11 @@ SENTENCES: list[tuple[str, dict[str, Any], str]] = [
         "warning: scout has used 95% of its budget ($9.50 of $10.00)",
     ),
     ("system:alert", {"level": "warning", "message": "High memory"}, "warning: High memory"),
+    (
+        "notification:started",
+        {"rules": ["default"], "destinations": ["json://127.0.0.1/..."]},
+        "notifications begin, to json://127.0.0.1/...",
+    ),
     ("notification:sent", NOTIFICATION, "json://127.0.0.1/... was told: Critical alert"),
     (
         "notification:failed",

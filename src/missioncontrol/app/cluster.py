@@ -16,9 +16,10 @@ import msgspec
 from missioncontrol.config import Config
 from missioncontrol.errors import OpenError, StoreError
 from missioncontrol.events import now, rfc3339
+from missioncontrol.notify import Notifier
 from missioncontrol.sources import Supervisor
 from missioncontrol.store import JetStreamLog, Retention
-from missioncontrol.store.nodes import AWAY_SECONDS, LEASE_SECONDS, Node, Nodes
+from missioncontrol.store.nodes import AWAY_SECONDS, LEASE_SECONDS, NOTIFY_LEASE, Node, Nodes
 from missioncontrol.store.stream import StreamLink
 
 CONNECT_SECONDS = 5.0
@@ -85,6 +86,7 @@ class Cluster:
         supervisor: Supervisor,
         clients: Callable[[], int],
         draining: Callable[[], bool],
+        notifier: Notifier | None = None,
     ) -> None:
         """Prepare.
 
@@ -94,12 +96,15 @@ class Cluster:
             supervisor: the sources of this host.
             clients: counts those who are connected here.
             draining: says whether this node is about to stop.
+            notifier: sends the fleet's notifications while this node holds the lease for that.
         """
         self.log = log
         self._nodes = nodes
         self._supervisor = supervisor
         self._clients = clients
         self._draining = draining
+        self._notifier = notifier
+        self._notify_until = 0.0
         self._began = monotonic()
         self._watching = False
         self._renewed = 0.0
@@ -109,6 +114,7 @@ class Cluster:
         """Begin; returns when the sources have looked, or stand by."""
         await self._nodes.start(self._node)
         self._supervisor.stand_by()
+        await self._take_notify_turn()
         await self._take_turn()
         self._task = asyncio.create_task(self._keep(), name="keep the lease")
 
@@ -117,6 +123,8 @@ class Cluster:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._notifier is not None:
+            await self._notifier.stop()
         await self._nodes.stop()
 
     def page(self) -> dict[str, Any]:
@@ -167,7 +175,24 @@ class Cluster:
         while True:
             await asyncio.sleep(LEASE_LOOK_SECONDS)
             self.log.hosts |= {node.host for node in self._nodes.all()}
+            await self._take_notify_turn()
             await self._take_turn()
+
+    async def _take_notify_turn(self) -> None:
+        """Send notifications while this node holds the lease for that, and not a moment longer."""
+        notifier = self._notifier
+        if notifier is None:
+            return
+        asked = monotonic()
+        with suppress(StoreError):
+            held = await self._nodes.hold_lease(NOTIFY_LEASE)
+            self._notify_until = asked + LEASE_SECONDS - LEASE_LOOK_SECONDS if held else 0.0
+        if monotonic() >= self._notify_until:
+            if notifier.active:
+                logger.warning("notify.stand_by", extra={"host": self.log.host})
+                await notifier.stop()
+        elif not notifier.active:
+            await notifier.start()
 
     async def _take_turn(self) -> None:
         try:

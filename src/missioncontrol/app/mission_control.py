@@ -29,6 +29,7 @@ from missioncontrol.config import Config, load_config
 from missioncontrol.errors import BadEvent, ConfigError, Damaged, Draining, MissionControlError
 from missioncontrol.events import EVERYTHING, Data, Record, convert_drafts, decode_event
 from missioncontrol.hub import Connection, Hub
+from missioncontrol.notify import Notifier, Routes, prepare
 from missioncontrol.server.access import Access, check_bind
 from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.server.heartbeat import Heartbeats
@@ -97,6 +98,7 @@ class MissionControl(Broadcasts):
         self._tasks: set[asyncio.Task[None]] = set()
         self._home: Home | None = None
         self._cluster: Cluster | None = None
+        self._notifier: Notifier | None = None
         self._restarting = False
         self._restart: asyncio.Task[None] | None = None
 
@@ -152,6 +154,7 @@ class MissionControl(Broadcasts):
         if self._simulation:
             workspace.mkdir(parents=True, exist_ok=True)
         _check_workspace(workspace)
+        routes = await prepare(config.notify)
         self._sockets = _bind(config)
         log: Log
         nodes: Nodes | None = None
@@ -168,13 +171,13 @@ class MissionControl(Broadcasts):
             self._close_sockets()
             raise
         try:
-            await self._serve(log, nodes, workspace)
+            await self._serve(log, nodes, workspace, routes)
         except BaseException:
             self._close_sockets()
             await log.close()
             raise
 
-    async def _serve(self, log: Log, nodes: Nodes | None, workspace: Path) -> None:
+    async def _serve(self, log: Log, nodes: Nodes | None, workspace: Path, routes: Routes | None) -> None:
         config = self.config
         if log.new_epoch_reason:
             logger.info("log.new_epoch", extra={"epoch": log.epoch, "reason": log.new_epoch_reason})
@@ -211,9 +214,11 @@ class MissionControl(Broadcasts):
             simulation=self._simulation,
         )
         log.listen(self._committed)
+        if routes is not None:
+            self._notifier = service.notifier = Notifier(log, routes)
         if isinstance(log, JetStreamLog) and nodes is not None:
             self._cluster = Cluster(
-                log, nodes, self._supervisor, lambda: hub.clients, lambda: service.draining
+                log, nodes, self._supervisor, lambda: hub.clients, lambda: service.draining, self._notifier
             )
             service.cluster = self._cluster.page
             log.replaced = self._replaced
@@ -232,6 +237,8 @@ class MissionControl(Broadcasts):
             await self._cluster.start()
             self._keep(self._share_state())
         else:
+            if self._notifier is not None:
+                await self._notifier.start()
             await self._supervisor.start()
 
     async def stop(self) -> None:
@@ -263,6 +270,9 @@ class MissionControl(Broadcasts):
             await self._cluster.stop()
             self._cluster = None
         await self._supervisor.stop()
+        if self._notifier is not None:
+            await self._notifier.stop()
+            self._notifier = None
         members = [member for member in service.hub.roster if isinstance(member, Connection)]
         clients = len(members) + service.hub.waiting
         window = self.config.server.drain_window or drain_window(clients)

@@ -187,6 +187,13 @@ class QuestionClosed(Shape):
     reason: str
 
 
+class NotificationStarted(Shape):
+    """From here on people are told outside the dashboard; what was there before is not told."""
+
+    rules: list[str]
+    destinations: list[str]
+
+
 class NotificationSent(Shape):
     """Somebody was told outside the dashboard; `eventIds` are the first events that the message is about, of `count`.
 
@@ -269,6 +276,7 @@ CATALOGUE: dict[str, type[Shape]] = {
     "question:asked": QuestionAsked,
     "question:answered": QuestionAnswered,
     "question:closed": QuestionClosed,
+    "notification:started": NotificationStarted,
     "notification:sent": NotificationSent,
     "notification:failed": NotificationFailed,
     "system:alert": SystemAlert,

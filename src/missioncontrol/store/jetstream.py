@@ -58,6 +58,7 @@ from missioncontrol.events import (
 )
 from missioncontrol.events.hosts import MAX_HOST_LENGTH, is_host, told_to_fleet
 from missioncontrol.store.log import (
+    FLEET_SOURCES,
     MAX_APPEND_EVENTS,
     Checkpoint,
     Listener,
@@ -649,8 +650,8 @@ class JetStreamLog:
             event = write_body("log:unreadable", id_, time, b'"log"', msgspec.json.encode(data))
             return Copied(Record(id_, "log:unreadable", time, event, data), None), None
         record = Record(id_, body.type, time, event, data, body.host)
-        checkpoint = _unpack_memory(packed) if packed and body.host == self.host else None
-        return Copied(record, body.key), checkpoint
+        ours = body.host == self.host or body.source in FLEET_SOURCES
+        return Copied(record, body.key), _unpack_memory(packed) if packed and ours else None
 
 
 class _Part(msgspec.Struct, eq=False):

@@ -25,6 +25,10 @@ MAX_APPEND_EVENTS = 100_000
 """How many events one append may carry."""
 
 
+FLEET_SOURCES = frozenset({"notify"})
+"""Sources of the whole fleet, each at one node at a time: what they remember is every node's, so that any can go on."""
+
+
 class Checkpoint(NamedTuple):
     """What a source wants to remember, kept in the same transaction as the events it tells.
 

@@ -7,8 +7,8 @@ Invariants:
 
 - a host's name belongs to one machine and workspace; another one that would be called the same gets a number behind it,
   or is refused where its name was configured and the other one is alive;
-- the sources of a host run at one node at a time: at the one that holds the lease, which ends by itself when its node
-  does.
+- the sources of a host run at one node at a time, and notifications are sent by one: by whoever holds the lease, which
+  ends by itself when its node does.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ BEAT_SECONDS = 2.0
 AWAY_SECONDS = 6.0
 LEASE_SECONDS = 10.0
 FORGET_SECONDS = 24 * 3600.0
+
+NOTIFY_LEASE = "_notify"
+"""The lease of the one node that sends the fleet's notifications; no host can be called so."""
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +94,7 @@ class Nodes:
         self._heard: dict[str, tuple[Node, float]] = {}
         self._tell: Callable[[], Node] | None = None
         self._beat: asyncio.Task[None] | None = None
-        self._lease: int | None = None
+        self._leases: dict[str, int] = {}
 
     # Names of hosts.
 
@@ -191,16 +194,16 @@ class Nodes:
         self._beat = asyncio.create_task(self._keep_beating(), name="say that this node is there")
 
     async def stop(self) -> None:
-        """Let go of the lease, and say nothing more."""
+        """Let go of the leases, and say nothing more."""
         if self._beat is not None:
             self._beat.cancel()
             await asyncio.gather(self._beat, return_exceptions=True)
-        if self._tell is not None and self._lease is not None and self._link.connected:
+        if self._leases and self._link.connected:
             with suppress(NatsError, TimeoutError, StoreError):
                 async with asyncio.timeout(1.0):
-                    await (await self._bucket("leases", LEASE_SECONDS)).delete(
-                        self._tell().host, last=self._lease
-                    )
+                    bucket = await self._bucket("leases", LEASE_SECONDS)
+                    for name, revision in self._leases.items():
+                        await bucket.delete(name, last=revision)
 
     def all(self) -> list[Node]:
         """Return the nodes that are there, this one first."""
@@ -236,10 +239,13 @@ class Nodes:
             for name in [name for name, (_, at) in self._heard.items() if at < limit]:
                 del self._heard[name]
 
-    # The lease.
+    # Leases.
 
-    async def hold_lease(self, host: str) -> bool:
-        """Take or renew the lease for a host's sources; says whether this node has it now.
+    async def hold_lease(self, name: str) -> bool:
+        """Take or renew a lease; says whether this node has it now.
+
+        Args:
+            name: the host whose sources it is for, or `NOTIFY_LEASE`.
 
         Raises:
             StoreError: NATS does not answer; a lease that was held goes on until it ends.
@@ -247,23 +253,24 @@ class Nodes:
         try:
             bucket = await self._bucket("leases", LEASE_SECONDS)
             value = self.name.encode()
+            held = self._leases.get(name)
             try:
-                if self._lease is None:
-                    self._lease = await bucket.create(host, value)
+                if held is None:
+                    self._leases[name] = await bucket.create(name, value)
                 else:
-                    self._lease = await bucket.update(host, value, last=self._lease)
+                    self._leases[name] = await bucket.update(name, value, last=held)
             except KeyWrongLastSequenceError:
-                self._lease = None
+                self._leases.pop(name, None)
                 with suppress(KeyNotFoundError):
-                    entry = await bucket.get(host)
+                    entry = await bucket.get(name)
                     if entry.value == value:
                         # This node had it before it was started anew.
-                        self._lease = await bucket.update(host, value, last=entry.revision)
+                        self._leases[name] = await bucket.update(name, value, last=entry.revision)
         except KeyWrongLastSequenceError:
             return False
         except (NatsError, TimeoutError) as error:
             raise StoreError(f"NATS does not answer: {words(error)}.") from None
-        return self._lease is not None
+        return name in self._leases
 
     async def _bucket(self, name: str, ttl: float | None = None) -> Any:
         context = self._link.client.jetstream(timeout=2.0)

@@ -174,6 +174,13 @@ export interface QuestionClosed {
   readonly timestamp?: string;
 }
 
+/** `notification:started`: From here on people are told outside the dashboard; what was there before is not told. */
+export interface NotificationStarted {
+  readonly rules: readonly string[];
+  readonly destinations: readonly string[];
+  readonly timestamp?: string;
+}
+
 /**
  * `notification:sent`: Somebody was told outside the dashboard; `eventIds` are the first events that the message is about, of `count`.
  *
@@ -267,6 +274,7 @@ export interface EventDataByType {
   readonly "question:asked": QuestionAsked;
   readonly "question:answered": QuestionAnswered;
   readonly "question:closed": QuestionClosed;
+  readonly "notification:started": NotificationStarted;
   readonly "notification:sent": NotificationSent;
   readonly "notification:failed": NotificationFailed;
   readonly "system:alert": SystemAlert;
@@ -294,6 +302,7 @@ export const EVENT_TYPES = {
   QUESTION_ASKED: "question:asked",
   QUESTION_ANSWERED: "question:answered",
   QUESTION_CLOSED: "question:closed",
+  NOTIFICATION_STARTED: "notification:started",
   NOTIFICATION_SENT: "notification:sent",
   NOTIFICATION_FAILED: "notification:failed",
   SYSTEM_ALERT: "system:alert",

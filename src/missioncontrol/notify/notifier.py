@@ -1,0 +1,516 @@
+"""Reads the log and sends messages: the rules' planner, the destinations, and what is remembered between.
+
+Invariants:
+
+- what is remembered (how far the log was read, what is held, what waits to be sent) is kept in the log's own database,
+  with an attempt's outcome in the same transaction: after a crash nothing is missing, and a message is sent twice only
+  where the crash came between sending it and noting that;
+- nobody waits for a destination: while it is slow or away, reading goes on, and what is to be told grows no larger;
+- what the notifier tells is never told by it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from time import time as wall_clock
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from missioncontrol.config import Level, NotifyConfig
+from missioncontrol.errors import MissionControlError, NotFound
+from missioncontrol.events import Data, Draft, Event, Patterns, Record, decode_event, rfc3339
+from missioncontrol.notify.batch import Batch
+from missioncontrol.notify.delivery import Delivery, Waiting, settle, works
+from missioncontrol.notify.destination import Destination, open_destinations
+from missioncontrol.notify.planner import Planner, RuleState
+from missioncontrol.notify.rules import OWN_CATEGORY, SOURCE, Rule, read_rules
+from missioncontrol.notify.words import compose, counted
+from missioncontrol.store.log import Checkpoint, Log
+
+NOTIFICATIONS = Patterns(["notification:sent", "notification:failed"])
+KEPT = 500
+"""How many of the notifications that were sent are shown; the log keeps them as long as everything else."""
+
+_STATE = "state"
+_OVER = Patterns(["question:answered", "question:closed"])
+PAGE_EVENTS = 2_000
+GATHER_SECONDS = 0.1
+LONGEST_SLEEP = 30.0
+KEEP_CURSOR_EVENTS = 1_000
+STOP_SECONDS = 2.0
+MAX_KEEP_PAUSE = 5.0
+TEST_TITLE = "Test"
+TEST_BODY = "This is a test of Mission Control's notifications. Whoever reads it would be told."
+
+logger = logging.getLogger(__name__)
+
+
+class _Memory(msgspec.Struct):
+    """What is remembered: everything up to the id `after` was read."""
+
+    after: int
+    rules: dict[str, RuleState] = {}
+    deliveries: dict[str, Delivery] = {}
+
+
+class RuleStatus(msgspec.Struct, rename="camel", omit_defaults=True):
+    """A rule, and what it does now: `waiting` says what it has to tell, `due` when, `held` what keeps it until then."""
+
+    name: str
+    events: list[str]
+    levels: list[str]
+    agents: list[str]
+    destinations: list[str]
+    per_hour: int
+    storm_seconds: float
+    quiet_hours: str | None = None
+    quiet: bool = False
+    last_hour: int = 0
+    waiting: str | None = None
+    due: str | None = None
+    held: str | None = None
+
+
+class DestinationStatus(msgspec.Struct, rename="camel", omit_defaults=True):
+    """How it stands with a destination; `queued` messages wait, the first of them is tried again at `nextAttempt`."""
+
+    destination: str
+    rules: list[str]
+    status: Literal["working", "failing"]
+    queued: int
+    failing_since: str | None = None
+    last_error: str | None = None
+    last_sent: str | None = None
+    next_attempt: str | None = None
+
+
+class NotifyFigures(msgspec.Struct):
+    """Counters since start: messages sent and given up, and attempts that failed."""
+
+    sent: int = 0
+    failed: int = 0
+    failed_attempts: int = 0
+
+
+class Trial(msgspec.Struct, omit_defaults=True):
+    """What came of a test message; `error` says why it failed."""
+
+    rule: str
+    destination: str
+    ok: bool
+    error: str | None = None
+
+
+class Route(NamedTuple):
+    """A rule with the labels of where its messages go."""
+
+    rule: Rule
+    labels: list[str]
+
+
+class Routes(NamedTuple):
+    """All rules, and all destinations by their labels."""
+
+    routes: list[Route]
+    destinations: dict[str, Destination]
+
+
+class Notifier:
+    """Tells people outside the dashboard. Begins with `start`, and may begin again after `stop`.
+
+    `active` says whether it does that now: of several nodes one does.
+    """
+
+    def __init__(self, log: Log, routes: Routes, clock: Callable[[], float] = wall_clock) -> None:
+        """Prepare; nothing is read or sent before `start`.
+
+        Args:
+            log: what it reads.
+            routes: what `prepare` has made of the settings.
+            clock: the time of day in seconds since 1970.
+        """
+        self.active = False
+        self.figures = NotifyFigures()
+        self._log = log
+        self._routes, self._destinations = routes
+        self._now = clock
+        self._wake = {label: asyncio.Event() for label in self._destinations}
+        self._look = asyncio.Event()
+        self._keeping = asyncio.Lock()
+        self._sending = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._task: asyncio.Task[None] | None = None
+        names = [name for route in self._routes for name in route.rule.patterns.names()]
+        self._patterns = Patterns([*dict.fromkeys(names), *_OVER.names()])
+        self._forget()
+        log.listen(self._committed)
+
+    def _forget(self) -> None:
+        self._after = self._kept_after = self._log.head
+        self._planner = Planner([route.rule for route in self._routes])
+        self._deliveries = {label: Delivery() for label in self._destinations}
+
+    async def start(self) -> None:
+        """Begin to read and to send. Where it never did on this log, what is there already is not told."""
+        self._forget()
+        self.active = True
+        self._task = asyncio.create_task(self._keep_running(), name="notify")
+
+    async def stop(self) -> None:
+        """End; what is being sent may be noted for a moment, everything else goes on at the next start."""
+        self.active = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._idle.wait()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def look(self) -> None:
+        """Look at the clock and the log now."""
+        self._look.set()
+
+    # What is known of it.
+
+    def rules(self) -> list[RuleStatus]:
+        """Say what each rule is, and what it does now."""
+        moment = self._now()
+        return [self._describe(route, moment) for route in self._routes]
+
+    def destinations(self) -> list[DestinationStatus]:
+        """Say how it stands with each destination."""
+        found: list[DestinationStatus] = []
+        for label, delivery in self._deliveries.items():
+            first = delivery.queue[0] if delivery.queue else None
+            found.append(
+                DestinationStatus(
+                    destination=label,
+                    rules=[route.rule.name for route in self._routes if label in route.labels],
+                    status="working" if delivery.failing_since is None else "failing",
+                    queued=len(delivery.queue),
+                    failing_since=_stamp(delivery.failing_since),
+                    last_error=delivery.last_error,
+                    last_sent=_stamp(delivery.last_sent),
+                    next_attempt=_stamp(first.not_before) if first is not None and first.attempts else None,
+                )
+            )
+        return found
+
+    def _describe(self, route: Route, moment: float) -> RuleStatus:
+        rule = route.rule
+        state = self._planner.states[rule.name]
+        due = self._planner.due(rule, moment)
+        waiting: dict[str, int] = {}
+        for batch in filter(None, (state.urgent, state.usual)):
+            for kinds in (batch.kinds, batch.away):
+                for kind, count in kinds.items():
+                    waiting[kind] = waiting.get(kind, 0) + count
+        quiet = rule.quiet
+        return RuleStatus(
+            name=rule.name,
+            events=rule.patterns.names(),
+            levels=sorted(rule.levels),
+            agents=list(rule.agents),
+            destinations=route.labels,
+            per_hour=rule.per_hour,
+            storm_seconds=rule.storm_seconds,
+            quiet_hours=None if quiet is None else f"{quiet.begin:%H:%M}-{quiet.end:%H:%M}",
+            quiet=quiet is not None and quiet.ends(moment) is not None,
+            last_hour=sum(moment - at < 3600 for at in state.sent),
+            waiting=counted(waiting) or None,
+            due=None if due is None else _stamp(due.at),
+            held=(due.held or None) if due is not None else None,
+        )
+
+    # Trying it.
+
+    async def test(self, name: str | None) -> list[Trial]:
+        """Send a test message to the destinations of a rule, or of all, and say what came of each.
+
+        Raises:
+            NotFound: there is no such rule.
+        """
+        routes = [route for route in self._routes if name is None or route.rule.name == name]
+        if not routes:
+            known = ", ".join(route.rule.name for route in self._routes)
+            raise NotFound(f"There is no rule {str(name)[:60]!r}; there are: {known}.")
+        pairs = [(route.rule.name, label) for route in routes for label in route.labels]
+        results = await asyncio.gather(*(self._test_one(rule, label) for rule, label in pairs))
+        drafts: list[Draft] = []
+        for result in results:
+            drafts.append(
+                _note(result.rule, result.destination, TEST_TITLE, TEST_BODY, None, 1, result.error)
+            )
+            drafts[-1].data["test"] = True
+            if result.ok and works(self._deliveries[result.destination], self._now()):
+                drafts.append(self._recovered(result.destination))
+            if result.ok:
+                self._try_at_once(result.destination)
+        self.figures.sent += sum(result.ok for result in results)
+        self.figures.failed += sum(not result.ok for result in results)
+        with suppress(MissionControlError):
+            # Who asked is told all the same.
+            await self._log.append(drafts)
+        return list(results)
+
+    async def _test_one(self, rule: str, label: str) -> Trial:
+        error = await self._destinations[label].send(TEST_TITLE, TEST_BODY, None)
+        return Trial(rule, label, error is None, error)
+
+    def _try_at_once(self, label: str) -> None:
+        for waiting in self._deliveries[label].queue[:1]:
+            waiting.not_before = 0.0
+        self._wake[label].set()
+
+    # Reading.
+
+    def _committed(self, records: Sequence[Record]) -> None:
+        if self.active and any(
+            self._patterns.matches(record.type) and not record.type.startswith(OWN_CATEGORY)
+            for record in records
+        ):
+            self._look.set()
+
+    async def _keep_running(self) -> None:
+        pause = 0.5
+        while True:
+            try:
+                await self._run()
+            except Exception:
+                # It begins again with what was kept last, so that at worst something is told twice.
+                logger.exception("notify.broken")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_SLEEP)
+
+    async def _run(self) -> None:
+        await self._recall()
+        async with asyncio.TaskGroup() as tasks:
+            for label in self._destinations:
+                tasks.create_task(self._deliver(label), name=f"notify {label}")
+            while True:
+                try:
+                    await self._read()
+                    moment = self._now()
+                    for rule, batch in self._planner.take(moment):
+                        self._put(rule, batch)
+                except MissionControlError as error:
+                    # The log cannot be read now; what it has is told when it can.
+                    logger.warning("notify.waits", extra={"reason": str(error)})
+                due = self._planner.next_due(self._now())
+                sleep = LONGEST_SLEEP if due is None else min(LONGEST_SLEEP, max(0.0, due - self._now()))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(sleep):
+                        await self._look.wait()
+                    # What comes thick is read together.
+                    await asyncio.sleep(GATHER_SECONDS)
+                self._look.clear()
+
+    async def _recall(self) -> None:
+        kept: dict[str, bytes] = {}
+        delay = 0.1
+        while True:
+            try:
+                kept = await self._log.recall(SOURCE)
+                break
+            except MissionControlError:
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, MAX_KEEP_PAUSE)
+        memory = None
+        if _STATE in kept:
+            try:
+                memory = msgspec.json.decode(kept[_STATE], type=_Memory)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                logger.warning("notify.forgotten", extra={"reason": str(error)})
+        if memory is None:
+            # With an event, so that the other nodes of a fleet remember it too.
+            labels = list(self._destinations)
+            data: Data = {"rules": [route.rule.name for route in self._routes], "destinations": labels}
+            await self._keep([Draft("notification:started", data, None, SOURCE)])
+            return
+        # A log that has lost its tail has less than was read.
+        self._after = self._kept_after = min(memory.after, self._log.head)
+        self._planner = Planner([route.rule for route in self._routes], memory.rules)
+        gone: list[Draft] = []
+        for label, delivery in memory.deliveries.items():
+            if label in self._deliveries:
+                self._deliveries[label] = delivery
+                self._wake[label].set()
+            else:
+                gone += [
+                    self._given_up(label, one, "It is no longer in the settings.") for one in delivery.queue
+                ]
+        if gone:
+            await self._keep(gone)
+
+    async def _read(self) -> None:
+        """Read on to the head, and keep what was found."""
+        found = False
+        while self._after < self._log.head:
+            page = await self._log.read(self._after, self._patterns, limit=PAGE_EVENTS, max_bytes=1024 * 1024)
+            if page.first > self._after + 1:
+                gone = page.first - 1 - self._after
+                logger.warning("notify.gap", extra={"events": gone})
+            moment = self._now()
+            for body in page.bodies:
+                found |= self._take_in(decode_event(body), moment)
+            self._after = max(page.last, page.first - 1)
+        if found or self._after - self._kept_after >= KEEP_CURSOR_EVENTS:
+            await self._keep([])
+
+    def _take_in(self, event: Event, moment: float) -> bool:
+        try:
+            return self._planner.add(event, moment)
+        except Exception:
+            # Anybody may publish anything: one event that cannot be told is not to keep back all others.
+            logger.exception("notify.passed_over", extra={"event_id": event.id})
+            return False
+
+    def _put(self, rule: Rule, batch: Batch) -> None:
+        for route in self._routes:
+            if route.rule is rule:
+                for label in route.labels:
+                    # Each has its own, since it may grow while it waits.
+                    copy = msgspec.json.decode(msgspec.json.encode(batch), type=Batch)
+                    self._deliveries[label].put(rule.name, copy)
+                    self._wake[label].set()
+
+    # Sending.
+
+    async def _deliver(self, label: str) -> None:
+        delivery, wake = self._deliveries[label], self._wake[label]
+        while self.active:
+            wake.clear()
+            rest = delivery.queue[0].not_before - self._now() if delivery.queue else LONGEST_SLEEP
+            if not delivery.queue or rest > 0:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(rest, LONGEST_SLEEP)):
+                        await wake.wait()
+                continue
+            self._sending += 1
+            self._idle.clear()
+            try:
+                await self._attempt(label, delivery)
+            finally:
+                self._sending -= 1
+                if not self._sending:
+                    self._idle.set()
+
+    async def _attempt(self, label: str, delivery: Delivery) -> None:
+        first = delivery.queue[0]
+        title, body = self._words(first)
+        error = await self._destinations[label].send(title, body, first.batch.level)
+        outcome = settle(delivery, error, self._now())
+        drafts: list[Draft] = []
+        if error is not None:
+            self.figures.failed_attempts += 1
+            logger.warning(
+                "notify.failed", extra={"destination": label, "attempt": first.attempts, "reason": error}
+            )
+        if outcome.over:
+            drafts.append(_note(first.rule, label, title, body, first.batch, first.attempts, error))
+            if error is None:
+                self.figures.sent += 1
+            else:
+                self.figures.failed += 1
+        if outcome.failed:
+            message = f"Notifications to {label} fail: {error}"
+            drafts.append(_alert("warning", message, label))
+        if outcome.works_again:
+            drafts.append(self._recovered(label))
+        await self._keep(drafts)
+
+    def _words(self, waiting: Waiting) -> tuple[str, str]:
+        rule = next((route.rule for route in self._routes if route.rule.name == waiting.rule), None)
+        if rule is None:
+            # Of a rule that is no more: it was decided then that this is told.
+            return compose(waiting.batch, waiting.rule, None, None, None, 0)
+        zone = rule.quiet.zone if rule.quiet is not None else None
+        return compose(waiting.batch, rule.name, rule.title, rule.body, zone, rule.per_hour)
+
+    def _given_up(self, label: str, waiting: Waiting, error: str) -> Draft:
+        title, body = self._words(waiting)
+        self.figures.failed += 1
+        return _note(waiting.rule, label, title, body, waiting.batch, waiting.attempts, error)
+
+    def _recovered(self, label: str) -> Draft:
+        return _alert("info", f"Notifications to {label} work again.", label)
+
+    async def _keep(self, drafts: Sequence[Draft]) -> None:
+        """Make events and what is remembered durable; waits while the log cannot take them."""
+        async with self._keeping:
+            delay = 0.1
+            while True:
+                after = self._after
+                memory = _Memory(after, self._planner.states, self._deliveries)
+                checkpoint = Checkpoint(SOURCE, {_STATE: msgspec.json.encode(memory)})
+                try:
+                    await self._log.append(drafts, checkpoint)
+                except MissionControlError as error:
+                    logger.warning("notify.waits", extra={"reason": str(error)})
+                    await asyncio.sleep(delay)
+                    delay = min(delay * 2, MAX_KEEP_PAUSE)
+                else:
+                    self._kept_after = after
+                    return
+
+
+async def prepare(config: NotifyConfig) -> Routes | None:
+    """Read the rules, and make the destinations; None where the settings name nobody to be told.
+
+    Raises:
+        ConfigError: a rule or a URL is wrong.
+    """
+    rules = read_rules(config)
+    return await asyncio.to_thread(_open, rules) if rules else None
+
+
+def _open(rules: Sequence[Rule]) -> Routes:
+    by_url: dict[str, str] = {}
+    destinations: dict[str, Destination] = {}
+    routes: list[Route] = []
+    for rule in rules:
+        labels: list[str] = []
+        fresh = [url for url in rule.urls if url not in by_url]
+        for url, one in zip(fresh, open_destinations(fresh, f"The rule {rule.name!r}"), strict=True):
+            # Two that look alike without their secrets are told apart by their order.
+            label, number = one.label, 1
+            while one.label in destinations:
+                number += 1
+                one.label = f"{label} ({number})"
+            destinations[one.label] = one
+            by_url[url] = one.label
+        labels += [by_url[url] for url in rule.urls]
+        routes.append(Route(rule, labels))
+    return Routes(routes, destinations)
+
+
+def _note(
+    rule: str, label: str, title: str, body: str, batch: Batch | None, attempts: int, error: str | None
+) -> Draft:
+    data: Data = {
+        "rule": rule,
+        "destination": label,
+        "title": title,
+        "body": body,
+        "count": 0 if batch is None else batch.count,
+        "eventIds": [] if batch is None else batch.ids,
+        "attempts": attempts,
+    }
+    if error is None:
+        return Draft("notification:sent", data, None, SOURCE)
+    return Draft("notification:failed", {**data, "error": error}, None, SOURCE)
+
+
+def _alert(level: Level, message: str, label: str) -> Draft:
+    details = {"source": SOURCE, "destination": label}
+    return Draft("system:alert", {"level": level, "message": message, "details": details}, None, SOURCE)
+
+
+def _stamp(time: float | None) -> str | None:
+    return None if time is None else rfc3339(round(time * 1000)).decode()
