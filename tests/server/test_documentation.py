@@ -12,8 +12,9 @@ import msgspec
 import pytest
 from tests.server.site import Site
 
-from missioncontrol.config import ENVIRONMENT, Config, TokenConfig, load_config
+from missioncontrol.config import ENVIRONMENT, Config, NotifyRule, TokenConfig, load_config
 from missioncontrol.events import CATALOGUE
+from missioncontrol.notify import read_rules
 from missioncontrol.protocol.codes import CloseCode, GapReason
 from missioncontrol.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES
 from missioncontrol.server.metrics import METRICS
@@ -62,27 +63,33 @@ def settings(struct: type[msgspec.Struct], prefix: str = "") -> dict[str, Any]:
 def test_every_setting_is_documented_with_its_default() -> None:
     documented = {}
     for key, default, _ in table("configuration.md", "key"):
-        if key.startswith("`server.tokens."):
+        if key.startswith(("`server.tokens.", "`notify.rules.")):
             continue
         documented[code(key)] = None if default == "none" else tomllib.loads(f"x = {code(default)}")["x"]
     assert documented == settings(Config)
 
 
-def test_every_key_of_a_token_is_documented() -> None:
+@pytest.mark.parametrize(
+    ("struct", "prefix"), [(TokenConfig, "server.tokens."), (NotifyRule, "notify.rules.")]
+)
+def test_every_key_of_a_token_and_of_a_rule_is_documented(struct: type[msgspec.Struct], prefix: str) -> None:
     documented = {
-        code(key).removeprefix("server.tokens."): default
+        code(key).removeprefix(prefix): default
         for key, default, _ in table("configuration.md", "key")
-        if key.startswith("`server.tokens.")
+        if key.startswith(f"`{prefix}")
     }
-    fields = {field.name: field for field in msgspec.structs.fields(TokenConfig)}
+    fields = {field.name: field for field in msgspec.structs.fields(struct)}
     assert documented.keys() == fields.keys()
     for name, default in documented.items():
         if default == "required":
             assert fields[name].required
+        elif default == "none":
+            assert fields[name].default is None
         else:
             made = fields[name].default_factory
-            assert made is not msgspec.NODEFAULT
-            assert ast.literal_eval(code(default)) == made()
+            assert ast.literal_eval(code(default)) == (
+                fields[name].default if made is msgspec.NODEFAULT else made()
+            )
 
 
 def test_every_environment_variable_is_documented() -> None:
@@ -90,11 +97,12 @@ def test_every_environment_variable_is_documented() -> None:
     assert documented == ENVIRONMENT
 
 
-def test_the_example_of_a_token_is_accepted(tmp_path: Path) -> None:
+def test_the_examples_of_a_token_and_of_a_rule_are_accepted(tmp_path: Path) -> None:
     text = (REFERENCE / "configuration.md").read_text(encoding="utf-8")
     file = tmp_path / "config.toml"
     file.write_text("\n".join(re.findall(r"```toml\n(.*?)```", text, re.S)))
     assert load_config(file).server.tokens[0].name == "ops"
+    assert [rule.name for rule in read_rules(load_config(file).notify)] == ["ops"]
 
 
 @pytest.mark.anyio

@@ -16,7 +16,19 @@ from cyclopts import App, CycloptsError
 
 from missioncontrol.errors import ConfigError, InputError, MissionControlError
 
-COMMANDS = ("serve", "demo", "watch", "publish", "tasks", "ask", "answer", "status", "doctor", "token")
+COMMANDS = (
+    "serve",
+    "demo",
+    "watch",
+    "publish",
+    "tasks",
+    "ask",
+    "answer",
+    "notify",
+    "status",
+    "doctor",
+    "token",
+)
 
 
 def make_app(wanted: str | None = None) -> App:

@@ -4,7 +4,34 @@ The notifier reads the log as everybody does, from a cursor of its own. `apprise
 be told.
 """
 
-from missioncontrol.notify.notifier import KEPT, NOTIFICATIONS, Notifier, Routes, prepare
-from missioncontrol.notify.rules import SOURCE, Rule, read_rules
+from missioncontrol.notify.notifier import (
+    KEPT,
+    NOTIFICATIONS,
+    TEST_BODY,
+    TEST_TITLE,
+    DestinationStatus,
+    Notifier,
+    NotifyFigures,
+    Routes,
+    RuleStatus,
+    Trial,
+    describe_rule,
+    prepare,
+)
+from missioncontrol.notify.rules import read_rules
 
-__all__ = ["KEPT", "NOTIFICATIONS", "SOURCE", "Notifier", "Routes", "Rule", "prepare", "read_rules"]
+__all__ = [
+    "KEPT",
+    "NOTIFICATIONS",
+    "TEST_BODY",
+    "TEST_TITLE",
+    "DestinationStatus",
+    "Notifier",
+    "NotifyFigures",
+    "Routes",
+    "RuleStatus",
+    "Trial",
+    "describe_rule",
+    "prepare",
+    "read_rules",
+]

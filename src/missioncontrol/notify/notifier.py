@@ -23,10 +23,10 @@ import msgspec
 from missioncontrol.config import Level, NotifyConfig
 from missioncontrol.errors import MissionControlError, NotFound
 from missioncontrol.events import Data, Draft, Event, Patterns, Record, decode_event, rfc3339
-from missioncontrol.notify.batch import Batch
+from missioncontrol.notify.batch import LEVELS, Batch
 from missioncontrol.notify.delivery import Delivery, Waiting, settle, works
 from missioncontrol.notify.destination import Destination, open_destinations
-from missioncontrol.notify.planner import Planner, RuleState
+from missioncontrol.notify.planner import HOUR, Planner, RuleState
 from missioncontrol.notify.rules import OWN_CATEGORY, SOURCE, Rule, read_rules
 from missioncontrol.notify.words import compose, counted
 from missioncontrol.store.log import Checkpoint, Log
@@ -58,7 +58,11 @@ class _Memory(msgspec.Struct):
 
 
 class RuleStatus(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A rule, and what it does now: `waiting` says what it has to tell, `due` when, `held` what keeps it until then."""
+    """A rule, and what it does now.
+
+    `waiting` says what it has to tell, `due` when, and `held` what keeps it until then: `quiet` hours, or the `limit`
+    of messages an hour. `quietUntil` is set in quiet hours, `lastHour` counts the messages of the last hour.
+    """
 
     name: str
     events: list[str]
@@ -68,7 +72,8 @@ class RuleStatus(msgspec.Struct, rename="camel", omit_defaults=True):
     per_hour: int
     storm_seconds: float
     quiet_hours: str | None = None
-    quiet: bool = False
+    quiet_except: str | None = None
+    quiet_until: str | None = None
     last_hour: int = 0
     waiting: str | None = None
     due: str | None = None
@@ -181,7 +186,7 @@ class Notifier:
     def rules(self) -> list[RuleStatus]:
         """Say what each rule is, and what it does now."""
         moment = self._now()
-        return [self._describe(route, moment) for route in self._routes]
+        return [describe_rule(route, self._planner, moment) for route in self._routes]
 
     def destinations(self) -> list[DestinationStatus]:
         """Say how it stands with each destination."""
@@ -201,32 +206,6 @@ class Notifier:
                 )
             )
         return found
-
-    def _describe(self, route: Route, moment: float) -> RuleStatus:
-        rule = route.rule
-        state = self._planner.states[rule.name]
-        due = self._planner.due(rule, moment)
-        waiting: dict[str, int] = {}
-        for batch in filter(None, (state.urgent, state.usual)):
-            for kinds in (batch.kinds, batch.away):
-                for kind, count in kinds.items():
-                    waiting[kind] = waiting.get(kind, 0) + count
-        quiet = rule.quiet
-        return RuleStatus(
-            name=rule.name,
-            events=rule.patterns.names(),
-            levels=sorted(rule.levels),
-            agents=list(rule.agents),
-            destinations=route.labels,
-            per_hour=rule.per_hour,
-            storm_seconds=rule.storm_seconds,
-            quiet_hours=None if quiet is None else f"{quiet.begin:%H:%M}-{quiet.end:%H:%M}",
-            quiet=quiet is not None and quiet.ends(moment) is not None,
-            last_hour=sum(moment - at < 3600 for at in state.sent),
-            waiting=counted(waiting) or None,
-            due=None if due is None else _stamp(due.at),
-            held=(due.held or None) if due is not None else None,
-        )
 
     # Trying it.
 
@@ -488,6 +467,32 @@ def _open(rules: Sequence[Rule]) -> Routes:
         labels += [by_url[url] for url in rule.urls]
         routes.append(Route(rule, labels))
     return Routes(routes, destinations)
+
+
+def describe_rule(route: Route, planner: Planner, moment: float) -> RuleStatus:
+    """Say what a rule is, and what it does at a moment, in seconds since 1970."""
+    rule, quiet = route.rule, route.rule.quiet
+    state, due = planner.states[rule.name], planner.due(rule, moment)
+    waiting: dict[str, int] = {}
+    for batch in filter(None, (state.urgent, state.usual)):
+        for kind, count in (*batch.kinds.items(), *batch.away.items()):
+            waiting[kind] = waiting.get(kind, 0) + count
+    return RuleStatus(
+        name=rule.name,
+        events=rule.patterns.names(),
+        levels=[level for level in LEVELS if level in rule.levels],
+        agents=list(rule.agents),
+        destinations=route.labels,
+        per_hour=rule.per_hour,
+        storm_seconds=rule.storm_seconds,
+        quiet_hours=None if quiet is None else f"{quiet.begin:%H:%M}-{quiet.end:%H:%M}",
+        quiet_except="critical" if rule.passes_quiet else None,
+        quiet_until=None if quiet is None else _stamp(quiet.ends(moment)),
+        last_hour=sum(moment - at < HOUR for at in state.sent),
+        waiting=counted(waiting) or None,
+        due=None if due is None else _stamp(due.at),
+        held=None if due is None else due.held or None,
+    )
 
 
 def _note(

@@ -98,6 +98,24 @@ def _clients_of_nodes(service: Service) -> Value:
     return {node["node"]: float(node["clients"]) for node in service.cluster()["nodes"]}
 
 
+def _notifications(service: Service) -> Value:
+    if service.notifier is None:
+        return {}
+    return {name: float(count) for name, count in msgspec.structs.asdict(service.notifier.figures).items()}
+
+
+def _notified(service: Service) -> Value:
+    if service.notifier is None:
+        return {}
+    return {one.destination: float(one.status == "working") for one in service.notifier.destinations()}
+
+
+def _to_notify(service: Service) -> Value:
+    if service.notifier is None:
+        return {}
+    return {one.destination: float(one.queued) for one in service.notifier.destinations()}
+
+
 METRICS: tuple[Figure, ...] = (
     Figure(
         "mission_control_events_total",
@@ -284,6 +302,27 @@ METRICS: tuple[Figure, ...] = (
         "Times that the source was run again after a failure.",
         _restarts,
         label="source",
+    ),
+    Figure(
+        "mission_control_notifications_total",
+        "counter",
+        "Messages that were sent, that were given up, and attempts that failed.",
+        _notifications,
+        label="outcome",
+    ),
+    Figure(
+        "mission_control_notification_destination_up",
+        "gauge",
+        "1 while the destination takes messages, else 0.",
+        _notified,
+        label="destination",
+    ),
+    Figure(
+        "mission_control_notifications_waiting",
+        "gauge",
+        "Messages that wait to be sent.",
+        _to_notify,
+        label="destination",
     ),
     Figure("mission_control_agents", "gauge", "Agents, by what they do.", _agents, label="kind"),
     Figure("mission_control_tasks", "gauge", "Tasks of the queue, by status.", _tasks, label="status"),
