@@ -161,7 +161,8 @@ def _label(plugin: NotifyBase) -> str:
 
 def _secrets(url: str, plugin: NotifyBase, label: str) -> list[str]:
     """Return the parts of a URL that its label does not show, the longest first."""
-    parts = {*_PARTS.split(url), *_PARTS.split(unquote(url))}
+    rest = url.partition("://")[2]
+    parts = {*_PARTS.split(rest), *_PARTS.split(unquote(rest))}
     found = {part for part in parts if len(part) >= _SHORTEST_SECRET and part not in label}
     found |= {secret for name in ("password", "token") if len(secret := _text(plugin, name)) > 1}
     return sorted(found, key=len, reverse=True)
