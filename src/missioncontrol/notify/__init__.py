@@ -4,21 +4,16 @@ The notifier reads the log as everybody does, from a cursor of its own. `apprise
 be told.
 """
 
-from missioncontrol.notify.notifier import (
-    KEPT,
-    NOTIFICATIONS,
-    TEST_BODY,
-    TEST_TITLE,
+from missioncontrol.notify.notifier import KEPT, NOTIFICATIONS, TEST_BODY, TEST_TITLE, Notifier
+from missioncontrol.notify.routes import Routes, prepare
+from missioncontrol.notify.rules import read_rules
+from missioncontrol.notify.status import (
     DestinationStatus,
-    Notifier,
     NotifyFigures,
-    Routes,
     RuleStatus,
     Trial,
     describe_rule,
-    prepare,
 )
-from missioncontrol.notify.rules import read_rules
 
 __all__ = [
     "KEPT",

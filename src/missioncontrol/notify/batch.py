@@ -18,6 +18,7 @@ MAX_SENTENCES = 10
 MAX_IDS = 50
 MAX_AGENTS = 10
 MAX_QUESTIONS = 200
+MAX_NAME = 80
 AWAY_SECONDS = 3600.0
 """What is older when it is read happened while nobody was there to tell it: it is counted, and not told one by one."""
 
@@ -131,7 +132,7 @@ def agent_of(event: Event) -> str | None:
         if isinstance(place, dict):
             for key in ("agentId", "agent", "assignedTo"):
                 if isinstance(agent := place.get(key), str) and agent:
-                    return None if data.get("scope") == "fleet" else agent
+                    return None if data.get("scope") == "fleet" else clean(agent)[:MAX_NAME]
     return None
 
 

@@ -18,6 +18,7 @@ from missioncontrol.notify.batch import Batch
 MAX_ATTEMPTS = 10
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 300.0
+JITTER = 1.25
 """About 14 minutes from the first attempt to the last."""
 
 MAX_WAITING = 10
@@ -66,6 +67,16 @@ class Outcome(NamedTuple):
     works_again: bool = False
 
 
+def remaining(delivery: Delivery, now: float) -> float | None:
+    """Return how long the first message has to wait, in seconds; None where none waits."""
+    if not delivery.queue:
+        return None
+    first = delivery.queue[0]
+    # A clock that was set back is not to hold anything up.
+    first.not_before = min(first.not_before, now + LONGEST_PAUSE * JITTER)
+    return first.not_before - now
+
+
 def settle(delivery: Delivery, error: str | None, now: float) -> Outcome:
     """Note what came of an attempt at the first message that waits."""
     first = delivery.queue[0]
@@ -96,4 +107,4 @@ def pause(attempts: int) -> float:
     """Return how long to wait after so many attempts, in seconds: twice as long each time, with jitter."""
     usual = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (attempts - 1))
     # Jitter keeps those that failed for one reason from all coming back at one moment.
-    return float(usual * random.uniform(0.75, 1.25))  # noqa: S311
+    return float(usual * random.uniform(2 - JITTER, JITTER))  # noqa: S311

@@ -16,19 +16,26 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import time as wall_clock
-from typing import Literal, NamedTuple
 
 import msgspec
 
-from missioncontrol.config import Level, NotifyConfig
+from missioncontrol.config import Level
 from missioncontrol.errors import MissionControlError, NotFound
-from missioncontrol.events import Data, Draft, Event, Patterns, Record, decode_event, rfc3339
-from missioncontrol.notify.batch import LEVELS, Batch
-from missioncontrol.notify.delivery import Delivery, Waiting, settle, works
-from missioncontrol.notify.destination import Destination, open_destinations
-from missioncontrol.notify.planner import HOUR, Planner, RuleState
-from missioncontrol.notify.rules import OWN_CATEGORY, SOURCE, Rule, read_rules
-from missioncontrol.notify.words import compose, counted
+from missioncontrol.events import Data, Draft, Event, Patterns, Record, decode_event
+from missioncontrol.notify.batch import Batch
+from missioncontrol.notify.delivery import Delivery, Waiting, remaining, settle, works
+from missioncontrol.notify.planner import Planner, RuleState
+from missioncontrol.notify.routes import Routes
+from missioncontrol.notify.rules import OWN_CATEGORY, SOURCE, Rule
+from missioncontrol.notify.status import (
+    DestinationStatus,
+    NotifyFigures,
+    RuleStatus,
+    Trial,
+    describe_destination,
+    describe_rule,
+)
+from missioncontrol.notify.words import compose
 from missioncontrol.store.log import Checkpoint, Log
 
 NOTIFICATIONS = Patterns(["notification:sent", "notification:failed"])
@@ -55,73 +62,6 @@ class _Memory(msgspec.Struct):
     after: int
     rules: dict[str, RuleState] = {}
     deliveries: dict[str, Delivery] = {}
-
-
-class RuleStatus(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A rule, and what it does now.
-
-    `waiting` says what it has to tell, `due` when, and `held` what keeps it until then: `quiet` hours, or the `limit`
-    of messages an hour. `quietUntil` is set in quiet hours, `lastHour` counts the messages of the last hour.
-    """
-
-    name: str
-    events: list[str]
-    levels: list[str]
-    agents: list[str]
-    destinations: list[str]
-    per_hour: int
-    storm_seconds: float
-    quiet_hours: str | None = None
-    quiet_except: str | None = None
-    quiet_until: str | None = None
-    last_hour: int = 0
-    waiting: str | None = None
-    due: str | None = None
-    held: str | None = None
-
-
-class DestinationStatus(msgspec.Struct, rename="camel", omit_defaults=True):
-    """How it stands with a destination; `queued` messages wait, the first of them is tried again at `nextAttempt`."""
-
-    destination: str
-    rules: list[str]
-    status: Literal["working", "failing"]
-    queued: int
-    failing_since: str | None = None
-    last_error: str | None = None
-    last_sent: str | None = None
-    next_attempt: str | None = None
-
-
-class NotifyFigures(msgspec.Struct):
-    """Counters since start: messages sent and given up, and attempts that failed."""
-
-    sent: int = 0
-    failed: int = 0
-    failed_attempts: int = 0
-
-
-class Trial(msgspec.Struct, omit_defaults=True):
-    """What came of a test message; `error` says why it failed."""
-
-    rule: str
-    destination: str
-    ok: bool
-    error: str | None = None
-
-
-class Route(NamedTuple):
-    """A rule with the labels of where its messages go."""
-
-    rule: Rule
-    labels: list[str]
-
-
-class Routes(NamedTuple):
-    """All rules, and all destinations by their labels."""
-
-    routes: list[Route]
-    destinations: dict[str, Destination]
 
 
 class Notifier:
@@ -190,22 +130,12 @@ class Notifier:
 
     def destinations(self) -> list[DestinationStatus]:
         """Say how it stands with each destination."""
-        found: list[DestinationStatus] = []
-        for label, delivery in self._deliveries.items():
-            first = delivery.queue[0] if delivery.queue else None
-            found.append(
-                DestinationStatus(
-                    destination=label,
-                    rules=[route.rule.name for route in self._routes if label in route.labels],
-                    status="working" if delivery.failing_since is None else "failing",
-                    queued=len(delivery.queue),
-                    failing_since=_stamp(delivery.failing_since),
-                    last_error=delivery.last_error,
-                    last_sent=_stamp(delivery.last_sent),
-                    next_attempt=_stamp(first.not_before) if first is not None and first.attempts else None,
-                )
+        return [
+            describe_destination(
+                label, [route.rule.name for route in self._routes if label in route.labels], delivery
             )
-        return found
+            for label, delivery in self._deliveries.items()
+        ]
 
     # Trying it.
 
@@ -228,7 +158,7 @@ class Notifier:
             )
             drafts[-1].data["test"] = True
             if result.ok and works(self._deliveries[result.destination], self._now()):
-                drafts.append(self._recovered(result.destination))
+                drafts.append(_recovered(result.destination))
             if result.ok:
                 self._try_at_once(result.destination)
         self.figures.sent += sum(result.ok for result in results)
@@ -310,7 +240,8 @@ class Notifier:
             # With an event, so that the other nodes of a fleet remember it too.
             labels = list(self._destinations)
             data: Data = {"rules": [route.rule.name for route in self._routes], "destinations": labels}
-            await self._keep([Draft("notification:started", data, None, SOURCE)])
+            async with self._keeping:
+                await self._keep([Draft("notification:started", data, None, SOURCE)])
             return
         # A log that has lost its tail has less than was read.
         self._after = self._kept_after = min(memory.after, self._log.head)
@@ -325,7 +256,8 @@ class Notifier:
                     self._given_up(label, one, "It is no longer in the settings.") for one in delivery.queue
                 ]
         if gone:
-            await self._keep(gone)
+            async with self._keeping:
+                await self._keep(gone)
 
     async def _read(self) -> None:
         """Read on to the head, and keep what was found."""
@@ -340,7 +272,8 @@ class Notifier:
                 found |= self._take_in(decode_event(body), moment)
             self._after = max(page.last, page.first - 1)
         if found or self._after - self._kept_after >= KEEP_CURSOR_EVENTS:
-            await self._keep([])
+            async with self._keeping:
+                await self._keep([])
 
     def _take_in(self, event: Event, moment: float) -> bool:
         try:
@@ -365,10 +298,10 @@ class Notifier:
         delivery, wake = self._deliveries[label], self._wake[label]
         while self.active:
             wake.clear()
-            rest = delivery.queue[0].not_before - self._now() if delivery.queue else LONGEST_SLEEP
-            if not delivery.queue or rest > 0:
+            rest = remaining(delivery, self._now())
+            if rest is None or rest > 0:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(min(rest, LONGEST_SLEEP)):
+                    async with asyncio.timeout(LONGEST_SLEEP if rest is None else min(rest, LONGEST_SLEEP)):
                         await wake.wait()
                 continue
             self._sending += 1
@@ -384,25 +317,26 @@ class Notifier:
         first = delivery.queue[0]
         title, body = self._words(first)
         error = await self._destinations[label].send(title, body, first.batch.level)
-        outcome = settle(delivery, error, self._now())
-        drafts: list[Draft] = []
         if error is not None:
             self.figures.failed_attempts += 1
             logger.warning(
-                "notify.failed", extra={"destination": label, "attempt": first.attempts, "reason": error}
+                "notify.failed", extra={"destination": label, "attempt": first.attempts + 1, "reason": error}
             )
-        if outcome.over:
-            drafts.append(_note(first.rule, label, title, body, first.batch, first.attempts, error))
-            if error is None:
-                self.figures.sent += 1
-            else:
-                self.figures.failed += 1
-        if outcome.failed:
-            message = f"Notifications to {label} fail: {error}"
-            drafts.append(_alert("warning", message, label))
-        if outcome.works_again:
-            drafts.append(self._recovered(label))
-        await self._keep(drafts)
+        # Nobody else keeps anything between the outcome and its note.
+        async with self._keeping:
+            outcome = settle(delivery, error, self._now())
+            drafts: list[Draft] = []
+            if outcome.over:
+                drafts.append(_note(first.rule, label, title, body, first.batch, first.attempts, error))
+                if error is None:
+                    self.figures.sent += 1
+                else:
+                    self.figures.failed += 1
+            if outcome.failed:
+                drafts.append(_alert("warning", f"Notifications to {label} fail: {error}", label))
+            if outcome.works_again:
+                drafts.append(_recovered(label))
+            await self._keep(drafts)
 
     def _words(self, waiting: Waiting) -> tuple[str, str]:
         rule = next((route.rule for route in self._routes if route.rule.name == waiting.rule), None)
@@ -417,82 +351,21 @@ class Notifier:
         self.figures.failed += 1
         return _note(waiting.rule, label, title, body, waiting.batch, waiting.attempts, error)
 
-    def _recovered(self, label: str) -> Draft:
-        return _alert("info", f"Notifications to {label} work again.", label)
-
     async def _keep(self, drafts: Sequence[Draft]) -> None:
-        """Make events and what is remembered durable; waits while the log cannot take them."""
-        async with self._keeping:
-            delay = 0.1
-            while True:
-                after = self._after
-                memory = _Memory(after, self._planner.states, self._deliveries)
-                checkpoint = Checkpoint(SOURCE, {_STATE: msgspec.json.encode(memory)})
-                try:
-                    await self._log.append(drafts, checkpoint)
-                except MissionControlError as error:
-                    logger.warning("notify.waits", extra={"reason": str(error)})
-                    await asyncio.sleep(delay)
-                    delay = min(delay * 2, MAX_KEEP_PAUSE)
-                else:
-                    self._kept_after = after
-                    return
-
-
-async def prepare(config: NotifyConfig) -> Routes | None:
-    """Read the rules, and make the destinations; None where the settings name nobody to be told.
-
-    Raises:
-        ConfigError: a rule or a URL is wrong.
-    """
-    rules = read_rules(config)
-    return await asyncio.to_thread(_open, rules) if rules else None
-
-
-def _open(rules: Sequence[Rule]) -> Routes:
-    by_url: dict[str, str] = {}
-    destinations: dict[str, Destination] = {}
-    routes: list[Route] = []
-    for rule in rules:
-        labels: list[str] = []
-        fresh = [url for url in rule.urls if url not in by_url]
-        for url, one in zip(fresh, open_destinations(fresh, f"The rule {rule.name!r}"), strict=True):
-            # Two that look alike without their secrets are told apart by their order.
-            label, number = one.label, 1
-            while one.label in destinations:
-                number += 1
-                one.label = f"{label} ({number})"
-            destinations[one.label] = one
-            by_url[url] = one.label
-        labels += [by_url[url] for url in rule.urls]
-        routes.append(Route(rule, labels))
-    return Routes(routes, destinations)
-
-
-def describe_rule(route: Route, planner: Planner, moment: float) -> RuleStatus:
-    """Say what a rule is, and what it does at a moment, in seconds since 1970."""
-    rule, quiet = route.rule, route.rule.quiet
-    state, due = planner.states[rule.name], planner.due(rule, moment)
-    waiting: dict[str, int] = {}
-    for batch in filter(None, (state.urgent, state.usual)):
-        for kind, count in (*batch.kinds.items(), *batch.away.items()):
-            waiting[kind] = waiting.get(kind, 0) + count
-    return RuleStatus(
-        name=rule.name,
-        events=rule.patterns.names(),
-        levels=[level for level in LEVELS if level in rule.levels],
-        agents=list(rule.agents),
-        destinations=route.labels,
-        per_hour=rule.per_hour,
-        storm_seconds=rule.storm_seconds,
-        quiet_hours=None if quiet is None else f"{quiet.begin:%H:%M}-{quiet.end:%H:%M}",
-        quiet_except="critical" if rule.passes_quiet else None,
-        quiet_until=None if quiet is None else _stamp(quiet.ends(moment)),
-        last_hour=sum(moment - at < HOUR for at in state.sent),
-        waiting=counted(waiting) or None,
-        due=None if due is None else _stamp(due.at),
-        held=None if due is None else due.held or None,
-    )
+        """Make events and what is remembered durable, with `_keeping` held; waits while the log cannot take them."""
+        delay = 0.1
+        while True:
+            after = self._after
+            memory = _Memory(after, self._planner.states, self._deliveries)
+            try:
+                await self._log.append(drafts, Checkpoint(SOURCE, {_STATE: msgspec.json.encode(memory)}))
+            except MissionControlError as error:
+                logger.warning("notify.waits", extra={"reason": str(error)})
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, MAX_KEEP_PAUSE)
+            else:
+                self._kept_after = after
+                return
 
 
 def _note(
@@ -512,10 +385,10 @@ def _note(
     return Draft("notification:failed", {**data, "error": error}, None, SOURCE)
 
 
+def _recovered(label: str) -> Draft:
+    return _alert("info", f"Notifications to {label} work again.", label)
+
+
 def _alert(level: Level, message: str, label: str) -> Draft:
     details = {"source": SOURCE, "destination": label}
     return Draft("system:alert", {"level": level, "message": message, "details": details}, None, SOURCE)
-
-
-def _stamp(time: float | None) -> str | None:
-    return None if time is None else rfc3339(round(time * 1000)).decode()

@@ -20,6 +20,15 @@ Object = dict[str, Any]
 
 _AT = "2026-11-23T10:15:00.123Z"
 
+_NOTIFICATION: Object = {
+    "rule": "ops",
+    "destination": "ntfys://ntfy.example.com/...",
+    "title": "Critical alert",
+    "body": "The disk is 96% full.",
+    "count": 1,
+    "eventIds": [4711],
+}
+
 EXAMPLES: dict[str, Object] = {
     "agent:statusChange": {
         "agentId": "scout",
@@ -87,6 +96,13 @@ EXAMPLES: dict[str, Object] = {
     },
     "question:answered": {"questionId": "Q-7K3M9PXA", "answer": "yes", "answeredBy": "anna"},
     "question:closed": {"questionId": "Q-7K3M9PXA", "reason": "expired"},
+    "notification:started": {"rules": ["ops"], "destinations": ["ntfys://ntfy.example.com/..."]},
+    "notification:sent": {**_NOTIFICATION, "attempts": 1},
+    "notification:failed": {
+        **_NOTIFICATION,
+        "attempts": 10,
+        "error": "There was no answer within 30 seconds.",
+    },
     "system:alert": {"level": "warning", "message": "Memory is short.", "details": {"memory": "85%"}},
     "system:status": {
         "status": "running",
