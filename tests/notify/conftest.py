@@ -8,7 +8,5 @@ from tests.notify.receiver import Receiver
 
 @pytest.fixture
 async def receiver(anyio_backend: str) -> AsyncIterator[Receiver]:
-    made = Receiver()
-    await made.start()
-    yield made
-    await made.stop()
+    async with Receiver() as made:
+        yield made

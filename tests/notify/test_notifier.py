@@ -297,9 +297,7 @@ async def test_a_receiver_that_hangs_holds_up_no_other(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(destination_module, "SEND_SECONDS", 0.3)
-    other = Receiver()
-    await other.start()
-    try:
+    async with Receiver() as other:
         office.receiver.hangs = True
         notifier = await office.open(rule(), urls=[office.receiver.url, other.url])
         for number in range(3):
@@ -311,8 +309,6 @@ async def test_a_receiver_that_hangs_holds_up_no_other(
         assert first.last_error is not None
         assert "no answer within" in first.last_error or "have not come back" in first.last_error
         assert notifier.destinations()[1].status == "working"
-    finally:
-        await other.stop()
 
 
 async def test_after_a_restart_it_goes_on_where_it_was(office: Office) -> None:
@@ -390,6 +386,19 @@ async def test_a_template_has_its_fields_and_reaches_nothing_else(office: Office
     await office.receiver.has(1)
     assert office.receiver.titles == ["[critical] ops: Critical alert"]
     assert office.receiver.bodies == ["1 system:alert  {rule.__class__} {level}"]
+
+
+async def test_what_an_agent_calls_itself_stays_on_one_line(office: Office) -> None:
+    await office.open(rule())
+    question = {
+        "id": "Q-1\nrm",
+        "text": "Why?\nBcc: everybody",
+        "agentId": "scout\r\nBcc: everybody@example.com",
+    }
+    await office.tell("question:asked", question=question)
+    await office.receiver.has(1)
+    assert office.receiver.titles == ["scout Bcc: everybody@example.com asks"]
+    assert len(office.receiver.bodies[0].splitlines()) == 2
 
 
 async def test_a_test_says_what_came_of_it_and_wakes_what_waits(office: Office) -> None:

@@ -25,10 +25,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.timeout(120)]
 
 @pytest.fixture
 async def receiver(anyio_backend: str) -> AsyncIterator[Receiver]:
-    made = Receiver()
-    await made.start()
-    yield made
-    await made.stop()
+    async with Receiver() as made:
+        yield made
 
 
 def write_config(folder: Path, receiver: Receiver, **rule: Any) -> Path:

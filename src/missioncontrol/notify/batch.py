@@ -17,7 +17,7 @@ from missioncontrol.events.sentences import clean, describe
 MAX_SENTENCES = 10
 MAX_IDS = 50
 MAX_AGENTS = 10
-MAX_QUESTIONS = 200
+MAX_QUESTIONS = 50
 MAX_NAME = 80
 AWAY_SECONDS = 3600.0
 """What is older when it is read happened while nobody was there to tell it: it is counted, and not told one by one."""
@@ -101,7 +101,7 @@ class Batch(msgspec.Struct):
         for sentence, count in later.sentences.items():
             if sentence in self.sentences or len(self.sentences) < MAX_SENTENCES:
                 _count(self.sentences, sentence, count)
-        self.questions.update(later.questions)
+        self.questions = dict([*self.questions.items(), *later.questions.items()][:MAX_QUESTIONS])
         self.count += later.count
         self.ids = (self.ids + later.ids)[:MAX_IDS]
         self.agents = list(dict.fromkeys(self.agents + later.agents))[:MAX_AGENTS]

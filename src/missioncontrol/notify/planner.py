@@ -93,7 +93,7 @@ class Planner:
                     state.urgent = None
                 else:
                     state.usual = None
-                state.sent = [*state.sent, now][-rule.per_hour :]
+                state.sent.append(now)
                 yield rule, batch
 
     def due(self, rule: Rule, now: float) -> Due | None:
@@ -114,10 +114,10 @@ class Planner:
         state = self.states[rule.name]
         # A clock that was set back is not to hold anything up.
         batch.begun = min(batch.begun, now)
-        sent = state.sent = [min(at, now) for at in state.sent]
+        sent = state.sent = [min(at, now) for at in state.sent if now - at < HOUR]
         at = batch.begun + rule.storm_seconds
         held: Literal["", "quiet", "limit"] = ""
-        if len(sent) >= rule.per_hour and (free := sent[-rule.per_hour] + HOUR) > max(at, now):
+        if len(sent) >= rule.per_hour and (free := sent[-rule.per_hour] + HOUR) > at:
             at, held = free, "limit"
         if rule.quiet is not None and not urgent and (end := rule.quiet.ends(max(at, now))) is not None:
             at, held = end, "quiet"
