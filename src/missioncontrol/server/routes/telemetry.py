@@ -46,10 +46,8 @@ def _exports(kind: Kind) -> type[Operation]:
     @dataclass
     class ExportOperation(Operation):
         def __post_init__(self) -> None:
-            # As ProtoJSON has it, a field that is null is one that is not there.
-            resources = Schema(
-                type=[OpenAPIType.ARRAY, OpenAPIType.NULL], items=Schema(type=OpenAPIType.OBJECT)
-            )
+            # As ProtoJSON has it, a field that is null is one that is not there; what stands in the list it judges.
+            resources = Schema(type=[OpenAPIType.ARRAY, OpenAPIType.NULL])
             self.request_body = RequestBody(
                 required=True,
                 description=f"An OTLP export of {kind}, packed by gzip or not.",
