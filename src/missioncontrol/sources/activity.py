@@ -35,8 +35,8 @@ class Activity:
     def drafts(self, feed: Feed, known: Container[str] | None = None) -> list[Draft]:
         """Return the events that are due, and take them as told.
 
-        Where it is said who is known, those of an agent that is not wait: whoever has just seen it for the first time is about to say so,
-        and until then nobody could keep what it does.
+        Where it is said who is known, those of an agent that is not wait: whoever has just seen it for the first time
+        is about to say so, and until then nobody could keep what it does.
         """
         now = monotonic()
         due = [agent for agent in sorted(self._seen) if self._quiet_until.get(agent, 0.0) <= now]
