@@ -98,6 +98,13 @@ class SourcesConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ignore: list[str] = []
 
 
+class McpConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The sessions at `/mcp`: how many there may be, and after how many seconds of silence one is over."""
+
+    max_sessions: int = 1_000
+    session_idle: float = 1_800.0
+
+
 Level = Literal["info", "warning", "critical"]
 
 
@@ -147,6 +154,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     budgets: BudgetConfig = msgspec.field(default_factory=BudgetConfig)
     sources: SourcesConfig = msgspec.field(default_factory=SourcesConfig)
     notify: NotifyConfig = msgspec.field(default_factory=NotifyConfig)
+    mcp: McpConfig = msgspec.field(default_factory=McpConfig)
 
     @property
     def workspace_path(self) -> Path:
@@ -282,6 +290,8 @@ def _check(config: Config) -> None:
             f"sources.gateway is {gateway!r}; it is 'auto', 'off', or an address such as http://127.0.0.1:18789."
         )
     _check_cluster(config)
+    if config.mcp.max_sessions < 1 or not 0.1 <= config.mcp.session_idle <= 86_400:
+        raise ConfigError("mcp.max_sessions must be at least 1 and mcp.session_idle 0.1 to 86400 seconds.")
     for token in server.tokens:
         if not _HEX64.fullmatch(token.sha256):
             raise ConfigError(

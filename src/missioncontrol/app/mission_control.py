@@ -36,6 +36,7 @@ from missioncontrol.server.heartbeat import Heartbeats
 from missioncontrol.server.http import create_app
 from missioncontrol.server.http_protocol import HttpProtocol
 from missioncontrol.server.live import LiveEndpoint
+from missioncontrol.server.mcp.endpoint import McpEndpoint
 from missioncontrol.server.metrics import collect_json
 from missioncontrol.server.service import Service
 from missioncontrol.server.websocket import WebSocketProtocol
@@ -227,6 +228,7 @@ class MissionControl(Broadcasts):
         self._uvicorn = _Uvicorn(service, self._heartbeats, config)
         await self._uvicorn.startup(sockets=self._sockets)
         self._ticker = asyncio.create_task(self._uvicorn.main_loop())
+        self._uvicorn.mcp.start()
         if self._simulation:
             openclaw = config.sources.openclaw
             runtime = None if openclaw in ("auto", "off") else Path(openclaw)
@@ -263,6 +265,7 @@ class MissionControl(Broadcasts):
         service.draining = True
         for server in self._uvicorn.servers:
             server.close()
+        await self._uvicorn.mcp.stop()
         for task in list(self._tasks):
             if task is not asyncio.current_task():
                 task.cancel()
@@ -389,9 +392,10 @@ class _Uvicorn(uvicorn.Server):
 
     def __init__(self, service: Service, heartbeats: Heartbeats, config: Config) -> None:
         protocol = functools.partial(WebSocketProtocol, LiveEndpoint(service), heartbeats)
+        self.mcp = McpEndpoint(service)
         super().__init__(
             uvicorn.Config(
-                create_app(service),
+                create_app(service, self.mcp),
                 http=HttpProtocol,
                 ws=protocol,  # type: ignore[arg-type]
                 lifespan="off",

@@ -32,6 +32,7 @@ from missioncontrol.server.access import COOKIE, Access, Page, check_query_names
 from missioncontrol.server.answers import SERVICE, require_scope
 from missioncontrol.server.event_stream import PATH
 from missioncontrol.server.forwarded import NOTHING_SAID, TrustedProxies
+from missioncontrol.server.mcp.endpoint import ENDPOINT, McpEndpoint, mcp
 from missioncontrol.server.problems import answer_exception, send_problem
 from missioncontrol.server.routes import (
     dashboard,
@@ -109,6 +110,7 @@ ROUTES: Sequence[Any] = (
     reference.docs_page,
     reference.docs_style,
     dashboard.dashboard,
+    mcp,
 )
 
 
@@ -187,7 +189,7 @@ class _Outgoing:
         elif message["type"] == "http.response.body":
             start, self._held = self._held, None
             if start is not None:
-                if not message["more_body"]:
+                if not message.get("more_body"):
                     _pack(start, message)
                 await self._send(start)
             if self.head_only:
@@ -195,11 +197,12 @@ class _Outgoing:
         await self._send(message)
 
 
-def create_app(service: Service) -> Litestar:
+def create_app(service: Service, endpoint: McpEndpoint | None = None) -> Litestar:
     """Put the HTTP application together.
 
     Args:
         service: the running parts; the application holds no others.
+        endpoint: what answers at `/mcp`, where somebody else starts and stops it.
     """
     app = Litestar(
         route_handlers=list(ROUTES),
@@ -217,6 +220,7 @@ def create_app(service: Service) -> Litestar:
         state=State(
             {
                 SERVICE: service,
+                ENDPOINT: endpoint or McpEndpoint(service),
                 events.POLLS: events.Polls(service.config.server.max_clients),
                 snapshot.REWINDS: snapshot.make_rewinds(),
                 dashboard.ASSETS: dashboard.load_assets(),
@@ -303,7 +307,7 @@ def _cors_headers(page: Page) -> list[tuple[bytes, bytes]]:
     """Say that this page, and no other one, may read the answer (Fetch standard, section 3.3)."""
     headers = [
         (b"access-control-allow-origin", (page.origin or "").encode("latin-1")),
-        (b"access-control-expose-headers", b"retry-after, etag"),
+        (b"access-control-expose-headers", b"retry-after, etag, mcp-session-id"),
     ]
     if page.trusted:
         headers.append((b"access-control-allow-credentials", b"true"))
@@ -319,7 +323,8 @@ async def _answer_preflight(send: Send) -> None:
                 (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
                 (
                     b"access-control-allow-headers",
-                    b"authorization, content-type, idempotency-key, last-event-id",
+                    b"authorization, content-type, idempotency-key, last-event-id, mcp-session-id, "
+                    b"mcp-protocol-version, mcp-method, mcp-name, x-agent, x-session",
                 ),
                 (b"access-control-max-age", str(PREFLIGHT_SECONDS).encode()),
             ],

@@ -8,7 +8,7 @@ never needed: while it is missing or broken, the queue goes on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -298,6 +298,35 @@ class TaskQueue:
 
         return await self._change(id_, make, given=True, by=by, if_match=if_match)
 
+    async def claim_next(self, agent: str, *, tags: Collection[str] = (), start: bool = False) -> Task | None:
+        """Give an agent the most urgent pending task that nobody has, or return None where there is none.
+
+        Of several who ask at the same moment, on whichever nodes, each gets another one.
+
+        Args:
+            agent: the agent's id.
+            tags: only a task with one of these; any without.
+            start: begin it at once: its status becomes in_progress.
+        """
+        agent = self._full_agent(agent)
+
+        def make(old: Task) -> Task:
+            if not _is_open(old, tags):
+                raise Conflict(f"The task {old['id']} is not open any more.")
+            return {**old, "assignedTo": agent, **({"status": "in_progress"} if start else {})}
+
+        while True:
+            task = min(
+                (task for task in self._tasks.values() if _is_open(task, tags)), key=urgency, default=None
+            )
+            if task is None:
+                return None
+            try:
+                return await self._change(task["id"], make, given=True)
+            except (Conflict, NotFound):
+                # Somebody else was first; there may be another one.
+                continue
+
     async def set_priority(self, id_: str, priority: Any) -> Task:
         """Change a task's priority."""
         return await self.update(id_, {"priority": checked_priority(priority)})
@@ -464,6 +493,14 @@ def _check_free(task: Task, agent: str) -> None:
         raise Conflict(f"The task {task['id']} is {task['status']}.")
     if holder and str(holder).casefold() not in (agent.casefold(), UNASSIGNED.casefold()):
         raise Conflict(f"The task {task['id']} is {holder}'s.")
+
+
+def _is_open(task: Task, tags: Collection[str]) -> bool:
+    holder = task.get("assignedTo")
+    if task.get("status") != "pending" or (holder and str(holder).casefold() != UNASSIGNED.casefold()):
+        return False
+    own = task.get("tags")
+    return not tags or (isinstance(own, list) and any(tag in tags for tag in own))
 
 
 def _in_its_status(new: Task, old: Task, time: str) -> Task:

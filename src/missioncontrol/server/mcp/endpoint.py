@@ -1,0 +1,125 @@
+"""`/mcp` on the ports of the server: who may come in, and what is loaded for it when somebody does.
+
+Access is the server's own, for this path as for every other one; the protocol's library is imported with the first
+request, in a thread, so that nobody else waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs
+
+from litestar import asgi
+from litestar.types import HTTPScope, Message, Receive, Scope, Send
+
+from missioncontrol.errors import Draining, MissionControlError
+from missioncontrol.server.mcp.sessions import OWN, Sessions
+from missioncontrol.server.problems import send_problem
+from missioncontrol.server.service import Service
+
+if TYPE_CHECKING:
+    from missioncontrol.server.mcp.protocol import Protocol
+
+PATH = "/mcp"
+ENDPOINT = "mcp"
+CALL = "mission_control"
+"""Where in the ASGI scope the caller stands, for the tools."""
+
+SESSION_HEADER = b"mcp-session-id"
+OWN_SESSION_HEADER = b"x-session"
+"""How a client that has no session of the protocol's (from 2026-07-28 on there are none) says which calls are its own:
+a text of its own making that nobody else knows. DELETE with it ends that session."""
+
+AGENT_HEADER = b"x-agent"
+MAX_KEY = 200
+
+
+class McpEndpoint:
+    """Answers at `/mcp`; started and stopped with the server."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self.sessions = Sessions(service, service.config.mcp.session_idle)
+        self._protocol: asyncio.Task[Protocol] | None = None
+        self._open: set[object] = set()
+
+    def start(self) -> None:
+        """Wait for the agents that the state has from before."""
+        self.sessions.resume()
+
+    async def stop(self) -> None:
+        """End all sessions: whoever waits for an answer is told so, then the streams end."""
+        if self._protocol is not None:
+            with suppress(Exception):
+                await (await self._protocol).stop()
+        await self.sessions.stop()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            await self._answer(cast("HTTPScope", scope), receive, send)
+        except MissionControlError as error:
+            await send_problem(scope, send, error)
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        headers, method = scope["headers"], cast("str", scope["method"])
+        access = self._service.access
+        page = access.check_origin(headers, secure=scope["scheme"] == "https")
+        caller = access.identify(headers, page)
+        if self._service.draining:
+            raise Draining("The server is about to stop; come back in a moment.")
+        session, own = (_header(headers, name) for name in (SESSION_HEADER, OWN_SESSION_HEADER))
+        key = session if session is not None else None if own is None else f"{OWN}{own[:MAX_KEY]}"
+        if method == "DELETE" and session is None and key is not None:
+            self.sessions.end(key)
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        named = _header(headers, AGENT_HEADER) or _query(scope["query_string"], "agent")
+        protocol = await self._load()
+        status = 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        inner: Any = {**scope, CALL: (caller, key, named), "user": protocol.user_of(caller)}
+        with self.sessions.request(key):
+            await protocol.handle(inner, receive, watch)
+        if key is not None and (status == 404 or (method == "DELETE" and status < 300)):
+            # It is over, or was none: a session that is not known is begun anew by the client.
+            self.sessions.end(key)
+
+    async def _load(self) -> Protocol:
+        if self._protocol is None:
+            self._protocol = asyncio.create_task(self._begin())
+        return await asyncio.shield(self._protocol)
+
+    async def _begin(self) -> Protocol:
+        module = await asyncio.to_thread(import_module, "missioncontrol.server.mcp.protocol")
+        protocol: Protocol = module.Protocol(self._service, self.sessions)
+        await protocol.start()
+        return protocol
+
+
+@asgi(PATH, copy_scope=False)
+async def mcp(scope: Scope, receive: Receive, send: Send) -> None:
+    """Hand a request over to the endpoint."""
+    endpoint: McpEndpoint = scope["litestar_app"].state[ENDPOINT]
+    await endpoint(scope, receive, send)
+
+
+def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
+    found = next((value for key, value in headers if key == name and value), None)
+    return None if found is None else found.decode("utf-8", "replace").strip()
+
+
+def _query(query: bytes, name: str) -> str | None:
+    found = parse_qs(query.decode("latin-1")).get(name)
+    return found[0] if found else None
