@@ -97,7 +97,7 @@ class McpEndpoint:
             self.sessions.end(key)
 
     async def _load(self) -> Protocol:
-        if self._protocol is None:
+        if self._protocol is None or (self._protocol.done() and self._protocol.exception() is not None):
             self._protocol = asyncio.create_task(self._begin())
         return await asyncio.shield(self._protocol)
 

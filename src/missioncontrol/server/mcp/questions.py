@@ -12,7 +12,8 @@ from msgspec import Meta
 
 from missioncontrol.errors import MissionControlError
 from missioncontrol.events import Data
-from missioncontrol.server.mcp.tool import Agent, Arguments, Call, Line, Result, Text, tool
+from missioncontrol.server.mcp.tool import Agent, Arguments, Call, Line, Result, tool
+from missioncontrol.sources.questions import MAX_EXPIRY_SECONDS, MAX_OPTION, MAX_OPTIONS, MAX_TEXT
 
 PROGRESS_SECONDS = 5.0
 """How often a client is told that its call is still alive: well below the time that clients allow."""
@@ -34,15 +35,18 @@ class AskPerson(Arguments):
     """What is asked."""
 
     text: Annotated[
-        Text, Meta(description="The question, with all that a person needs to know to answer it.")
+        Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)],
+        Meta(description="The question, with all that a person needs to know to answer it."),
     ]
     options: Annotated[
-        list[Line],
-        Meta(max_length=20, description="The answers to choose from; left out, any text is an answer."),
+        list[Annotated[str, Meta(min_length=1, max_length=MAX_OPTION)]],
+        Meta(
+            max_length=MAX_OPTIONS, description="The answers to choose from; left out, any text is an answer."
+        ),
     ] = msgspec.field(default_factory=list)
     wait: Wait = 45.0
     expires: Annotated[
-        Annotated[float, Meta(gt=0, le=30 * 86_400)] | None,
+        Annotated[float, Meta(ge=1, le=MAX_EXPIRY_SECONDS)] | None,
         Meta(description="Seconds after which an answer is of no use any more; left out, it stays open."),
     ] = None
     task: Annotated[Line | None, Meta(description="The id of the task that it is about.")] = None

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Meta
 
 from missioncontrol.config import Scope
-from missioncontrol.errors import InputError
+from missioncontrol.errors import BadMessage
 from missioncontrol.events import Data
 from missioncontrol.events.hosts import host_of
 from missioncontrol.server.access import Caller
@@ -38,13 +38,8 @@ Agent = Annotated[
 ]
 
 _AGENT_ID = re.compile(rf"[\w.+:@-](?:[\w .+:@-]{{0,{MAX_AGENT_ID - 2}}}[\w.+:@-])?")
+_PATH = re.compile(r"`\$\.(\w+)")
 _NOT_IN_ID = re.compile(r"[^\w.+:@-]+")
-
-
-class BadArguments(InputError):
-    """The arguments of a tool are not of the shape that its input schema asks for."""
-
-    code = "bad_arguments"
 
 
 class Arguments(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -83,17 +78,17 @@ class Call:
         In a fleet of several hosts it is the full one, `scout@alpha`.
 
         Raises:
-            BadArguments: it is no id, or nobody says who calls.
+            BadMessage: it is no id, or nobody says who calls.
         """
         id_ = given or self.named
         if id_ is None and self.client is not None:
             id_ = _NOT_IN_ID.sub("-", self.client).strip("-")[:MAX_AGENT_ID]
         if not id_:
-            raise BadArguments(
+            raise BadMessage(
                 "Nobody says which agent you are: give `agent`, or have your client send the header X-Agent."
             )
         if not _AGENT_ID.fullmatch(id_):
-            raise BadArguments(
+            raise BadMessage(
                 f"{id_[:MAX_AGENT_ID]!r} is no agent id: it has 1 to {MAX_AGENT_ID} letters, digits, blanks and any "
                 "of . _ - + : @, as in 'scout'."
             )
@@ -126,16 +121,26 @@ class Tool(Generic[A, R]):
 
         Raises:
             Forbidden: the caller's token lacks the scope.
-            BadArguments: the arguments are not what the schema asks for.
+            BadMessage: the arguments are not what the schema asks for.
             MissionControlError: whatever else the tool has against it.
         """
         call.caller.require(self.scope)
         try:
             given = msgspec.convert(arguments, self.arguments)
         except msgspec.ValidationError as error:
-            names = ", ".join(field.encode_name for field in msgspec.structs.fields(self.arguments))
-            raise BadArguments(f"{error}. {self.name} takes: {names or 'nothing'}.") from None
+            raise BadMessage(_explain(self, str(error))) from None
         return await self.run(call, given)
+
+
+def _explain(tool: Tool[Any, Any], error: str) -> str:
+    """Say what is wrong with an argument, and what it must be; of one that there is not, which ones there are."""
+    known: dict[str, Data] = schema_of(tool.arguments).get("properties", {})
+    found = _PATH.search(error)
+    if found is None or found[1] not in known:
+        return f"{error}. {tool.name} takes: {', '.join(known) or 'nothing'}."
+    wanted = known[found[1]]
+    words = f" One of {', '.join(map(str, wanted['enum']))}." if "enum" in wanted else ""
+    return f"{error}. {found[1]}: {wanted.get('description', '')}{words}"
 
 
 def tool(
