@@ -18,12 +18,21 @@ from missioncontrol.client.http import call as ask
 ERAS = ("auto", "legacy")
 """The two that the protocol has: `auto` finds the newer one, single requests; `legacy` has sessions."""
 
+BRIDGES = {"bridge": "auto", "old bridge": "legacy"}
+"""The same through `mission-control mcp`."""
+
 
 @asynccontextmanager
 async def connect(
     url: str, *, mode: str = "auto", token: str | None = None, agent: str | None = None, **more: Any
 ) -> AsyncIterator[Client]:
-    """A client over HTTP."""
+    """A client over HTTP, or through the bridge."""
+    if mode in BRIDGES:
+        assert token is None
+        options = [] if agent is None else ["--agent", agent]
+        async with bridged(url, *options, mode=BRIDGES[mode], **more) as client:
+            yield client
+        return
     headers = {
         **({} if token is None else {"Authorization": f"Bearer {token}"}),
         **({} if agent is None else {"X-Agent": agent}),

@@ -18,8 +18,12 @@ HEAVY = ("mcp", "mcp_types", "pydantic", "starlette", "sse_starlette")
 
 @pytest.mark.parametrize("module", ["missioncontrol.cli.serve", "missioncontrol.cli.mcp"])
 def test_neither_the_server_nor_the_bridge_imports_it(module: str) -> None:
-    code = f"import sys, missioncontrol.app, {module}; print([name for name in {HEAVY} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    code = (
+        f"import sys, missioncontrol.app, {module}; print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout.strip() == "[]"
 
 

@@ -8,18 +8,20 @@ from typing import Any
 import anyio
 import pytest
 from mcp.shared.exceptions import MCPError
+from mcp_types import Implementation
 
+from mcp import Client
 from missioncontrol.events import now
 from missioncontrol.server.mcp.tools import TOOLS
 from missioncontrol.sources.usage.budgets import day_of
 from missioncontrol.testing import ServerProcess
-from tests.mcp.callers import ERAS, connect, do, get, post, read, refused
+from tests.mcp.callers import BRIDGES, ERAS, connect, do, get, post, read, refused
 from tests.process.server_probe import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process]
 
 
-@pytest.fixture(params=ERAS)
+@pytest.fixture(params=(*ERAS, *BRIDGES))
 def mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -45,7 +47,7 @@ async def test_a_client_is_told_what_each_tool_takes_and_gives(server: ServerPro
 
 
 async def test_an_agent_says_what_it_does(server: ServerProcess, mode: str) -> None:
-    me = f"reporter-{mode}"
+    me = f"reporter-{mode}".replace(" ", "-")
     async with connect(server.url, mode=mode, agent=me) as client:
         told = await do(client, "report_status", status="busy", task="TASK-7", role="Reader", detail="Page 3")
         agent = get(server.url, f"/api/agents/{me}")
@@ -53,9 +55,8 @@ async def test_an_agent_says_what_it_does(server: ServerProcess, mode: str) -> N
         wanted = {"status": "busy", "kind": "busy", "statusSource": "mcp", "previousStatus": None}
         wanted |= {"currentTask": "TASK-7", "role": "Reader", "statusDetail": "Page 3", "name": me}
         assert wanted.items() <= agent.items()
-        head = get(server.url, "/api/system/status")["log"]["head"]
         await do(client, "report_status", status="busy", task="TASK-7")
-        assert get(server.url, "/api/system/status")["log"]["head"] == head, "nothing new is not told"
+        assert get(server.url, f"/api/agents/{me}") == agent, "what is not new is not told"
         await do(client, "report_status", status="waiting for a build", task="-", name="Rita")
         agent = get(server.url, f"/api/agents/{me}")
         wanted = {"status": "waiting for a build", "kind": "waiting", "previousStatus": "busy"}
@@ -72,8 +73,11 @@ async def test_who_the_agent_is_stands_in_the_argument_the_header_the_query_or_t
         assert (await do(client, "report_status", status="idle"))["agent"]["id"] == "of-the-header"
         told = await do(client, "report_status", status="idle", agent="of-the-argument")
         assert told["agent"]["id"] == "of-the-argument"
-    async with connect(server.url, mode=mode) as client:
-        assert (await do(client, "report_status", status="idle"))["agent"]["id"] == "mcp"
+    async with Client(f"{server.url}/mcp?agent=of%20the%20query") as client:
+        assert (await do(client, "report_status", status="idle"))["agent"]["id"] == "of the query"
+    info = Implementation(name="Claude Code (beta)", version="1")
+    async with connect(server.url, mode=mode, client_info=info) as client:
+        assert (await do(client, "report_status", status="idle"))["agent"]["id"] == "Claude-Code-beta"
         for wrong in (" ", "a/b", "x" * 101, "a\nb"):
             assert "agent" in await refused(client, "report_status", status="idle", agent=wrong)
 

@@ -120,7 +120,8 @@ class Bridge:
         try:
             message = msgspec.json.decode(line, type=Message)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            self._refuse(None, "This line is no message of JSON-RPC.", _PARSE_ERROR)
+            error = {"code": _PARSE_ERROR, "message": "This line is no message of JSON-RPC."}
+            self._write({"jsonrpc": "2.0", "id": None, "error": error})
             return
         id_, method, params = message.get("id"), message.get("method"), message.get("params")
         if method == "notifications/cancelled" and isinstance(params, dict):
@@ -180,8 +181,8 @@ class Bridge:
             write: takes what comes back.
         """
         write = write or self._write
-        deadline = asyncio.get_running_loop().time() + RETRY_SECONDS
-        id_ = message.get("id") if "method" in message else None
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + RETRY_SECONDS
         while True:
             session = self._session
             own = self._of_session() if headers is None else headers
@@ -189,22 +190,22 @@ class Bridge:
                 async with self._http.post(
                     self._address.http(PATH), json=message, headers={**self._headers, **own}
                 ) as answer:
-                    if answer.status == 404 and headers is None and session is not None:
-                        if await self._begin_anew(session):
-                            continue
-                        return False
-                    if answer.status != 503 or asyncio.get_running_loop().time() >= deadline:
+                    unknown = answer.status == 404 and headers is None and session is not None
+                    if not unknown and (answer.status != 503 or loop.time() >= deadline):
                         return await self._read(answer, message, write)
+                if unknown and session is not None and await self._begin_anew(session):
+                    continue
             except aiohttp.ClientConnectorError as error:
-                if asyncio.get_running_loop().time() >= deadline:
-                    self._refuse(id_, f"{self._address} cannot be reached: {said_by(error)}.")
+                if loop.time() >= deadline:
+                    _refuse(write, message, f"{self._address} cannot be reached: {said_by(error)}.")
                     return False
             except (aiohttp.ClientError, OSError, TimeoutError, Unreachable) as error:
                 # It may have been taken already, so it is not sent again.
-                self._refuse(
-                    id_,
-                    f"The connection to {self._address} was lost: {said_by(error)}. Look before you repeat it.",
-                )
+                said = f"The connection to {self._address} was lost: {said_by(error)}."
+                _refuse(write, message, f"{said} Look whether it was done before you repeat it.")
+                return False
+            if loop.time() >= deadline:
+                _refuse(write, message, f"{self._address} does not take up the session again.")
                 return False
             await asyncio.sleep(RETRY_EVERY)
 
@@ -225,12 +226,8 @@ class Bridge:
             write(one)
         if not answered and id_ is not None:
             body = await answer.read() if answer.status >= 300 else b""
-            said = (
-                str(verdict(answer.status, answer.headers, body))
-                if body
-                else "The server ended without an answer."
-            )
-            self._refuse(id_, said)
+            said = str(verdict(answer.status, answer.headers, body)) if body else "The server sent no answer."
+            _refuse(write, message, said)
         return answered
 
     def _of_session(self) -> dict[str, str]:
@@ -281,11 +278,6 @@ class Bridge:
                 async with self._http.delete(self._address.http(PATH), headers={**self._headers, **headers}):
                     pass
 
-    def _refuse(self, id_: Any, message: str, code: int = _INTERNAL_ERROR) -> None:
-        print(f"mission-control: {message}", file=sys.stderr, flush=True)
-        if id_ is not None or code == _PARSE_ERROR:
-            self._write({"jsonrpc": "2.0", "id": id_, "error": {"code": code, "message": message}})
-
 
 async def _messages(answer: aiohttp.ClientResponse) -> AsyncIterator[Message]:
     """Read the messages of an answer in either of its forms; none of any other."""
@@ -319,6 +311,14 @@ def _modern_headers(message: Message) -> dict[str, str]:
     return headers
 
 
+def _refuse(write: Callable[[Message], None], message: Message, said: str) -> None:
+    """Answer a request by an error; whatever else cannot be sent is told on standard error alone."""
+    print(f"mission-control: {said}", file=sys.stderr, flush=True)
+    if "method" in message and message.get("id") is not None:
+        error = {"code": _INTERNAL_ERROR, "message": said}
+        write({"jsonrpc": "2.0", "id": message["id"], "error": error})
+
+
 def _write(message: Message) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
     sys.stdout.buffer.flush()
@@ -339,9 +339,15 @@ async def _lines(loop: asyncio.AbstractEventLoop) -> AsyncIterator[bytes]:
     lines: asyncio.Queue[bytes] = asyncio.Queue()
 
     def read() -> None:
+        rest = b""
         with suppress(RuntimeError):  # The loop is closed: nobody wants them any more.
-            for line in sys.stdin.buffer:
-                loop.call_soon_threadsafe(lines.put_nowait, line)
+            # Not through `sys.stdin`, whose lock a thread that waits would still hold when the interpreter ends.
+            while piece := os.read(0, 65_536):
+                *whole, rest = (rest + piece).split(b"\n")
+                for line in whole:
+                    loop.call_soon_threadsafe(lines.put_nowait, line + b"\n")
+            if rest:
+                loop.call_soon_threadsafe(lines.put_nowait, rest)
             loop.call_soon_threadsafe(lines.put_nowait, b"")
 
     threading.Thread(target=read, daemon=True).start()

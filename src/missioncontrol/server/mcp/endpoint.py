@@ -45,7 +45,6 @@ class McpEndpoint:
         self._service = service
         self.sessions = Sessions(service, service.config.mcp.session_idle)
         self._protocol: asyncio.Task[Protocol] | None = None
-        self._open: set[object] = set()
 
     def start(self) -> None:
         """Wait for the agents that the state has from before."""

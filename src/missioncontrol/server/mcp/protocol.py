@@ -46,7 +46,7 @@ from mcp_types import (
     UnsubscribeRequestParams,
 )
 
-from missioncontrol.errors import InputError, MissionControlError
+from missioncontrol.errors import InputError, MissionControlError, Overloaded
 from missioncontrol.server.access import Caller
 from missioncontrol.server.answers import JSON
 from missioncontrol.server.mcp import resources
@@ -153,8 +153,14 @@ class Protocol:
         self._running.cancel()
 
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request."""
+        """Answer one request.
+
+        Raises:
+            Overloaded: as many are being answered as there may be clients.
+        """
         answering = scope["method"] == "POST"
+        if self._answering >= self._service.config.server.max_clients:
+            raise Overloaded("As many calls are being answered as are allowed; call again in a moment.")
         self._answering += answering
         try:
             await self._manager.handle_request(scope, receive, send)
