@@ -21,6 +21,7 @@ import pytest
 from missioncontrol.client import Client, Event, Unreachable, publish
 from missioncontrol.client.items import Transport
 from missioncontrol.testing import ServerProcess, start_server
+from tests.mcp.callers import connect, do
 from tests.nats_process import NatsProcess, free_port
 from tests.process.nodes import Campus
 from tests.process.raw_socket import RawSocket
@@ -130,6 +131,15 @@ def proxy(request: Any, nodes: list[ServerProcess], tmp_path: Path) -> Iterator[
 async def answers(url: str, path: str, **headers: str) -> tuple[int, str]:
     async with aiohttp.ClientSession() as session, session.get(url + path, headers=headers) as answer:
         return answer.status, await answer.text()
+
+
+async def test_a_session_of_an_agent_stays_with_its_node(proxy: str) -> None:
+    for mode in ("legacy", "auto"):
+        async with connect(proxy, mode=mode, agent="scout") as client:
+            for number in range(10):
+                await do(client, "report_status", status=f"busy with {number}")
+            asked = await do(client, "ask_person", text="Still there?", wait=0.2)
+            assert asked["status"] == "open"
 
 
 async def test_pages_events_and_tasks_pass_through(proxy: str) -> None:
