@@ -242,14 +242,13 @@ class Bridge:
             if self._initialize is None:
                 return False
             self._session = None
-            nobody: Callable[[Message], None] = lambda message: None  # noqa: E731
-            if not await self._exchange(self._initialize, {}, nobody):
+            if not await self._exchange(self._initialize, {}, _nobody):
                 return False
             await self._exchange(
-                {"jsonrpc": "2.0", "method": "notifications/initialized"}, self._of_session(), nobody
+                {"jsonrpc": "2.0", "method": "notifications/initialized"}, self._of_session(), _nobody
             )
             for message in self._subscribed.values():
-                await self._exchange(message, self._of_session(), nobody)
+                await self._exchange(message, self._of_session(), _nobody)
             return True
 
     async def _follow(self) -> None:
@@ -319,6 +318,10 @@ def _refuse(write: Callable[[Message], None], message: Message, said: str) -> No
         write({"jsonrpc": "2.0", "id": message["id"], "error": error})
 
 
+def _nobody(message: Message) -> None:
+    """Take what the client did not ask for."""
+
+
 def _write(message: Message) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
     sys.stdout.buffer.flush()
@@ -340,7 +343,7 @@ async def _lines(loop: asyncio.AbstractEventLoop) -> AsyncIterator[bytes]:
 
     def read() -> None:
         rest = b""
-        with suppress(RuntimeError):  # The loop is closed: nobody wants them any more.
+        with suppress(RuntimeError):  # The loop is closed: _nobody wants them any more.
             # Not through `sys.stdin`, whose lock a thread that waits would still hold when the interpreter ends.
             while piece := os.read(0, 65_536):
                 *whole, rest = (rest + piece).split(b"\n")

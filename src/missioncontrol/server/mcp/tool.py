@@ -126,6 +126,11 @@ class Tool(Generic[A, R]):
         """
         call.caller.require(self.scope)
         try:
+            msgspec.json.encode(arguments)
+        except (ValueError, OverflowError, RecursionError) as error:
+            # Half of a character, a number or a depth that no event can have.
+            raise BadMessage(f"The arguments of {self.name} cannot be written as JSON: {error}.") from None
+        try:
             given = msgspec.convert(arguments, self.arguments)
         except msgspec.ValidationError as error:
             raise BadMessage(_explain(self, str(error))) from None
