@@ -14,6 +14,7 @@ import pytest
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 from mcp_types import ResourceUpdatedNotification
 
+from missioncontrol import MissionControl
 from missioncontrol.testing import ServerProcess, start_server
 from tests.mcp.callers import ERAS, bridged, connect, do, get
 from tests.mcp.raw import begin
@@ -133,6 +134,22 @@ async def test_a_stop_ends_all_sessions_and_tells_whoever_waits(tmp_path: Path) 
         for agent in ("old", "new"):
             assert get(server.url, f"/api/agents/{agent}")["kind"] == "waiting"
         assert not re.search(r'"level": "(error|warning)"', server.log), server.log
+
+
+@pytest.mark.parametrize("mode", ERAS)
+async def test_a_server_inside_of_a_program_stops_as_well(tmp_path: Path, mode: str) -> None:
+    tasks = asyncio.all_tasks()
+    for _ in range(2):
+        (tmp_path / "workspace").mkdir(exist_ok=True)
+        async with MissionControl(workspace=tmp_path / "workspace", data=tmp_path / "data", port=0) as server:
+            async with connect(server.url, mode=mode, agent="inside") as client:
+                await do(client, "report_status", status="busy")
+            async with connect(server.url, mode=mode, agent="inside") as client:
+                await do(client, "report_status", status="busy")
+                await server.stop()
+    left = {task.get_coro().__qualname__ for task in asyncio.all_tasks() - tasks}  # type: ignore[union-attr]
+    # The library for streams watches for the end of the process, for as long as there is one.
+    assert left <= {"_shutdown_watcher"}
 
 
 async def test_agents_that_do_not_come_back_after_a_restart_are_offline_in_time(tmp_path: Path) -> None:
