@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 from mcp.shared.exceptions import MCPError
-from mcp_types import Implementation
+from mcp_types import Implementation, ResourceTemplateReference
 
 from mcp import Client
 from missioncontrol.events import now
@@ -311,3 +311,18 @@ async def test_resources_are_the_state_its_parts_and_the_newest_events(
         for uri in ("mission-control://tasks/TASK-NONE", "mission-control://nothing", "file:///etc/passwd"):
             with pytest.raises(MCPError, match="no"):
                 await client.read_resource(uri)
+
+
+async def test_the_addresses_of_resources_are_completed(server: ServerProcess, mode: str) -> None:
+    async with connect(server.url, mode=mode, agent=f"completed-{mode.replace(' ', '-')}") as client:
+        me = (await do(client, "report_status", status="idle"))["agent"]["id"]
+        task = (await do(client, "add_task", description="Found by its beginning"))["task"]["id"]
+        for uri, begun, wanted in (
+            ("mission-control://agents/{id}", me[:-1], me),
+            ("mission-control://tasks/{id}", task[:-1], task),
+            ("mission-control://state/{part}", "que", "questions"),
+        ):
+            name = uri.partition("{")[2].rstrip("}")
+            found = await client.complete(ResourceTemplateReference(uri=uri), {"name": name, "value": begun})
+            assert wanted in found.completion.values
+            assert all(value.startswith(begun) for value in found.completion.values)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -286,26 +288,15 @@ class Protocol:
         )
 
 
-class _refusing:
-    """Turns what is refused into errors of the protocol; the caller needs the scope `read`."""
-
-    def __init__(self, context: Context) -> None:
-        self._caller = _caller(context)
-
-    def __enter__(self) -> None:
-        try:
-            self._caller.require("read")
-        except MissionControlError as error:
-            raise _refusal(error) from None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, MissionControlError):
-            raise _refusal(error) from None
-
-
-def _refusal(error: MissionControlError) -> MCPError:
-    code = INVALID_PARAMS if isinstance(error, InputError) else INTERNAL_ERROR
-    return MCPError(code, str(error), {"code": error.code})
+@contextmanager
+def _refusing(context: Context) -> Iterator[None]:
+    """Turn what is refused into errors of the protocol; the caller needs the scope `read`."""
+    try:
+        _caller(context).require("read")
+        yield
+    except MissionControlError as error:
+        code = INVALID_PARAMS if isinstance(error, InputError) else INTERNAL_ERROR
+        raise MCPError(code, str(error), {"code": error.code}) from None
 
 
 def _failed(message: str) -> CallToolResult:
