@@ -143,6 +143,12 @@ class NotifyConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     rules: list[NotifyRule] = []
 
 
+class SearchConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Whether what has happened is indexed, so that it can be found."""
+
+    enabled: bool = True
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """All settings, as the TOML file writes them."""
 
@@ -154,6 +160,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     budgets: BudgetConfig = msgspec.field(default_factory=BudgetConfig)
     sources: SourcesConfig = msgspec.field(default_factory=SourcesConfig)
     notify: NotifyConfig = msgspec.field(default_factory=NotifyConfig)
+    search: SearchConfig = msgspec.field(default_factory=SearchConfig)
     mcp: McpConfig = msgspec.field(default_factory=McpConfig)
 
     @property

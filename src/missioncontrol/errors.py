@@ -54,6 +54,18 @@ class BadPattern(InputError):
     code = "bad_pattern"
 
 
+class BadQuery(InputError):
+    """What is looked for says too much, or nothing that is wanted."""
+
+    code = "bad_query"
+
+
+class QueryTooSlow(InputError):
+    """What is looked for takes too long to find."""
+
+    code = "query_too_slow"
+
+
 class BadTask(InputError):
     """A task, or what is to be done with one, has a wrong shape or a word that nobody knows."""
 

@@ -30,6 +30,7 @@ from missioncontrol.errors import BadEvent, ConfigError, Damaged, Draining, Miss
 from missioncontrol.events import EVERYTHING, Data, Record, convert_drafts, decode_event
 from missioncontrol.hub import Connection, Hub
 from missioncontrol.notify import Notifier, Routes, prepare
+from missioncontrol.search import Search
 from missioncontrol.server.access import Access, check_bind
 from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.server.heartbeat import Heartbeats
@@ -215,6 +216,9 @@ class MissionControl(Broadcasts):
             simulation=self._simulation,
         )
         log.listen(self._committed)
+        if config.search.enabled:
+            service.search = Search(log, config.data_path)
+            service.search.start()
         if routes is not None:
             self._notifier = service.notifier = Notifier(log, routes)
         if isinstance(log, JetStreamLog) and nodes is not None:
@@ -273,6 +277,8 @@ class MissionControl(Broadcasts):
             await self._cluster.stop()
             self._cluster = None
         await self._supervisor.stop()
+        if service.search is not None:
+            await service.search.stop()
         if self._notifier is not None:
             await self._notifier.stop()
             self._notifier = None

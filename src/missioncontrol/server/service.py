@@ -11,6 +11,7 @@ from typing import Any
 from missioncontrol.config import Config
 from missioncontrol.hub import Hub
 from missioncontrol.notify import Notifier
+from missioncontrol.search import Search
 from missioncontrol.server.access import Access
 from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.sources.host import HostFigures
@@ -28,7 +29,8 @@ class Service:
 
     `sources` tells the health of each source by name, `host` how this machine is doing, for `/health` and `/metrics`.
     `cluster` tells how the nodes and hosts of a fleet of several are, and `host_name` is what it calls this host.
-    `notifier` tells people outside the dashboard, where the settings name any.
+    `notifier` tells people outside the dashboard, where the settings name any; `search` finds what has
+    happened, where it is not turned off.
     """
 
     config: Config
@@ -47,6 +49,7 @@ class Service:
     host_name: str | None = None
     cluster: Callable[[], dict[str, Any]] | None = None
     notifier: Notifier | None = None
+    search: Search | None = None
     simulation: bool = False
     draining: bool = False
     started: float = field(default_factory=monotonic)

@@ -51,7 +51,7 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 WELL_AGAIN_SECONDS = 60.0
 FIRST_LOOK_SECONDS = 1.0
-_LOG_FILES = ("events.sqlite", "head", "lock")
+_LOG_FILES = ("events.sqlite", "search.sqlite", "head", "lock")
 
 logger = logging.getLogger(__name__)
 

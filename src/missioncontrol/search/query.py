@@ -1,0 +1,126 @@
+"""What people write into a search box, and what the index is asked for it.
+
+Words must all occur, at the beginning of a word (`deploy` finds `deployment`); what stands in quotation marks must
+occur as it is; what has a minus in front must not. `agent:scout`, `type:task:*` and `host:alpha` narrow it down.
+Nothing that somebody writes is an error of syntax: what has no meaning is a word like others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from missioncontrol.errors import BadQuery
+from missioncontrol.events import Patterns
+
+MAX_QUERY_LENGTH = 500
+MAX_WORDS = 20
+
+_PARTS = re.compile(r'(?P<minus>-)?(?:(?P<name>agent|type|host):)?(?:"(?P<quoted>[^"]*)"?|(?P<plain>\S+))')
+_LETTERS = re.compile(r"\w")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Something that must occur, or must not; `exact` ones only as whole words, side by side."""
+
+    text: str
+    exact: bool = False
+    unwanted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is looked for: words, and whose events of which types they stand in."""
+
+    terms: tuple[Term, ...] = ()
+    agents: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    patterns: Patterns | None = None
+    unwanted_tags: tuple[str, ...] = field(default=())
+
+    @property
+    def wanted(self) -> list[Term]:
+        """The terms that must occur."""
+        return [term for term in self.terms if not term.unwanted]
+
+    def match(self) -> str:
+        """Write it as the index reads it (https://www.sqlite.org/fts5.html, section 3)."""
+        parts = [f"text : {_phrase(term)}" for term in self.wanted]
+        for kind, names in (("agent", self.agents), ("host", self.hosts)):
+            if names:
+                parts.append(_any(tag(kind, name) for name in names))
+        if self.patterns is not None and not self.patterns.everything:
+            types = [tag("type", type_) for type_ in sorted(self.patterns.types)]
+            parts.append(_any([*types, *(tag("category", one) for one in sorted(self.patterns.categories))]))
+        unwanted = [f"text : {_phrase(term)}" for term in self.terms if term.unwanted]
+        unwanted += [f'about : "{one}"' for one in self.unwanted_tags]
+        match = " AND ".join(f"({part})" for part in parts)
+        return match if not unwanted else f"({match}) NOT ({' OR '.join(unwanted)})"
+
+
+def parse_query(
+    text: str, *, agents: Iterable[str] = (), hosts: Iterable[str] = (), patterns: Patterns | None = None
+) -> Query:
+    """Read what somebody looks for.
+
+    Args:
+        text: as it was written.
+        agents: only events about one of these.
+        hosts: only events that were told at one of these.
+        patterns: only events of these types.
+
+    Raises:
+        BadQuery: it is too long, or says only what is not wanted.
+        BadPattern: what stands behind `type:` is no pattern.
+    """
+    if len(text) > MAX_QUERY_LENGTH:
+        raise BadQuery(f"What is looked for has {len(text):,} characters; the most is {MAX_QUERY_LENGTH}.")
+    terms: list[Term] = []
+    unwanted: list[str] = []
+    some_agents, some_hosts, types = list(agents), list(hosts), list[str]()
+    for part in _PARTS.finditer(text):
+        quoted, plain = part["quoted"], part["plain"]
+        value = quoted if plain is None else plain
+        minus = part["minus"] is not None
+        if part["name"] is not None and value:
+            if minus and part["name"] != "type":
+                unwanted.append(tag(part["name"], value))
+            elif minus:
+                unwanted += _tags_of(Patterns.parse(value))
+            else:
+                {"agent": some_agents, "host": some_hosts, "type": types}[part["name"]].append(value)
+        elif value and _LETTERS.search(value):
+            terms.append(Term(value, quoted is not None, minus))
+    if len(terms) > MAX_WORDS:
+        raise BadQuery(f"{len(terms)} words are looked for; the most is {MAX_WORDS}.")
+    if types:
+        patterns = Patterns.parse(",".join(types))
+    query = Query(tuple(terms), tuple(some_agents), tuple(some_hosts), patterns, tuple(unwanted))
+    if not (query.wanted or query.agents or query.hosts or query.patterns):
+        raise BadQuery(
+            "Say what is looked for: at least one word, or agent:…, type:… or host:… (without a minus)."
+        )
+    return query
+
+
+def tag(kind: str, name: str) -> str:
+    """Return the one word under which the index knows an agent, a type, a category or a host."""
+    return f"{kind[0]}{blake2b(name.casefold().encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
+
+
+def _tags_of(patterns: Patterns) -> list[str]:
+    types = [tag("type", type_) for type_ in sorted(patterns.types)]
+    return types + [tag("category", category) for category in sorted(patterns.categories)]
+
+
+def _any(tags: Iterable[str]) -> str:
+    return " OR ".join(f'about : "{one}"' for one in tags)
+
+
+def _phrase(term: Term) -> str:
+    quoted = term.text.replace('"', '""').replace("\0", " ")
+    # A single letter begins too many words.
+    return f'"{quoted}"' if term.exact or len(_LETTERS.findall(term.text)) < 2 else f'"{quoted}" *'
