@@ -22,7 +22,7 @@ from missioncontrol.sources.usage.book import Page, moment, use_of
 from missioncontrol.sources.usage.budgets import Budgets, budget_question, stopped
 from missioncontrol.sources.usage.hearing import Hearing
 from missioncontrol.sources.usage.reading import Reading
-from missioncontrol.sources.usage.sessions import doings
+from missioncontrol.sources.usage.sessions import Session, doings
 from missioncontrol.state import FleetState
 from missioncontrol.state.tokens import Tokens as TokenState
 
@@ -31,6 +31,9 @@ MAX_USES = 400
 
 MAX_REPORTS = 1_000
 """How many reports of runtimes may wait to be entered."""
+
+SHOW_SECONDS = 0.02
+"""How soon a report shows in its agent's status: whoever reports waits for the log alone, and many show at once."""
 
 RETRY_SECONDS = 1.0
 DOUBT_SECONDS = 15.0
@@ -66,6 +69,7 @@ class Tokens:
         self._reports: list[Report] = []
         self._wake: Callable[[], None] | None = None
         self._reading = Reading(workspace)
+        self._show_at: float | None = None
 
     async def report(self, records: Sequence[Record]) -> None:
         """Take in what a runtime says itself, as if it stood in a transcript; returns when it is durable.
@@ -86,6 +90,15 @@ class Tokens:
     def reads(self, runtime: str) -> bool:
         """Say whether this machine has transcripts of a runtime."""
         return self._reading.has(runtime)
+
+    @property
+    def keeps_book(self) -> bool:
+        """Whether reports are taken in here at the moment."""
+        return self._wake is not None
+
+    def session(self, id_: str) -> Session | None:
+        """Return a session as the book has it; None where it is not known, or nobody keeps the book."""
+        return None if self._wake is None else self._reading.book.sessions.get(id_)
 
     def stopped(self, agent_id: str) -> str | None:
         """Return why an agent is to stop for today: a person has said so when a budget was spent. None if it is not."""
@@ -132,10 +145,12 @@ class Tokens:
                 batch = await hearing.inbox.take(self._patience())
                 if self._reports:
                     await self._enter_reports(feed)
-                    self._show()
-                    if not (batch.paths or batch.trees) and monotonic() < look_at:
-                        await self._tell_activity(feed)
-                        continue
+                    self._show_at = self._show_at or monotonic() + SHOW_SECONDS
+                if self._show_at is not None and not (batch.paths or batch.trees) and monotonic() < look_at:
+                    if monotonic() >= self._show_at:
+                        self._show()
+                    await self._tell_activity(feed)
+                    continue
                 look_at = monotonic() + DOUBT_SECONDS
                 if await asyncio.to_thread(reading.find):
                     batch.trees.add("")
@@ -150,10 +165,9 @@ class Tokens:
 
     def _patience(self) -> float:
         """Return the seconds after which is looked again though nothing was heard."""
-        if self._reading.doubtful:
-            return RETRY_SECONDS
-        due = self._activity.due()
-        return DOUBT_SECONDS if due is None else min(DOUBT_SECONDS, max(0.0, due - monotonic()))
+        longest = RETRY_SECONDS if self._reading.doubtful else DOUBT_SECONDS
+        due = [at for at in (self._activity.due(), self._show_at) if at is not None]
+        return max(0.0, min([longest, *(at - monotonic() for at in due)]))
 
     async def _baseline(self, feed: Feed) -> None:
         """Read everything there is, and tell it as the state that it makes, not as what has happened."""
@@ -237,6 +251,7 @@ class Tokens:
             await feed.tell([Step(drafts, {crossing.key: crossing.memory})])
 
     def _show(self) -> None:
+        self._show_at = None
         alive = self._reading.gateway_alive
         agents = doings(self._reading.book.sessions.values(), now(), gateway_alive=alive)
         self._workspace.runtimes.replace({**self._reading.roster(), **agents})

@@ -144,3 +144,52 @@ def test_a_busy_session_without_a_sign_is_silent_and_one_without_its_gateway_off
     assert doing(("busy", long_ago), ("idle", NOW)) == "idle"
     assert doing(("busy", NOW), alive=False) == "offline"
     assert doing(("idle", NOW), alive=False) == "idle"
+
+
+HOOK = "Claude Code hook"
+
+
+def test_a_call_that_a_hook_and_a_transcript_tell_of_counts_once_in_either_order() -> None:
+    book = make_book()
+    for number in range(IN_A_ROW - 1):
+        ways = (None, HOOK) if number % 2 else (HOOK, None)
+        calls = [ToolCall("s1", NOW, f"toolu_{number}", "exec", "d", "make", evidence=way) for way in ways]
+        assert take(book, *calls, *calls).warnings == []
+    told = take(book, ToolCall("s1", NOW, "toolu_last", "exec", "d", "make", evidence=HOOK)).warnings
+    assert [warning.details["count"] for warning in told] == [IN_A_ROW]
+
+
+def test_what_a_hook_says_is_waited_for_does_not_end_with_a_tool_beside_it() -> None:
+    book = make_book()
+    take(book, Turn("s1", NOW, "waiting", "Bash rm", HOOK))
+    take(book, Turn("s1", NOW + 1, "busy", beside=True))
+    assert (book.sessions["s1"].doing, book.sessions["s1"].detail) == ("waiting", "Bash rm")
+    take(book, Turn("s1", NOW + 2, "busy"))
+    assert book.sessions["s1"].doing == "busy"
+    # A transcript knows of its own questions when they are answered.
+    take(book, Turn("s1", NOW + 3, "waiting", "AskUserQuestion"), Turn("s1", NOW + 4, "busy", beside=True))
+    assert book.sessions["s1"].doing == "busy"
+
+
+def test_a_session_that_ends_ends_its_sub_agents() -> None:
+    book = make_book()
+    take(book, SessionInfo("p", "claude", cwd="/a"))
+    take(book, SessionInfo("c", "claude", parent="p"), Turn("c", NOW, "busy"))
+    take(book, SessionInfo("d", "claude", parent="p"), Turn("d", NOW, "error", "no"))
+    take(book, Turn("p", NOW + 1, "offline", evidence=HOOK))
+    assert [book.sessions[id_].doing for id_ in "pcd"] == ["offline", "offline", "error"]
+    shown = doings(book.sessions.values(), NOW + 2, gateway_alive=None)["claude-a"]
+    assert (shown.status, shown.evidence) == ("offline", HOOK)
+
+
+def test_whose_a_session_is_hangs_on_its_first_message_alone_also_after_a_restart() -> None:
+    agents = {"scout": {"name": "Scout"}, "forge": {"name": "Forge"}}
+    book = make_book(agents)
+    take(book, SessionInfo("a", "claude", cwd="/a"))
+    book.take([SessionInfo("a", "claude", first_user_message="You are Scout.", persona="Scout")], NOW)
+    _, remembered = book.turn_page()
+    again = make_book(agents)
+    again.recall(remembered)
+    for one in (book, again):
+        take(one, SessionInfo("a", "claude", first_user_message="You are Forge.", persona="Forge"))
+        assert one.sessions["a"].agent == "scout"

@@ -168,12 +168,14 @@ class ClaudeParser:
             )
             return [failed, *self._turn(entry, "error", text_of(message.content))]
         memory.model = message.model or memory.model
+        more = message.id in memory.recent
         records: list[Record] = []
         if message.usage is not None:
             records += self._usage(entry, message, message.usage)
         if b'"tool_use"' in bytes(message.content):
             records += self._calls(message.content)
-        return [*records, *self._turn(entry, "idle" if message.stop_reason in _ENDED else "busy")]
+        status: Status = "idle" if message.stop_reason in _ENDED else "busy"
+        return [*records, *self._turn(entry, status, beside=more)]
 
     def _usage(self, entry: _Line, message: _Message, used: _Usage) -> list[Record]:
         memory = self.memory
@@ -234,7 +236,7 @@ class ClaudeParser:
                 for item in decode(_items, message.content) or []:
                     if isinstance(item, _Item):
                         memory.waiting.pop(item.tool_use_id or "", None)
-            return self._turn(entry, "busy")
+            return self._turn(entry, "busy", beside=True)
         if entry.is_meta or entry.is_compact_summary:
             return []
         text = text_of(message.content)
@@ -251,14 +253,17 @@ class ClaudeParser:
             records.append(self._info(text))
         return [*records, *self._turn(entry, "busy")]
 
-    def _turn(self, entry: _Line, status: Status, detail: str | None = None) -> list[Record]:
+    def _turn(
+        self, entry: _Line, status: Status, detail: str | None = None, *, beside: bool = False
+    ) -> list[Record]:
         memory = self.memory
         if entry.is_sidechain and memory.parent is None and status != "busy":
             # A sub-agent within its parent's transcript: that it is done does not end the parent's turn.
             status, detail = "busy", None
         if memory.waiting and status == "busy":
             status, detail = "waiting", next(iter(memory.waiting.values()))
-        return [Turn(memory.session, memory.at, status, shorten(detail, MAX_LABEL) if detail else None)]
+        detail = shorten(detail, MAX_LABEL) if detail else None
+        return [Turn(memory.session, memory.at, status, detail, beside=beside and status == "busy")]
 
     def _info(self, first_message: str | None = None) -> SessionInfo:
         memory = self.memory

@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-Status = Literal["busy", "idle", "waiting", "error"]
+Status = Literal["busy", "idle", "waiting", "error", "offline"]
 
 Voice = Literal["transcript", "logs", "traces", "metrics"]
 """Who says it: what the runtime writes down or tells at once, or its telemetry, which repeats that."""
@@ -62,7 +62,8 @@ class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
     """A tool that a model asked for.
 
     `arguments_digest` is the same for the same arguments in any order. `summary` says in a few words what it is about:
-    the file or the command. `path` is the file that it reads or writes, as it was given.
+    the file or the command. `path` is the file that it reads or writes, as it was given. `evidence` says where it was
+    seen, where that is not the runtime's transcript.
     """
 
     session: str
@@ -73,12 +74,14 @@ class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
     summary: str = ""
     path: str | None = None
     voice: Voice = "transcript"
+    evidence: str | None = None
 
 
 class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a session stands at one entry; `detail` is the reason of an error, or the tool that waits.
 
-    `evidence` says where it was seen, where that is not the runtime's transcript.
+    `evidence` says where it was seen, where that is not the runtime's transcript. `beside` is set where it tells of
+    one tool among several that were called together: another of them may still wait. An `offline` session has ended.
     """
 
     session: str
@@ -87,6 +90,7 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str | None = None
     evidence: str | None = None
     voice: Voice = "transcript"
+    beside: bool = False
 
 
 class SessionInfo(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -124,11 +124,14 @@ class Book:
 
     def _introduce(self, info: SessionInfo) -> None:
         known = self.sessions.get(info.session)
+        if known is not None and known.addressed and info.persona is not None:
+            # Whoever is named in a later message is spoken of; the session is still whose it was.
+            info = msgspec.structs.replace(info, persona=None)
         parent = self.sessions.get(info.parent) if info.parent is not None else None
         agent, name = self._owners.owner(info, parent)
         placed = parent is not None or not (info.agent is None and info.cwd is None and info.persona is None)
         if known is None:
-            self.sessions[info.session] = Session(
+            known = self.sessions[info.session] = Session(
                 agent, name, info.runtime, parent=info.parent, placed=placed
             )
         elif (
@@ -139,8 +142,9 @@ class Book:
             # What was spent before this was known stays where it was told.
             known.agent, known.name, known.parent = agent, name, info.parent or known.parent
             known.placed = placed
-        else:
+        elif known.addressed or info.first_user_message is None:
             return
+        known.addressed |= info.first_user_message is not None
         self.page.sessions.add(info.session)
 
     def _session(self, id_: str, runtime: str) -> Session:
@@ -246,14 +250,16 @@ class Book:
         session = self._session(call.session, "unknown")
         if not _counts(call, session):
             return
-        known = self.page.activity.get(session.agent)
-        if known is None or known[0] <= call.at:
-            self.page.activity[session.agent] = (call.at, f"{call.name} {call.summary}".strip())
         calls = self._calls.get(call.session)
         if calls is None:
             if len(self._calls) >= MAX_CALLING_SESSIONS:
                 del self._calls[next(iter(self._calls))]
             calls = self._calls[call.session] = Calls()
+        if not calls.new(call.call_id, call.evidence):
+            return
+        known = self.page.activity.get(session.agent)
+        if known is None or known[0] <= call.at:
+            self.page.activity[session.agent] = (call.at, f"{call.name} {call.summary}".strip())
         loop = calls.add(call.name, call.arguments_digest, call.summary)
         if loop is not None and now - call.at < FRESH_SECONDS * 1000:
             message = (
@@ -273,9 +279,18 @@ class Book:
 
     def _turn(self, turn: Turn) -> None:
         session = self._session(turn.session, "unknown")
-        if _counts(turn, session) and turn.at >= session.at:
-            session.doing, session.at, session.detail = turn.status, turn.at, turn.detail
-            session.evidence = turn.evidence
+        if not _counts(turn, session):
+            return
+        if turn.at < session.at or (turn.beside and session.doing == "waiting" and session.evidence):
+            # What a session waits for, whoever asked for it says when that is over.
+            return
+        session.doing, session.at, session.detail = turn.status, turn.at, turn.detail
+        session.evidence = turn.evidence
+        if turn.status == "offline":
+            for id_, child in self.sessions.items():
+                if child.parent == turn.session and child.doing in ("busy", "waiting"):
+                    child.doing, child.at, child.evidence = "offline", turn.at, turn.evidence
+                    self.page.sessions.add(id_)
 
 
 def _counts(record: ToolCall | Turn, session: Session) -> bool:

@@ -16,6 +16,9 @@ IN_A_ROW = 10
 AMONG = 20
 """Calls of one session: so many the same in a row, or so many that are only two different ones, are a loop."""
 
+RECENT_IDS = 100
+"""By how many of its newest calls' ids a session's calls are known."""
+
 HABIT_MINUTES = 60
 """How many minutes in which an agent spent something make its habit: the median of them."""
 
@@ -43,9 +46,24 @@ class Calls:
 
     def __init__(self) -> None:
         self._recent: deque[str] = deque(maxlen=AMONG)
+        self._ids: dict[str, str | None] = {}
         self._looping: str | None = None
         self._count = 0
         self._next = IN_A_ROW
+
+    def new(self, id_: str, evidence: str | None) -> bool:
+        """Say whether a call is not known yet: a transcript and a hook may tell of the same one, in either order.
+
+        A transcript alone may well use an id twice: some models count their calls anew in each response.
+        """
+        known = self._ids.get(id_, "")
+        if known == "" or (known is None and evidence is None):
+            self._ids[id_] = evidence
+            if len(self._ids) > RECENT_IDS:
+                del self._ids[next(iter(self._ids))]
+            return True
+        self._ids[id_] = known or evidence
+        return False
 
     def add(self, tool: str, digest: str, summary: str) -> Loop | None:
         """Note a call; return the loop that it is to be told as, if it is."""

@@ -20,7 +20,7 @@ from missioncontrol.sources.usage.reconciled import NOTHING, Figures, Reconciled
 
 SILENT_SECONDS = 900
 
-Doing = Literal["busy", "idle", "waiting", "error", "unknown"]
+Doing = Literal["busy", "idle", "waiting", "error", "offline", "unknown"]
 
 _NAMES = {"openclaw": "OpenClaw", "claude": "Claude Code", "codex": "Codex"}
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
@@ -31,6 +31,7 @@ class Session(msgspec.Struct, omit_defaults=True):
 
     `placed` says that it is known whose it is, `firsthand` that more than telemetry tells of it. `written` is what its
     transcript has counted, `reconciled` what was heard of it and of all that it started, where telemetry tells of it.
+    `addressed` says that its first user message is known, by which it was found out whose it is.
     """
 
     agent: str
@@ -47,6 +48,7 @@ class Session(msgspec.Struct, omit_defaults=True):
     firsthand: bool = False
     written: Figures = NOTHING
     reconciled: Reconciled | None = None
+    addressed: bool = False
 
 
 class Owners:
