@@ -18,6 +18,8 @@ from missioncontrol.server.access import Access
 from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.server.http import create_app
 from missioncontrol.server.service import Service
+from missioncontrol.sources.hooks.desk import HookDesk
+from missioncontrol.sources.hooks.permissions import Permissions
 from missioncontrol.sources.ignore import Ignore
 from missioncontrol.sources.questions import Questions
 from missioncontrol.sources.source import Feed, SourceHealth, Workspace
@@ -56,6 +58,7 @@ class Site:
             feed = Feed(source.name, self.log, SourceHealth(source.name), asyncio.Event())
             source.attach(feed)
             self.log.listen(feed.committed)
+        tokens = Tokens(place)
         self.service = Service(
             config=self.config,
             workspace=workspace,
@@ -63,6 +66,7 @@ class Site:
             tokens=tokens,
             questions=questions,
             telemetry=Receiver(self.reported, tokens.reads),
+            hooks=HookDesk(tokens, Permissions(questions, tokens)),
             log=self.log,
             hub=self.hub,
             state=self.state,

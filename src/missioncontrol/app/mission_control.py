@@ -42,6 +42,8 @@ from missioncontrol.server.metrics import collect_json
 from missioncontrol.server.service import Service
 from missioncontrol.server.websocket import WebSocketProtocol
 from missioncontrol.sources import Supervisor
+from missioncontrol.sources.hooks.desk import HookDesk
+from missioncontrol.sources.hooks.permissions import Permissions
 from missioncontrol.sources.questions import Questions
 from missioncontrol.sources.tasks import TaskQueue
 from missioncontrol.sources.telemetry import Receiver
@@ -196,8 +198,9 @@ class MissionControl(Broadcasts):
             fleet=state,
             host=host_name,
         )
-        tokens = self._supervisor.source(Tokens)
         host = self._sockets[0].getsockname()[0]
+        tokens, questions = self._supervisor.source(Tokens), self._supervisor.source(Questions)
+        permissions = Permissions(questions, tokens, host=host_name)
         service = self._service = Service(
             config=config,
             workspace=workspace,
@@ -208,7 +211,8 @@ class MissionControl(Broadcasts):
             proxies=TrustedProxies(config.server.trusted_proxies),
             tasks=self._supervisor.source(TaskQueue),
             tokens=tokens,
-            questions=self._supervisor.source(Questions),
+            questions=questions,
+            hooks=HookDesk(tokens, permissions),
             telemetry=Receiver(tokens.report, tokens.reads),
             sources=self._supervisor.health,
             host=self._supervisor.host,
@@ -246,6 +250,7 @@ class MissionControl(Broadcasts):
             if self._notifier is not None:
                 await self._notifier.start()
             await self._supervisor.start()
+        self._keep(permissions.run())
 
     async def stop(self) -> None:
         """Drain: clients are told when to come back, everything accepted is durable, then all is closed."""

@@ -78,6 +78,11 @@ def _tokens(service: Service) -> Value:
     return {agent: float(use["tokens"]) for agent, use in service.state.tokens.value()["agents"].items()}
 
 
+def _hooks(service: Service) -> Value:
+    counted = {event: float(count) for event, count in service.hooks.events.items()}
+    return {**counted, "unknown": float(service.hooks.unknown.total())} if service.hooks.last else {}
+
+
 def _engine(service: Service) -> Value:
     if service.cluster is None:
         return {}
@@ -341,6 +346,19 @@ METRICS: tuple[Figure, ...] = (
         "US dollars that an agent's tokens have cost.",
         _spent,
         label="agent",
+    ),
+    Figure(
+        "mission_control_hooks_total",
+        "counter",
+        "Hooks of Claude Code, by event; `unknown` are those of which only the name is understood.",
+        _hooks,
+        label="event",
+    ),
+    Figure(
+        "mission_control_lost_hooks_total",
+        "counter",
+        "Hooks that could not be kept.",
+        lambda s: float(s.hooks.lost),
     ),
     Figure(
         "mission_control_host_used_percent",

@@ -14,6 +14,7 @@ from missioncontrol.notify import Notifier
 from missioncontrol.search import Search
 from missioncontrol.server.access import Access
 from missioncontrol.server.forwarded import TrustedProxies
+from missioncontrol.sources.hooks.desk import HookDesk
 from missioncontrol.sources.host import HostFigures
 from missioncontrol.sources.questions import Questions
 from missioncontrol.sources.tasks import TaskQueue
@@ -44,6 +45,7 @@ class Service:
     tokens: Tokens
     questions: Questions
     telemetry: Receiver
+    hooks: HookDesk
     sources: Callable[[], dict[str, Any]]
     host: Callable[[], HostFigures | None] = lambda: None
     host_name: str | None = None

@@ -267,7 +267,7 @@ class Polls:
             raise Overloaded("As many polls are waiting as are allowed; poll without `wait`.", retry_after=5)
         self._waiting += 1
         event = asyncio.ensure_future(service.hub.wait(patterns, seconds))
-        gone = asyncio.ensure_future(_disconnected(receive))
+        gone = asyncio.ensure_future(disconnected(receive))
         try:
             await asyncio.wait({event, gone}, return_when=asyncio.FIRST_COMPLETED)
             return event.done() and event.result()
@@ -278,7 +278,8 @@ class Polls:
             await asyncio.gather(event, gone, return_exceptions=True)
 
 
-async def _disconnected(receive: Receive) -> None:
+async def disconnected(receive: Receive) -> None:
+    """Wait until whoever made a request is gone; its body has to have been read."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -1,0 +1,1 @@
+"""What runtimes say themselves at the moment when it happens, by calling the server."""
