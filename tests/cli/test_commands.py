@@ -41,7 +41,15 @@ def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture
     assert all(command in listed for command in COMMANDS)
 
 
-@pytest.mark.parametrize("command", [*([name] for name in COMMANDS if name != "token"), ["token", "new"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *([name] for name in COMMANDS if name != "token"),
+        ["token", "new"],
+        *(["connect", name] for name in ("claude", "codex", "openclaw", "otel", "mcp")),
+        *(["disconnect", name] for name in ("claude", "codex")),
+    ],
+)
 def test_each_command_explains_itself_with_examples(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,6 +27,8 @@ COMMANDS = (
     "notify",
     "status",
     "doctor",
+    "connect",
+    "disconnect",
     "token",
     "mcp",
 )
