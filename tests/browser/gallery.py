@@ -57,6 +57,7 @@ VIEWS = (
     "files",
     "events",
     "alerts",
+    "questions",
     "agents",
     "agents/scout",
     "ledger",

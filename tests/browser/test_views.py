@@ -32,6 +32,7 @@ VIEWS = {
     "/files": "Files",
     "/events": "Events",
     "/alerts": "All alerts",
+    "/questions": "They ask you",
     "/agents/scout": "scout",
     "/ledger": "Ledger",
     "/ledger/2026-11-01": "Ledger",
@@ -91,6 +92,12 @@ def fill(server: ServerProcess) -> None:
     details = {"agentId": "scout", "runaway": "calls", "call": MARKUP}
     publish(server.url, "system:alert", {"level": "warning", "message": MARKUP, "details": details})
     publish(server.url, "system:alert", {"level": "critical", "message": "x" * 400})
+    for options in ([], [MARKUP, "x" * 200]):
+        asked = {"text": f"{MARKUP} {RIGHT_TO_LEFT} {'long' * 60}", "agentId": "scout", "options": options}
+        httpx.post(f"{server.url}/api/questions", json=asked).raise_for_status()
+    over = {"text": MARKUP, "kind": "permission", "details": {"command": MARKUP}}
+    id_ = httpx.post(f"{server.url}/api/questions", json=over).raise_for_status().json()["id"]
+    httpx.post(f"{server.url}/api/questions/{id_}/answer", json={"answer": MARKUP}).raise_for_status()
     changed = {"action": "created", "path": f"agents/scout/{MARKUP}/{'long' * 60}.md", "agentId": "scout"}
     publish(server.url, "file:change", {**changed, "size": 1234})
 
@@ -157,6 +164,7 @@ def test_an_empty_workspace_says_in_each_view_what_would_fill_it(
         "/files": "No file has changed yet",
         "/events": "Events",
         "/alerts": "Nothing needs you now",
+        "/questions": "Nobody waits for an answer",
         "/ledger": "The award goes to whoever finishes the most tasks.",
         "/settings": "Kept in this browser",
     }

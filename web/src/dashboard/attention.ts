@@ -1,9 +1,10 @@
 /** What needs a person, and where to see it. The sentence and the bell count the same. */
 
 import type { Data } from "../client/protocol";
-import type { Agent, Alert } from "../client/state";
+import type { Agent, Alert, Question } from "../client/state";
 import { taskOf, textOf } from "./agent-words";
 import { isolated } from "./direction";
+import type { NameOf } from "./event-words";
 import { pathOfAgent } from "./route";
 
 export interface Need {
@@ -18,17 +19,23 @@ export interface Need {
   readonly host: string | null;
 }
 
-/** The worst first, of all hosts in one list; `alerts` are those that nobody has dismissed. */
+/** The worst first, then questions, of all hosts in one list; `alerts` are those that nobody has dismissed. */
 export function needsOf(
   agents: readonly Agent[],
   alerts: readonly Alert[],
+  questions: readonly Question[] = [],
+  nameOf: NameOf = (id) => id,
   hostOf: (record: Data) => string | null = () => null,
 ): readonly Need[] {
   const needs = [
+    ...questions.map((question) => ({ ...questionNeed(question, nameOf), host: hostOf(question) })),
     ...alerts
       .filter(({ level }) => level !== "info")
       .map((alert) => ({ ...alertNeed(alert), host: hostOf(alert) })),
-    ...agents.filter(needsPerson).map((agent) => ({ ...agentNeed(agent), host: hostOf(agent) })),
+    // Whoever asks something stands there with the question.
+    ...agents
+      .filter((agent) => needsPerson(agent) && agent.asks === undefined)
+      .map((agent) => ({ ...agentNeed(agent), host: hostOf(agent) })),
   ];
   return [
     ...needs.filter(({ level }) => level === "critical"),
@@ -39,6 +46,17 @@ export function needsOf(
 /** Whether somebody waits for a person, or has come to grief. */
 export function needsPerson({ kind }: Agent): boolean {
   return kind === "waiting" || kind === "error";
+}
+
+function questionNeed({ id, text, agentId, askedAt }: Question, nameOf: NameOf): Omit<Need, "host"> {
+  return {
+    key: `question-${id}`,
+    level: "warning",
+    subject: agentId === null ? "A question" : nameOf(agentId),
+    text: agentId === null ? isolated(text) : `asks: ${isolated(text)}`,
+    since: askedAt,
+    path: "/questions",
+  };
 }
 
 function alertNeed({ id, level, message, timestamp }: Alert): Omit<Need, "host"> {

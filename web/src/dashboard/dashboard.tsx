@@ -21,6 +21,9 @@ const EventsView = later(() => import("./events/events-view").then((loaded) => l
 const FilesView = later(() => import("./files/files-view").then((loaded) => loaded.FilesView));
 const LeadsView = later(() => import("./leads/leads-view").then((loaded) => loaded.LeadsView));
 const LedgerView = later(() => import("./ledger/ledger-view").then((loaded) => loaded.LedgerView));
+const QuestionsView = later(() =>
+  import("./questions/questions-view").then((loaded) => loaded.QuestionsView),
+);
 const SettingsView = later(() => import("./settings/settings-view").then((loaded) => loaded.SettingsView));
 const TasksView = later(() => import("./tasks/tasks-view").then((loaded) => loaded.TasksView));
 const TokensView = later(() => import("./tokens/tokens-view").then((loaded) => loaded.TokensView));
@@ -34,6 +37,7 @@ const VIEWS: Readonly<Record<Exclude<Route["view"], "nowhere">, View>> = {
   files: FilesView,
   events: EventsView,
   alerts: AlertsView,
+  questions: QuestionsView,
   agent: AgentView,
   ledger: LedgerView,
   settings: SettingsView,

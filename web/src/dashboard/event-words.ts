@@ -108,6 +108,33 @@ const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
       const name = data.scope === "fleet" ? "The fleet" : agent && nameOf(agent);
       return name ? line("$", name, text, toneOf(data.alert)) : null;
     },
+    "question:asked": (data, nameOf) => {
+      const question = isData(data.question) ? data.question : {};
+      const [text, agent] = [textOf(question.text), textOf(question.agentId)];
+      return text
+        ? line("?", agent ? nameOf(agent) : "Somebody", `asks: ${isolated(text)}`, "warning")
+        : null;
+    },
+    "question:answered": (data) => {
+      const [answer, by] = [textOf(data.answer), textOf(data.answeredBy)];
+      const id = textOf(data.questionId);
+      return answer
+        ? line("!", by ?? "Somebody", `answered ${id ?? "a question"}: ${isolated(answer)}`)
+        : null;
+    },
+    "question:closed": (data) => {
+      const id = textOf(data.questionId);
+      return id ? line("?", id, WHY_CLOSED.get(data.reason) ?? "was withdrawn") : null;
+    },
+    "notification:sent": (data) => {
+      const [to, title] = [textOf(data.destination), textOf(data.title)];
+      return to ? line("✉", to, `was told${title ? `: ${isolated(title)}` : ""}`) : null;
+    },
+    "notification:failed": (data) => {
+      const [to, error] = [textOf(data.destination), textOf(data.error)];
+      return to ? line("✉", to, `was not told${error ? `: ${isolated(error)}` : ""}`, "warning") : null;
+    },
+    "notification:started": () => line("✉", "Notifications", "are sent from now on"),
     "system:alert": (data) => {
       const message = textOf(data.message);
       const tone = toneOf(data.level);
@@ -129,6 +156,11 @@ const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
     },
   }),
 );
+
+const WHY_CLOSED: ReadonlyMap<unknown, string> = new Map([
+  ["expired", "was not answered in time"],
+  ["elsewhere", "was decided elsewhere"],
+]);
 
 const ALERT_WORDS: Readonly<Record<Tone, string>> = {
   plain: "Alert:",

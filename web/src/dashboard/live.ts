@@ -8,6 +8,7 @@ import { EventLog } from "./event-log";
 import { describeEvent, type NameOf } from "./event-words";
 import { oncePerFrame } from "./frame";
 import { hostOf, hostOfEvent, hostsOf, huesOf, keptIfSame, namesOf } from "./hosts";
+import { withAskers } from "./questions/asking";
 import { readStored, store } from "./storage";
 
 const HISTORY = 100;
@@ -84,6 +85,8 @@ export class LiveFleet {
   readonly #dismissed = signal(0);
   readonly #followers = new Set<Follower>();
   readonly #watchers = new Set<Follower>();
+  /** What is shown, as it was folded. */
+  #folded: FleetState | null = null;
   /** What is shown in the place of the present. */
   #past: FleetState | null = null;
   #pending: (LogEvent | Gap)[] = [];
@@ -138,7 +141,7 @@ export class LiveFleet {
     log.add(events);
     batch(() => {
       this.#past = past;
-      this.fleet.value = past;
+      this.#show();
       this.pastAt.value = at;
       this.log.value = log;
       this.cuts.value += 1;
@@ -149,7 +152,7 @@ export class LiveFleet {
   playPast(at: number, past: FleetState, events: readonly LogEvent[]): void {
     batch(() => {
       this.#past = past;
-      this.fleet.value = past;
+      this.#show();
       this.pastAt.value = at;
       if (events.length > 0) {
         this.log.peek().add(events);
@@ -162,7 +165,7 @@ export class LiveFleet {
     this.#present.setFilter(this.log.peek().filter.peek());
     batch(() => {
       this.#past = null;
-      this.fleet.value = this.#client.state;
+      this.#show();
       this.pastAt.value = null;
       this.log.value = this.#present;
       this.cuts.value += 1;
@@ -183,6 +186,15 @@ export class LiveFleet {
   /** Where an event happened; null where there is but one place. */
   hostOfEvent(event: LogEvent): string | null {
     return this.hosts.peek().length > 0 ? hostOfEvent(event, this.#agents.peek()) : null;
+  }
+
+  /** Show the moment that is to be shown; whoever waits for an answer waits there, too. */
+  #show(): void {
+    const folded = this.#past ?? this.#client.state;
+    if (folded !== this.#folded) {
+      this.#folded = folded;
+      this.fleet.value = folded && withAskers(folded);
+    }
   }
 
   #tell(events: readonly LogEvent[]): void {
@@ -234,7 +246,7 @@ export class LiveFleet {
     if (seen && seen.epoch === parseCursor(this.#client.getState().cursor)?.epoch) {
       this.#dismissed.value = Math.max(this.#dismissed.peek(), seen.id);
     }
-    this.fleet.value = this.#past ?? this.#client.state;
+    this.#show();
   }
 
   #history(events: readonly LogEvent[]): void {
@@ -250,7 +262,7 @@ export class LiveFleet {
     }
     this.#pending = [];
     const events = items.filter((item): item is LogEvent => !("reason" in item));
-    this.fleet.value = this.#past ?? this.#client.state;
+    this.#show();
     this.#present.add(items);
     this.#happened(events.at(-1));
     for (const follow of this.#followers) {

@@ -6,6 +6,8 @@ import { dayName } from "./calendar";
 import { HostWatch } from "./host-watch";
 import { offerLedger } from "./ledger/day-end";
 import { LiveFleet } from "./live";
+import { Answering } from "./questions/answering";
+import { openQuestions } from "./questions/asking";
 import { Rewind, SERVER_ARCHIVE } from "./rewind/rewind";
 import { Router } from "./router";
 import { Settings } from "./settings/settings";
@@ -23,12 +25,17 @@ export class Office {
   readonly toasts = new Toasts();
   readonly budgetReader = new BudgetReader();
   readonly queue = new TaskQueue(this.live, this.toasts);
+  readonly answering = new Answering(this.live, this.toasts);
   readonly rewind = new Rewind(SERVER_ARCHIVE, this.live);
   readonly paletteOpen = signal(false);
   /** What needs a person, the worst first. */
   readonly needs = computed(() =>
-    needsOf(this.live.fleet.value?.agents ?? [], this.live.alerts.value, (record) =>
-      this.live.hostOf(record),
+    needsOf(
+      this.live.fleet.value?.agents ?? [],
+      this.live.alerts.value,
+      openQuestions(this.live.fleet.value?.questions ?? []),
+      this.live.nameOf,
+      (record) => this.live.hostOf(record),
     ),
   );
   /** Who has spent nearly all, or more, of their budget. */

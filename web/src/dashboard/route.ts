@@ -1,7 +1,9 @@
 /** Which view a path means, and back: every view has its address. */
 
 export type Route =
-  | { readonly view: "floor" | "agents" | "tokens" | "files" | "events" | "alerts" | "settings" }
+  | {
+      readonly view: "floor" | "agents" | "tokens" | "files" | "events" | "alerts" | "questions" | "settings";
+    }
   | { readonly view: "tasks" | "leads"; readonly id: string | null }
   | { readonly view: "ledger"; readonly day: string | null }
   | { readonly view: "agent"; readonly id: string }
@@ -38,6 +40,9 @@ export function parsePath(path: string): Route {
     if (noun === "agents") {
       return id ? { view: "agent", id } : { view: "agents" };
     }
+    if (noun === "questions" && id === "") {
+      return { view: "questions" };
+    }
     const place = PLACES.find(({ view }) => view === noun);
     if (place && id === "" && place.view !== "tasks" && place.view !== "leads") {
       return { view: place.view };
@@ -67,6 +72,9 @@ export function pathOfLedger(day: string | null): string {
 export function titleOf(route: Route): string {
   if (route.view === "ledger") {
     return `${route.day === null ? "" : `${route.day} · `}Ledger · Mission Control`;
+  }
+  if (route.view === "questions") {
+    return "Questions · Mission Control";
   }
   const place = PLACES.find(({ view }) => view === route.view);
   const id = "id" in route && route.id !== null ? route.id : null;

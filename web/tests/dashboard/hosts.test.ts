@@ -55,7 +55,13 @@ test("what needs a person is one list, and each says its host", () => {
     timestamp: "2026-11-23T10:15:00Z",
     host: "gamma",
   } as const;
-  const needs = needsOf(agents, [alert], ({ host }) => String(host));
+  const needs = needsOf(
+    agents,
+    [alert],
+    [],
+    (id) => id,
+    ({ host }) => String(host),
+  );
   expect(needs.map(({ host }) => host)).toEqual(["gamma", "beta", "alpha"]);
   expect(needsOf(agents, []).map(({ host }) => host)).toEqual([null, null]);
 });

@@ -8,6 +8,8 @@ import { bytes, counted, dollars, short, whole } from "../figures";
 import { HostBadge } from "../host-badge";
 import type { Office } from "../office";
 import { Portrait } from "../portrait";
+import { openQuestions } from "../questions/asking";
+import { QuestionCard } from "../questions/question-card";
 import { pathOfTask } from "../route";
 import "../styles/agent-view.css";
 import { STATUS_WORDS } from "../tasks/task";
@@ -43,8 +45,20 @@ export function AgentView({ office }: { office: Office }) {
       </section>
     );
   }
+  const asked = openQuestions(fleet.questions).filter(({ agentId }) => agentId === id);
   return (
     <article class="agent-sheet">
+      {asked.length > 0 && (
+        <section class="panel questions" aria-label="What it asks">
+          <ul>
+            {asked.map((question) => (
+              <li key={question.id}>
+                <QuestionCard office={office} question={question} />
+              </li>
+            ))}
+          </ul>
+        </section>
+      )}
       <Identity office={office} agent={agent} />
       <Cost office={office} agent={agent} fleet={fleet} />
       <Tasks office={office} agent={agent} />

@@ -6,6 +6,8 @@ import { counted } from "../figures";
 import { HostBadge } from "../host-badge";
 import type { LiveFleet } from "../live";
 import type { Office } from "../office";
+import { openQuestions } from "../questions/asking";
+import { QuestionCard } from "../questions/question-card";
 import { PLACES, pathOfTask } from "../route";
 import "../styles/alerts-view.css";
 import { SearchField } from "../search-field";
@@ -17,23 +19,30 @@ const MOST_TASKS = 20;
 
 export function AlertsView({ office }: { office: Office }) {
   const { live } = office;
-  const needs = office.needs.value;
+  const all = office.needs.value;
+  const needs = all.filter(({ key }) => !key.startsWith("question-"));
   const fleet = live.fleet.value;
+  const open = openQuestions(fleet?.questions ?? []);
   return (
     <>
       <section class="panel needs" aria-labelledby="needs-title">
         <h2 id="needs-title" class="ribbon">
-          Needs you {fleet && <span class="count">{needs.length}</span>}
+          Needs you {fleet && <span class="count">{all.length}</span>}
         </h2>
         {fleet === null ? (
           <p class="empty">{live.waitingWord.value}</p>
-        ) : needs.length === 0 ? (
+        ) : all.length === 0 ? (
           <p class="empty">
-            Nothing needs you now. Here stands what does: critical alerts and warnings, agents that wait for
-            an answer, and agents with an error.
+            Nothing needs you now. Here stands what does: what agents ask, critical alerts and warnings,
+            agents that wait, and agents with an error. <a href="/questions">What was asked before.</a>
           </p>
         ) : (
           <ul>
+            {open.map((question) => (
+              <li key={question.id}>
+                <QuestionCard office={office} question={question} />
+              </li>
+            ))}
             {needs.map((need) => (
               <NeedLine key={need.key} need={need} live={live} />
             ))}

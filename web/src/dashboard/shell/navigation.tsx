@@ -29,5 +29,9 @@ export function Navigation({ office }: { office: Office }) {
 }
 
 function isCurrent({ view }: Place, route: Route): boolean {
-  return view === route.view || (view === "floor" && route.view === "agent");
+  return (
+    view === route.view ||
+    (view === "floor" && route.view === "agent") ||
+    (view === "alerts" && route.view === "questions")
+  );
 }

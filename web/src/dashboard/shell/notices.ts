@@ -35,6 +35,13 @@ export function noticeOf(
     const text = host === null ? message : `${isolated(host)}: ${isolated(message)}`;
     return { text, level: "critical", path: "/alerts", agent: null };
   }
+  if (type === "question:asked" && isData(data.question)) {
+    const [asked, agent] = [textOf(data.question.text), textOf(data.question.agentId)];
+    if (asked !== null) {
+      const who = agent === null ? "Somebody" : isolated(nameOf(agent));
+      return { text: `${who} asks: ${isolated(asked)}`, level: "warning", path: "/questions", agent };
+    }
+  }
   const [id, status] = [textOf(data.agentId), textOf(data.status)];
   if (type === "agent:statusChange" && id !== null && status !== null) {
     const kind = isKind(data.kind) ? data.kind : kindOf(status);
@@ -77,7 +84,12 @@ export class Notices {
       }
       // In a storm the last few say as much as all of them.
       const hostOf = (event: LogEvent) => this.#live.hostOfEvent(event);
-      const notices = fresh.flatMap((event) => noticeOf(event, this.#live.nameOf, hostOf) ?? []).slice(-10);
+      const asking = new Set(this.#live.fleet.peek()?.agents.flatMap(({ id, asks }) => (asks ? [id] : [])));
+      const notices = fresh
+        // Whoever asks has said so already.
+        .filter(({ type, data }) => type !== "agent:statusChange" || !asking.has(textOf(data.agentId) ?? ""))
+        .flatMap((event) => noticeOf(event, this.#live.nameOf, hostOf) ?? [])
+        .slice(-10);
       for (const notice of notices) {
         this.#tell(notice);
       }
@@ -85,8 +97,9 @@ export class Notices {
   }
 
   #tell({ text, level, path, agent }: Notice): void {
-    // On the alerts' own view it stands there already.
-    if (this.#router.route.peek().view !== "alerts") {
+    // On the alerts' own view it stands there already, and a question on the floor.
+    const { view } = this.#router.route.peek();
+    if (view !== "alerts" && !(path === "/questions" && (view === "questions" || view === "floor"))) {
       this.#toasts.say(text, level, path, agent);
     }
     if (this.#settings.sounds.peek()) {

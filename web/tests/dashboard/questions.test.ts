@@ -1,0 +1,85 @@
+import { expect, test } from "vitest";
+import { EMPTY_STATE, type Question } from "../../src/client/state";
+import { needsOf } from "../../src/dashboard/attention";
+import {
+  elsewhere,
+  openQuestions,
+  outcomeOf,
+  pastQuestions,
+  withAskers,
+  wordingOf,
+} from "../../src/dashboard/questions/asking";
+import { noticeOf } from "../../src/dashboard/shell/notices";
+
+const AGENT = { id: "scout", name: "Scout", kind: "busy", status: "busy" } as const;
+
+function asked(id: string, more: Partial<Question> = {}): Question {
+  return {
+    id,
+    kind: "question",
+    text: "Deploy?",
+    options: [],
+    agentId: "scout",
+    askedAt: "2026-11-23T10:15:00Z",
+    status: "open",
+    event: 1,
+    ...more,
+  };
+}
+
+test("whoever has waited longest comes first, and of what is over the newest", () => {
+  const [a, b] = [asked("a", { askedAt: "2026-11-23T10:16:00Z" }), asked("b")];
+  const [c, d] = [asked("c", { status: "closed", event: 7 }), asked("d", { status: "answered", event: 9 })];
+  expect(openQuestions([a, b, c, d])).toEqual([b, a]);
+  expect(pastQuestions([a, b, c, d])).toEqual([d, c]);
+});
+
+test("an agent that has asked something waits, whatever else it says", () => {
+  const fleet = { ...EMPTY_STATE, agents: [AGENT, { ...AGENT, id: "forge" }], questions: [asked("a")] };
+  const [scout, forge] = withAskers(fleet).agents;
+  expect(scout).toMatchObject({ kind: "waiting", status: "asks you", statusDetail: "Deploy?", asks: "a" });
+  expect(forge).toBe(fleet.agents[1]);
+  const answered = { ...fleet, questions: [asked("a", { status: "answered" })] };
+  expect(withAskers(answered)).toBe(answered);
+});
+
+test("a question stands once among what needs a person", () => {
+  const fleet = withAskers({ ...EMPTY_STATE, agents: [AGENT], questions: [asked("a")] });
+  const needs = needsOf(fleet.agents, [], openQuestions(fleet.questions), () => "Scout");
+  expect(needs).toMatchObject([{ key: "question-a", subject: "Scout", path: "/questions" }]);
+  expect(needs[0]?.text).toContain("Deploy?");
+});
+
+test("a permission that only the terminal can give says so", () => {
+  const permission = asked("a", {
+    kind: "permission",
+    details: { note: "It is answered there.", command: "rm -r x" },
+  });
+  expect(elsewhere(permission)).toBe("It is answered there.");
+  expect(elsewhere({ ...permission, options: ["allow", "deny"] })).toBeNull();
+  expect(elsewhere(asked("a"))).toBeNull();
+  expect(wordingOf(permission)).toBe("rm -r x");
+  expect(wordingOf(asked("a", { details: { command: "ls" } }))).toBeNull();
+});
+
+test("what became of a question is a sentence", () => {
+  const said = outcomeOf(asked("a", { status: "answered", answer: "yes", answeredBy: "anna" }));
+  expect(said).toContain("anna");
+  expect(said).toContain("yes");
+  expect(outcomeOf(asked("a", { status: "closed", reason: "expired" }))).toBe("Its time was up");
+});
+
+test("a question is told as it comes", () => {
+  const event = {
+    id: 1,
+    type: "question:asked",
+    time: "2026-11-23T10:15:00Z",
+    source: "api",
+    data: { question: { text: "Deploy?", agentId: "scout" } },
+  };
+  expect(noticeOf(event, () => "Scout")).toMatchObject({
+    path: "/questions",
+    agent: "scout",
+    level: "warning",
+  });
+});
