@@ -33,6 +33,7 @@ from missioncontrol.client.items import (
 )
 from missioncontrol.client.links import LINKS, Link, Received, Target
 from missioncontrol.client.publishing import DEADLINE, Publisher
+from missioncontrol.client.questions import Asking, Question, ask_and_wait, give_answer
 from missioncontrol.client.route import Choice, Route
 from missioncontrol.client.wire import Draining, read_snapshot
 from missioncontrol.config import DEFAULT_URL
@@ -197,6 +198,55 @@ class Client:
             Unreachable: there was no answer within 60 seconds.
         """
         return read_snapshot(await self._api().insist("GET", "/api/snapshot", deadline=DEADLINE))
+
+    async def ask(
+        self,
+        text: str,
+        *,
+        options: Iterable[str] = (),
+        agent_id: str | None = None,
+        task_id: str | None = None,
+        details: Data | None = None,
+        expires_in: float | None = None,
+        key: str | None = None,
+    ) -> Question:
+        """Ask a person, and return the question once it is answered or closed.
+
+        Args:
+            text: what is asked.
+            options: the answers there are; none where any text will do.
+            agent_id: who asks.
+            task_id: the task that it is about.
+            details: what else helps to decide.
+            expires_in: seconds after which no answer is needed any more; then it is closed as `expired`.
+            key: asked again under the same key, also by another process, it is the same question.
+
+        Raises:
+            Refused: the server does not take the question.
+            Unreachable: it could not be asked; while it waits for the answer, the server may come and go.
+        """
+        asking = Asking(text, agent_id, list(options), "question", task_id, details, expires_in)
+        if key is not None:
+            asking.key = key
+        return await ask_and_wait(self._api(), asking)
+
+    async def answer(self, id_: str, answer: str, *, by: str | None = None) -> Question:
+        """Answer a question, and return it as it stands then; `by` says who answers.
+
+        Raises:
+            Refused: there is no such question, it is no longer open, or this is none of its answers.
+            Unreachable: there was no acknowledgement.
+        """
+        return await give_answer(self._api(), id_, answer, by)
+
+    async def call(self, path: str, *, timeout: float = 10.0) -> bytes:  # noqa: ASYNC109 - as `attempt` has it
+        """Ask once for something of the HTTP API, such as `/api/tokens`; `timeout` in seconds.
+
+        Raises:
+            Refused: the server says no.
+            Unreachable: there was no answer, or it says to try later.
+        """
+        return await self._api().attempt("GET", path, timeout=timeout)
 
     def _api(self) -> Api:
         return Api(self._address, self._token, self._opened_session())

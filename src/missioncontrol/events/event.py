@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from missioncontrol.errors import BadEvent, BadMessage, TooLarge
-from missioncontrol.events.catalogue import CATALOGUE
+from missioncontrol.events.catalogue import CATALOGUE, Shape
 from missioncontrol.events.patterns import check_type
 
 MAX_DATA_BYTES = 256 * 1024
@@ -47,6 +47,20 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str
     data: Data
     host: str | None = None
+
+    def typed(self) -> Shape | None:
+        """Return what it tells in the shape of its type in the catalogue, for `match`.
+
+        None where its type is not in the catalogue, or the data has not the shape: anybody may publish anything
+        under any type. Keys that the shape does not know are passed over.
+        """
+        shape = CATALOGUE.get(self.type)
+        if shape is None:
+            return None
+        try:
+            return msgspec.convert(self.data, shape)
+        except msgspec.ValidationError:
+            return None
 
 
 class Record:

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from missioncontrol.events.catalogue import (
-    CATALOGUE,
     AgentActivity,
     AgentRemoved,
     AgentStatusChange,
@@ -49,22 +48,19 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 def clean(text: object) -> str:
     """Write anything on one line, without characters that a terminal would act on."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(str(text).split()))
+    return defuse(" ".join(str(text).split()))
+
+
+def defuse(text: str) -> str:
+    """Take out the characters that a terminal would act on; blanks stay as they are."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def describe(event: Event) -> str:
     """Say in a sentence what happened."""
-    sentence = None
-    shape = CATALOGUE.get(event.type)
-    if shape is not None:
-        try:
-            data = msgspec.convert(event.data, shape)
-            sentence = _SENTENCES[shape](data)
-        except (msgspec.ValidationError, KeyError):
-            sentence = None
-    if sentence is None:
-        sentence = msgspec.json.encode(event.data).decode()
-    text = clean(sentence)
+    data = event.typed()
+    tell = None if data is None else _SENTENCES.get(type(data))
+    text = clean(msgspec.json.encode(event.data).decode() if tell is None else tell(data))
     return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"
 
 
