@@ -23,8 +23,8 @@ NODE_STAMP := web/node_modules/.installed
 WEB_STAMP := $(BUILT)/index.html
 WEB_SOURCES = $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/coverage/*' -not -path 'web/client-package/*' 2>/dev/null)
 
-.PHONY: help setup run test check format lint types contracts unit process nats browser gallery proxies autobahn stress bench \
-        web web-check web-unit catalogue art chromium clean
+.PHONY: help setup run test check format lint types contracts unit process nats browser gallery proxies terminals autobahn stress bench \
+        web web-check web-unit catalogue commands art chromium clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,7 +34,7 @@ setup: $(PYTHON_STAMP) $(WEB_STAMP)  ## everything needed: .venv/bin/mission-con
 run: setup  ## the server over a simulated fleet, in the foreground
 	exec $(BIN)/mission-control demo
 
-test: setup chromium proxies  ## everything that CI runs
+test: setup chromium proxies terminals  ## everything that CI runs
 	$(MAKE) --no-print-directory format-check lint types contracts web-check web-unit
 	$(PYTEST) -m "not stress and not browser" $(TWO_AT_A_TIME)
 	$(PYTEST) -m "browser and not stress"
@@ -65,6 +65,9 @@ web: $(WEB_STAMP)  ## build the browser client and the dashboard into the packag
 catalogue: $(PYTHON_STAMP)  ## the types of events in TypeScript, from the server's catalogue
 	$(BIN)/python web/scripts/catalogue.py
 
+commands: $(PYTHON_STAMP)  ## the reference page of the commands, from the commands themselves
+	$(BIN)/python scripts/commands.py
+
 art: $(PYTHON_STAMP)  ## the office's pictures, drawn anew
 	$(BIN)/python web/art/make.py
 
@@ -72,6 +75,12 @@ chromium:  ## Debian's Chromium for the browser tests, where there is none
 	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { \
 	  run=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 	  $$run apt-get update -qq && $$run apt-get install -y -qq --no-install-recommends chromium; \
+	}
+
+terminals:  ## Debian's tmux, zsh and fish for the tests in a terminal, where there are none
+	@command -v tmux >/dev/null 2>&1 && command -v zsh >/dev/null 2>&1 && command -v fish >/dev/null 2>&1 || { \
+	  run=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$run apt-get update -qq && $$run apt-get install -y -qq --no-install-recommends tmux zsh fish; \
 	}
 
 proxies:  ## Debian's nginx and Caddy for the tests behind a proxy, where there are none; nothing is started
@@ -112,7 +121,7 @@ unit: $(PYTHON_STAMP)  ## tests without processes of their own
 web-unit: $(NODE_STAMP)  ## tests of the TypeScript sources
 	cd web && npm test
 
-process: setup proxies  ## the promise, with real server processes
+process: setup proxies terminals  ## the promise, with real server processes
 	$(PYTEST) -m "process and not stress"
 
 nats: setup proxies  ## several nodes, with real NATS servers

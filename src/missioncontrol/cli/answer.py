@@ -15,13 +15,16 @@ from rich.table import Table
 from missioncontrol.cli.sentences import clock
 from missioncontrol.cli.server import Server, print_json
 from missioncontrol.cli.settings import ClientToken, Json, Url
+from missioncontrol.cli.values import question_ids
 from missioncontrol.errors import BadQuestion
 from missioncontrol.events import Data
 from missioncontrol.events.sentences import clean
 
 
 def answer(
-    id_: Annotated[str | None, Parameter(name="ID", help="The question's id, as in Q-7K3M9PXA.")] = None,
+    id_: Annotated[
+        str | None, Parameter(name="ID", help="The question's id, as in Q-7K3M9PXA.", completer=question_ids)
+    ] = None,
     text: Annotated[
         str | None, Parameter(name="TEXT", help="The answer; asked for on a terminal where it is missing.")
     ] = None,

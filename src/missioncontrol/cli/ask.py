@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from missioncontrol.cli.server import Server, print_json
 from missioncontrol.cli.settings import ClientToken, Json, Url
+from missioncontrol.cli.values import agent_ids, task_ids
 from missioncontrol.client import ClientError, Unreachable
 from missioncontrol.events import Data
 
@@ -23,12 +24,12 @@ def ask(
     text: Annotated[str, Parameter(name="TEXT", help="What is asked.")],
     /,
     *,
-    agent: Annotated[str | None, Parameter(help="Who asks.")] = None,
+    agent: Annotated[str | None, Parameter(help="Who asks.", completer=agent_ids)] = None,
     option: Annotated[
         list[str] | None,
         Parameter(help="An answer that may be given; repeat it. Without any, any text will do.", negative=""),
     ] = None,
-    task: Annotated[str | None, Parameter(help="The task that it is about.")] = None,
+    task: Annotated[str | None, Parameter(help="The task that it is about.", completer=task_ids)] = None,
     timeout: Annotated[
         float | None, Parameter(help="Seconds after which no answer is needed any more. Default: for ever.")
     ] = None,

@@ -12,26 +12,22 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group
 
 from missioncontrol.errors import ConfigError, InputError, MissionControlError
 
-COMMANDS = (
-    "serve",
-    "demo",
-    "watch",
-    "publish",
-    "tasks",
-    "ask",
-    "answer",
-    "notify",
-    "status",
-    "doctor",
-    "connect",
-    "disconnect",
-    "token",
-    "mcp",
-)
+GROUPS = {
+    "Run the server": ("serve", "demo", "status", "doctor", "token", "notify", "completion"),
+    "See the fleet": ("top", "watch", "replay", "export"),
+    "Work with the fleet": ("tasks", "ask", "answer", "publish"),
+    "Let agents join": ("connect", "disconnect", "mcp"),
+}
+"""The commands as the help lists them: under a heading, in this order."""
+
+COMPLETE = "__complete"
+"""What the scripts of `completion` call for the values of an argument."""
+
+COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 
 
 def make_app(wanted: str | None = None) -> App:
@@ -48,15 +44,26 @@ def make_app(wanted: str | None = None) -> App:
         help_format="markdown",
         suppress_keyboard_interrupt=False,
     )
-    for name in (wanted,) if wanted in COMMANDS else COMMANDS:
-        app.command(getattr(import_module(f"missioncontrol.cli.{name}"), str(name)))
+    app["--help"].group = app["--version"].group = Group("About", sort_key=len(GROUPS))
+    for place, (heading, names) in enumerate(GROUPS.items()):
+        group = Group(heading, sort_key=place)
+        for order, name in enumerate(names):
+            if wanted is None or wanted == name:
+                command = getattr(import_module(f"missioncontrol.cli.{name}"), name)
+                if isinstance(command, App):
+                    command.group, command.sort_key = group, order
+                    app.command(command)
+                else:
+                    app.command(command, group=group, sort_key=order)
     return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; without arguments those of the process."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    app = make_app(given[0] if given else None)
+    # Of what is being completed, the word after `__complete` is the command.
+    named = next((word for word in given[:2] if word != COMPLETE), None)
+    app = make_app(named if named in COMMANDS else None)
     try:
         result = app(
             arguments, exit_on_error=False, print_error=False, result_action="return_value", backend="asyncio"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 
 from missioncontrol.client import Gap
@@ -45,3 +46,8 @@ def clock(time: str, now: datetime) -> str:
     except ValueError:
         return clean(time)
     return local.strftime("%H:%M:%S" if local.date() == now.date() else "%Y-%m-%d %H:%M:%S")
+
+
+def note(text: str) -> None:
+    """Say something beside the results, on standard error."""
+    print(f"mission-control: {text}", file=sys.stderr, flush=True)

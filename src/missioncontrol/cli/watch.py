@@ -16,16 +16,14 @@ from rich.text import Text
 
 from missioncontrol.cli.sentences import COLOURS, clock, describe_gap
 from missioncontrol.cli.settings import ClientToken, Json, Url, read_token, read_url
+from missioncontrol.cli.values import EventPatterns
 from missioncontrol.client import Client, ClientState, Event, Gap, Item, Snapshot
 from missioncontrol.client.route import Choice
 from missioncontrol.events.sentences import describe
 
 
 def watch(
-    *patterns: Annotated[
-        str,
-        Parameter(help="Which events: types (`task:completed`), categories (`agent`), or `*`. Default: all."),
-    ],
+    *patterns: EventPatterns,
     url: Url = None,
     since: Annotated[
         str | None, Parameter(help="The cursor after which to begin, EPOCH:ID. Default: from now on.")
@@ -55,11 +53,11 @@ def watch(
         transport=transport,
         on_state=_report_state,
     )
-    printer = _JsonPrinter(sys.stdout) if json else _Printer(sys.stdout)
+    printer = JsonPrinter(sys.stdout) if json else Printer(sys.stdout)
     return asyncio.run(_follow(client, printer))
 
 
-async def _follow(client: Client, printer: _Printer | _JsonPrinter) -> int:
+async def _follow(client: Client, printer: Printer | JsonPrinter) -> int:
     loop = asyncio.get_running_loop()
     async with client:
         closing: set[asyncio.Task[None]] = set()
@@ -89,7 +87,7 @@ def _report_state(state: ClientState, reason: str) -> None:
             pass
 
 
-class _JsonPrinter:
+class JsonPrinter:
     """NDJSON: each event as it came."""
 
     def __init__(self, output: TextIO) -> None:
@@ -109,7 +107,7 @@ class _JsonPrinter:
         self._output.flush()
 
 
-class _Printer:
+class Printer:
     """A line for each event: the time, the type, a sentence."""
 
     def __init__(self, output: TextIO) -> None:
