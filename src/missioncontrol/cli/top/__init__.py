@@ -1,0 +1,5 @@
+"""`top`: the fleet live in a terminal."""
+
+from missioncontrol.cli.top.command import top
+
+__all__ = ["top"]
