@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,45 @@ def test_a_tasks_life_from_the_terminal(server: ServerProcess, capsys: pytest.Ca
     assert run(server, capsys, "assign", id_, "forge", "--start", "--notes", "again")[0] == 0
     assert run(server, capsys, "delete", id_)[0] == 0
     assert run(server, capsys, "list")[1] == "no tasks\n"
+
+
+def test_a_task_is_moved_found_and_listed_when_it_is_due(
+    server: ServerProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    id_ = run(server, capsys, "add", "Water the plants", "--due", soon, "--agent", "scout")[1].strip()
+    other = run(server, capsys, "add", "Paint the plants")[1].strip()
+    assert run(server, capsys, "move", id_, "review")[:2] == (0, f"{id_}: review, P2, scout\n")
+    assert run(server, capsys, "move", id_, "nowhere")[0] == 2
+    due = json.loads(run(server, capsys, "due", "--hours", "3", "--json")[1])
+    assert [task["id"] for task in due] == [id_]
+    assert run(server, capsys, "due", "--hours", "1")[1] == "no tasks\n"
+    assert "Water the plants" in run(server, capsys, "due")[1]
+    found = json.loads(run(server, capsys, "search", "PLANTS", "--json")[1])
+    assert sorted(task["id"] for task in found) == [id_, other]
+    listed = json.loads(run(server, capsys, "list", "--search", "plants", "--status", "review", "--json")[1])
+    assert [task["id"] for task in listed] == [id_]
+    assert "and 1 more" in run(server, capsys, "search", "plants", "--limit", "1")[1]
+    for each in (id_, other):
+        assert run(server, capsys, "delete", each)[0] == 0
+
+
+def test_every_change_prints_the_task_as_json_where_that_is_asked_for(
+    server: ServerProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    id_ = json.loads(run(server, capsys, "add", "For programs", "--json")[1])["id"]
+    for arguments in (
+        ("show", id_),
+        ("assign", id_, "scout"),
+        ("claim", id_, "scout"),
+        ("start", id_),
+        ("move", id_, "review"),
+        ("set", id_, "priority=P1"),
+        ("done", id_),
+        ("delete", id_),
+    ):
+        status, out, err = run(server, capsys, *arguments, "--json")
+        assert (status, json.loads(out)["id"]) == (0, id_), err
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,16 @@ from rich.text import Text
 
 from missioncontrol.cli.server import Server, print_json
 from missioncontrol.cli.settings import ClientToken, Json, Url
+from missioncontrol.cli.values import AgentId, TaskId, agent_ids
 from missioncontrol.errors import BadTask
 from missioncontrol.events import Data
 from missioncontrol.events.sentences import clean
 
 tasks = App(name="tasks", help="List, add, assign and finish the tasks of a server.")
+
+TaskStatus = Literal[
+    "pending", "in_progress", "review", "completed", "failed", "delegated", "blocked", "cancelled"
+]
 
 _COLOURS = {
     "in_progress": "green",
@@ -29,16 +34,13 @@ _COLOURS = {
     "cancelled": "dim",
 }
 
-Id = Annotated[str, Parameter(name="ID", help="The task's id, as in TASK-0042.")]
-Agent = Annotated[str, Parameter(name="AGENT", help="The agent's id.")]
-
 
 @tasks.command(name="list")
 def list_tasks(
     *,
     status: Annotated[str | None, Parameter(help="Only these statuses, separated by commas.")] = None,
     priority: Annotated[str | None, Parameter(help="Only these priorities, separated by commas.")] = None,
-    agent: Annotated[str | None, Parameter(help="Only this agent's.")] = None,
+    agent: Annotated[str | None, Parameter(help="Only this agent's.", completer=agent_ids)] = None,
     search: Annotated[str | None, Parameter(help="Only those in which this text occurs.")] = None,
     limit: Annotated[int, Parameter(help="How many at most.")] = 100,
     url: Url = None,
@@ -54,8 +56,13 @@ def list_tasks(
     """
     server = Server(url, token)
     if search is not None:
-        found = server.ask(f"/api/tasks/search?{urlencode({'q': search})}")[:limit]
-        answer = {"tasks": found, "count": len(found)}
+        chosen = {"status": status, "priority": priority, "assignedTo": agent}
+        found = [
+            task
+            for task in server.ask(f"/api/tasks/search?{urlencode({'q': search})}")
+            if all(wanted is None or task.get(field) in wanted.split(",") for field, wanted in chosen.items())
+        ]
+        answer: Data = {"tasks": found[:limit], "count": len(found)}
     else:
         wanted = {"status": status, "priority": priority, "assignedTo": agent, "limit": str(limit)}
         query = urlencode({name: value for name, value in wanted.items() if value is not None})
@@ -68,8 +75,50 @@ def list_tasks(
 
 
 @tasks.command
-def show(id_: Id, /, *, url: Url = None, token: ClientToken = None) -> int:
-    """Show a task with all its fields, as JSON.
+def search(
+    text: Annotated[str, Parameter(name="TEXT", help="What is looked for, whatever its case.")],
+    /,
+    *,
+    limit: Annotated[int, Parameter(help="How many at most.")] = 100,
+    url: Url = None,
+    token: ClientToken = None,
+    json: Json = False,
+) -> int:
+    """Find tasks in whose id, description, assignee, tags or notes a text occurs.
+
+    For example:
+
+        mission-control tasks search report
+    """
+    return list_tasks(search=text, limit=limit, url=url, token=token, json=json)
+
+
+@tasks.command
+def due(
+    *,
+    hours: Annotated[float, Parameter(help="Due within so many hours, or overdue.")] = 24.0,
+    url: Url = None,
+    token: ClientToken = None,
+    json: Json = False,
+) -> int:
+    """List what is due soon and not over, the soonest first.
+
+    For example:
+
+        mission-control tasks due
+        mission-control tasks due --hours 168 --json
+    """
+    found = Server(url, token).ask(f"/api/tasks/due?{urlencode({'hours': hours})}")
+    if json:
+        print_json(found)
+    else:
+        _show(found, len(found))
+    return 0
+
+
+@tasks.command
+def show(id_: TaskId, /, *, url: Url = None, token: ClientToken = None, json: Json = False) -> int:
+    """Show a task with all its fields, as JSON, with or without `--json`.
 
     For example:
 
@@ -85,7 +134,7 @@ def add(
     /,
     *,
     priority: Annotated[str | None, Parameter(help="P0 to P3, or a word such as high.")] = None,
-    agent: Annotated[str | None, Parameter(help="The agent that is to have it.")] = None,
+    agent: Annotated[str | None, Parameter(help="The agent that is to have it.", completer=agent_ids)] = None,
     due: Annotated[str | None, Parameter(help="When it is due, as in 2026-11-30T18:00:00Z.")] = None,
     tag: Annotated[list[str] | None, Parameter(help="A tag; may be given several times.")] = None,
     notes: Annotated[str | None, Parameter(help="What else there is to say.")] = None,
@@ -119,14 +168,15 @@ def add(
 
 @tasks.command
 def assign(
-    id_: Id,
-    agent: Agent,
+    id_: TaskId,
+    agent: AgentId,
     /,
     *,
     start: Annotated[bool, Parameter(help="Begin it at once.", negative="")] = False,
     notes: Annotated[str | None, Parameter(help="What to add to its notes.")] = None,
     url: Url = None,
     token: ClientToken = None,
+    json: Json = False,
 ) -> int:
     """Give a task to an agent, whoever has it.
 
@@ -136,11 +186,13 @@ def assign(
     """
     options = {"autoStart": start, **({} if notes is None else {"notes": notes})}
     body: Data = {"agentId": agent, "assignedBy": "cli", "options": options}
-    return _done(Server(url, token).ask(f"{_path(id_)}/assign", "POST", body))
+    return _done(Server(url, token).ask(f"{_path(id_)}/assign", "POST", body), json=json)
 
 
 @tasks.command
-def claim(id_: Id, agent: Agent, /, *, url: Url = None, token: ClientToken = None) -> int:
+def claim(
+    id_: TaskId, agent: AgentId, /, *, url: Url = None, token: ClientToken = None, json: Json = False
+) -> int:
     """Give a task to an agent if nobody else has it; of two who try exactly one gets it.
 
     The exit status is 2 where somebody else has it.
@@ -149,28 +201,48 @@ def claim(id_: Id, agent: Agent, /, *, url: Url = None, token: ClientToken = Non
 
         mission-control tasks claim TASK-0042 scout && ./work-on-it
     """
-    return _done(Server(url, token).ask(f"{_path(id_)}/claim", "POST", {"agentId": agent}))
+    return _done(Server(url, token).ask(f"{_path(id_)}/claim", "POST", {"agentId": agent}), json=json)
 
 
 @tasks.command
-def start(id_: Id, /, *, url: Url = None, token: ClientToken = None) -> int:
+def start(id_: TaskId, /, *, url: Url = None, token: ClientToken = None, json: Json = False) -> int:
     """Put a task in progress.
 
     For example:
 
         mission-control tasks start TASK-0042
     """
-    return _done(Server(url, token).ask(_path(id_), "PATCH", {"status": "in_progress"}))
+    return _done(Server(url, token).ask(_path(id_), "PATCH", {"status": "in_progress"}), json=json)
+
+
+@tasks.command
+def move(
+    id_: TaskId,
+    status: Annotated[TaskStatus, Parameter(name="STATUS", help="Where it is to be.")],
+    /,
+    *,
+    url: Url = None,
+    token: ClientToken = None,
+    json: Json = False,
+) -> int:
+    """Move a task to another status, as on the board.
+
+    For example:
+
+        mission-control tasks move TASK-0042 review
+    """
+    return _done(Server(url, token).ask(_path(id_), "PATCH", {"status": status}), json=json)
 
 
 @tasks.command
 def done(
-    id_: Id,
+    id_: TaskId,
     /,
     *,
     result: Annotated[str | None, Parameter(help="What came of it.")] = None,
     url: Url = None,
     token: ClientToken = None,
+    json: Json = False,
 ) -> int:
     """Complete a task.
 
@@ -179,12 +251,12 @@ def done(
         mission-control tasks done TASK-0042 --result "All read"
     """
     body: Data = {"status": "completed", **({} if result is None else {"result": result})}
-    return _done(Server(url, token).ask(_path(id_), "PATCH", body))
+    return _done(Server(url, token).ask(_path(id_), "PATCH", body), json=json)
 
 
 @tasks.command(name="set")
 def set_fields(
-    id_: Id,
+    id_: TaskId,
     fields: Annotated[
         tuple[str, ...],
         Parameter(name="FIELD=VALUE", help="What to change; the value is JSON where it can be read as such."),
@@ -193,6 +265,7 @@ def set_fields(
     *,
     url: Url = None,
     token: ClientToken = None,
+    json: Json = False,
 ) -> int:
     """Change fields of a task.
 
@@ -209,18 +282,18 @@ def set_fields(
             body[name] = msgspec.json.decode(value)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             body[name] = value
-    return _done(Server(url, token).ask(_path(id_), "PATCH", body))
+    return _done(Server(url, token).ask(_path(id_), "PATCH", body), json=json)
 
 
 @tasks.command
-def delete(id_: Id, /, *, url: Url = None, token: ClientToken = None) -> int:
+def delete(id_: TaskId, /, *, url: Url = None, token: ClientToken = None, json: Json = False) -> int:
     """Remove a task.
 
     For example:
 
         mission-control tasks delete TASK-0042
     """
-    return _done(Server(url, token).ask(_path(id_), "DELETE"))
+    return _done(Server(url, token).ask(_path(id_), "DELETE"), json=json)
 
 
 @tasks.command
@@ -245,7 +318,10 @@ def _path(id_: str) -> str:
     return f"/api/tasks/{quote(id_, safe='')}"
 
 
-def _done(task: Data) -> int:
+def _done(task: Data, *, json: bool) -> int:
+    if json:
+        print_json(task)
+        return 0
     agent = task.get("assignedTo") or "nobody"
     print(
         f"{clean(task.get('id'))}: {clean(task.get('status'))}, {clean(task.get('priority'))}, {clean(agent)}"
