@@ -27,6 +27,7 @@ class Terminal:
     ) -> None:
         program = shutil.which("tmux")
         assert program is not None, "There is no tmux; `make terminals` installs it."
+        self._closed = False
         self._tmux = [program, "-S", str(folder / "tmux"), "-f", "/dev/null"]
         known = {**os.environ, "TERM": "tmux-256color", "LC_ALL": "C.UTF-8", **(env or {})}
         for name in ("NO_COLOR", "TMUX"):
@@ -42,7 +43,10 @@ class Terminal:
         return done.stdout
 
     def close(self) -> None:
-        self._run("kill-server")
+        """End it; twice does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._run("kill-server")
 
     def type(self, text: str) -> None:
         self._run("send-keys", "-l", text)

@@ -302,9 +302,11 @@ def test_what_is_shown_goes_on_from_a_snapshot_and_over_a_gap() -> None:
     fleet.take(Snapshot(later, "abc:9"))
     fleet.take(event(9, "agent:statusChange", agentId="old", status="busy"))
     fleet.take(event(10, "agent:statusChange", agentId="new", status="idle"))
-    fleet.recall([event(9, "custom:again"), event(1, "custom:older")])
+    fleet.recall([event(11, "custom:next"), event(9, "custom:again"), event(1, "custom:older")])
+    fleet.take(event(11, "custom:next"))
     picture = fleet.picture(NOW)
     assert [agent.id for agent in picture.agents] == ["new"]
+    assert screen(picture).count("custom") == 1
     assert "GAP: 7 events (2-8) can no longer be had" in screen(picture)
 
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 
 import msgspec
 import pytest
@@ -69,6 +69,32 @@ def test_it_appears_follows_events_and_gives_the_terminal_back(
     terminal.type("echo $((40 + 2))")
     terminal.press("Enter")
     terminal.wait_for("\n42")
+
+
+def test_it_is_suspended_and_taken_up_again(server: ServerProcess, terminal: Terminal) -> None:
+    start_top(terminal, server.url)
+    terminal.wait_for("● Live")
+    terminal.press("C-z")
+    terminal.wait_for("Stopped")
+    assert terminal.ask("#{alternate_on} #{cursor_flag}") == "0 1"
+    tell(server, "forge", "busy")
+    terminal.type("fg")
+    terminal.press("Enter")
+    terminal.wait_for("2 of 2 at work")
+    terminal.press("q")
+    terminal.wait_for(lambda shown: shown.rstrip().endswith(SHELL_PROMPT.strip()))
+
+
+def test_a_window_that_is_closed_ends_it(server: ServerProcess, terminal: Terminal) -> None:
+    start_top(terminal, server.url)
+    terminal.wait_for("● Live")
+    shell = terminal.ask("#{pane_pid}")
+    (child,) = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+    terminal.close()
+    deadline = monotonic() + 10
+    while Path(f"/proc/{child}").exists():
+        assert monotonic() < deadline
+        sleep(0.05)
 
 
 def test_a_question_is_answered(server: ServerProcess, terminal: Terminal) -> None:

@@ -113,6 +113,7 @@ class Fleet:
         self._state = FleetState()
         self._folding: list[Event] = []
         self._events: deque[Event | Gap] = deque(maxlen=KEPT_EVENTS)
+        self._recalled = 0
         self.heard: float | None = None
         self.count = 0
         self.whole = False
@@ -124,7 +125,8 @@ class Fleet:
             case Event():
                 self.count += 1
                 self._folding.append(item)
-                self._events.appendleft(item)
+                if item.id > self._recalled:
+                    self._events.appendleft(item)
                 if len(self._folding) >= _FOLD_TOGETHER:
                     self._fold()
             case Snapshot():
@@ -133,13 +135,19 @@ class Fleet:
                 self._state = FleetState.load(msgspec.json.encode({"id": at, "state": item.state}))
                 self.whole = True
             case Gap():
+                # Ids may begin anew.
+                self._recalled = 0
                 self._events.appendleft(item)
 
     def recall(self, events: list[Event]) -> None:
-        """Take the newest events from before the snapshot, newest first, to be shown beside those that follow."""
+        """Take the newest events there are, newest first, to be shown before those that follow.
+
+        Those that are on their way in the stream, too, are shown once.
+        """
         known = {item.id for item in self._events if isinstance(item, Event)}
         earlier = [event for event in events if event.id not in known]
         self._events.extend(earlier[: KEPT_EVENTS - len(self._events)])
+        self._recalled = max((event.id for event in events), default=0)
         if self.heard is None and earlier:
             self.heard = _seconds(earlier[0].time)
 

@@ -16,6 +16,7 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import time
+from typing import Any
 
 from missioncontrol.cli.top.choices import Answer, Lamp, Mode, Quit, View
 from missioncontrol.cli.top.fleet import Fleet, Picture, read_budget, read_newest
@@ -40,6 +41,7 @@ class LiveScreen:
 
     def __init__(self, styles: Styles) -> None:
         self._screen = Screen(styles)
+        self._terminal = _RawTerminal()
         self._fleet = Fleet()
         self._view = View()
         self._picture: Picture | None = None
@@ -51,7 +53,6 @@ class LiveScreen:
         self._reason = ""
         self._errands: set[asyncio.Task[None]] = set()
         self.client: Client | None = None
-        self.redraws = 0
 
     def connection(self, state: ClientState, reason: str) -> None:
         """Take a change of the connection; to be given to the client."""
@@ -70,15 +71,34 @@ class LiveScreen:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._left.set)
         loop.add_signal_handler(signal.SIGWINCH, self._wake)
-        with _raw_terminal(), self._keys():
-            write(self._screen.enter())
-            try:
+        loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+        self._begin()
+        try:
+            with self._keys():
                 async with client:
                     await self._go(client)
-            finally:
-                write(self._screen.leave())
+        finally:
+            self._end()
         for errand in self._errands:
             errand.cancel()
+
+    def _begin(self) -> None:
+        self._terminal.begin()
+        self._screen.forget()
+        write(self._screen.enter())
+
+    def _end(self) -> None:
+        # A window that was closed cannot be written to any more.
+        with suppress(OSError):
+            write(self._screen.leave())
+        self._terminal.end()
+
+    def _suspend(self) -> None:
+        """Give the terminal back to the shell (Ctrl-Z), and take it again when the shell says so."""
+        self._end()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self._begin()
+        self._wake()
 
     async def _go(self, client: Client) -> None:
         work = [
@@ -88,7 +108,9 @@ class LiveScreen:
         try:
             done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                task.result()
+                # The terminal is gone, and with it whoever looked at it.
+                with suppress(OSError):
+                    task.result()
         finally:
             for task in work:
                 task.cancel()
@@ -144,7 +166,6 @@ class LiveScreen:
         lines = lay_out(self._picture, view, self._lamp(now), (size.columns, size.lines), now)
         cursor = typed_at(view, lines, (size.columns, size.lines))
         write(self._screen.update(lines, (size.columns, size.lines), cursor))
-        self.redraws += 1
 
     def _lamp(self, now: float) -> Lamp:
         state = ClientState.CONNECTING if self.client is None else self.client.state
@@ -171,8 +192,12 @@ class LiveScreen:
         loop, descriptor, keyboard = asyncio.get_running_loop(), sys.stdin.fileno(), Keyboard()
 
         def read() -> None:
-            data = os.read(descriptor, 4096)
+            try:
+                data = os.read(descriptor, 4096)
+            except OSError:
+                data = b""
             if not data:
+                loop.remove_reader(descriptor)
                 self._left.set()
             for key in keyboard.read(data):
                 self._press(key)
@@ -227,19 +252,23 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
-@contextmanager
-def _raw_terminal() -> Iterator[None]:
-    """Have keys one by one and unseen; the terminal is given back as it was."""
-    if not sys.stdin.isatty():
-        yield
-        return
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    tty.setcbreak(descriptor)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+class _RawTerminal:
+    """The keyboard's terminal: keys come one by one and unseen between `begin` and `end`."""
+
+    def __init__(self) -> None:
+        self._descriptor = sys.stdin.fileno() if sys.stdin.isatty() else None
+        self._before: list[Any] = []
+
+    def begin(self) -> None:
+        if self._descriptor is not None:
+            self._before = termios.tcgetattr(self._descriptor)
+            tty.setcbreak(self._descriptor)
+
+    def end(self) -> None:
+        if self._descriptor is not None:
+            # A terminal that is gone needs nothing back.
+            with suppress(termios.error):
+                termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
 
 
 def _user() -> str | None:
