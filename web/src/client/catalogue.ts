@@ -117,7 +117,8 @@ export interface LeadRemoved {
  * `token:usage`: An agent's token use: totals so far (`cost` in US dollars), and in `delta` what is new.
  *
  * `delta.uses` has an entry for each session, model and day: `session`, `runtime`, `model`, `day`, `tokens`, `input`,
- * `output`, `cacheRead`, `cacheWrite`, `calls`, `cost`, and as `costSource` `transcript`, `prices` or `none`.
+ * `output`, `cacheRead`, `cacheWrite`, `calls`, `cost`, and as `costSource` `transcript`, `telemetry`,
+ * `prices` or `none`.
  */
 export interface TokenUsage {
   readonly agent: string;
