@@ -18,19 +18,20 @@ MAX_DEPTH = 6
 AROUND = 80
 """How many characters are shown before the first match, and twice as many after it."""
 
-_PASSED_OVER = frozenset({"timestamp", "askedAt", "confirmed", "lastActivity", "created", "updated"})
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 _AGENTS = ("agentId", "agent", "assignedTo")
 
 
 def text_of(event: Event) -> str:
-    """Return the words of an event: its type, and every text in its data, each on a line of its own."""
-    lines = [event.type]
+    """Return the words of an event: its type, and every text in its data but times, each once, on a line of its own."""
+    lines = {event.type: None}
     room = MAX_TEXT
     for line in _texts(event.data, MAX_DEPTH):
         if room <= 0:
             break
-        lines.append(line[:room])
-        room -= len(line)
+        if not _MOMENT.match(line):
+            lines[line[:room]] = None
+            room -= len(line)
     return "\n".join(lines)
 
 
@@ -67,9 +68,8 @@ def _texts(value: Any, depth: int) -> Iterator[str]:
         if value:
             yield value
     elif depth and isinstance(value, dict):
-        for name, inner in value.items():
-            if name not in _PASSED_OVER:
-                yield from _texts(inner, depth - 1)
+        for inner in value.values():
+            yield from _texts(inner, depth - 1)
     elif depth and isinstance(value, list):
         for inner in value:
             yield from _texts(inner, depth - 1)
