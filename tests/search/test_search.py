@@ -169,6 +169,24 @@ async def test_an_index_that_cannot_be_used_is_made_anew(library: Library, harm:
     assert await library.find("before") == [told]
 
 
+async def test_an_index_can_be_stopped_at_any_moment(tmp_path: Path) -> None:
+    log = MemoryLog()
+    await log.append([Draft("custom:note", {"text": "word " * 300}) for _ in range(3_000)])
+    for number in range(30):
+        search = Search(log, tmp_path)
+        search.start()
+        await asyncio.sleep(number / 500)
+        # A thread may be in the middle of writing.
+        await search.stop()
+    search = Search(log, tmp_path)
+    search.start()
+    async with asyncio.timeout(20):
+        while search.trouble is not None or search.lag:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert (await search.find(parse_query("word"))).total == 1_000
+    await search.stop()
+
+
 async def test_without_an_index_nothing_can_be_looked_for_and_it_says_why(
     library: Library, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 from time import monotonic
 from typing import NamedTuple
 
@@ -42,14 +42,16 @@ class Row(NamedTuple):
 
 
 class SearchIndex:
-    """The index file. Writing is for one thread at a time, looking for another one."""
+    """The index file. One writes at a time, and one looks; closing waits for both, which may be in threads."""
 
     def __init__(self, folder: Path) -> None:
         """Prepare; the file is opened by `open`."""
         self._path = folder / NAME
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
+        self._writing = RLock()
         self._looking = Lock()
+        self._ended = False
         self._deadline = 0.0
         self.position = 0
 
@@ -61,6 +63,12 @@ class SearchIndex:
         Raises:
             sqlite3.Error, OSError: it cannot be made.
         """
+        with self._writing:
+            if self._ended:
+                raise sqlite3.ProgrammingError("nobody needs the index any more")
+            self._open_for(epoch)
+
+    def _open_for(self, epoch: str) -> None:
         try:
             self._open()
             if self._meta("version") == str(VERSION) and self._meta("epoch") == epoch:
@@ -93,9 +101,15 @@ class SearchIndex:
         self._reader.execute("PRAGMA query_only = ON")
         self._reader.set_progress_handler(self._late, _STEPS)
 
+    def end(self) -> None:
+        """Close the file for good, whatever a thread was about to do with it."""
+        with self._writing:
+            self._ended = True
+            self.close()
+
     def close(self) -> None:
         """Close the file."""
-        with self._looking:
+        with self._writing, self._looking:
             for connection in (self._writer, self._reader):
                 if connection is not None:
                     connection.close()
@@ -103,8 +117,7 @@ class SearchIndex:
 
     def add(self, rows: Sequence[Row], position: int) -> None:
         """Index events in the order of their ids; `position` is the id up to which the log was read."""
-        writer = self._write()
-        with writer:
+        with self._writing, self._write() as writer:
             for part in sorted({row.id // PART for row in rows}):
                 writer.execute(
                     f"CREATE VIRTUAL TABLE IF NOT EXISTS part_{part} USING fts5("
@@ -119,10 +132,11 @@ class SearchIndex:
 
     def forget(self, first: int) -> None:
         """Drop the parts in which everything is older than the id `first`."""
-        old = [part for part in self._parts(self._write()) if (part + 1) * PART <= first]
-        for part in old:
-            with self._write() as writer:
-                writer.execute(f"DROP TABLE part_{part}")
+        with self._writing:
+            for part in list(self._parts(self._write())):
+                if (part + 1) * PART <= first:
+                    with self._write() as writer:
+                        writer.execute(f"DROP TABLE part_{part}")
 
     def find(self, match: str, *, first: int, last: int, limit: int, most: int) -> tuple[list[int], int]:
         """Look for something.

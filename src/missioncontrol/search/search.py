@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
 
 from missioncontrol.errors import StoreError, Unavailable
@@ -24,6 +25,7 @@ from missioncontrol.store.log import Log
 PAGE_EVENTS = 2_000
 PAGE_BYTES = 1024 * 1024
 GATHER_SECONDS = 0.2
+LONGEST_GATHER_SECONDS = 2.0
 RETRY_SECONDS = 5.0
 COUNT_UP_TO = 1_000
 
@@ -81,7 +83,7 @@ class Search:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        await asyncio.to_thread(self._index.close)
+        await asyncio.to_thread(self._index.end)
 
     async def find(
         self, query: Query, *, first: int = 0, before: int | None = None, limit: int = 20
@@ -155,16 +157,29 @@ class Search:
                 await asyncio.to_thread(self._index.forget, first)
             if self._index.position >= self._log.head:
                 await self._more.wait()
-                # What comes together is indexed together.
-                await asyncio.sleep(GATHER_SECONDS)
+                await self._quiet()
             with suppress(StoreError):
                 page = await self._log.read(
                     self._index.position, EVERYTHING, limit=PAGE_EVENTS, max_bytes=PAGE_BYTES
                 )
                 if page.last > self._index.position:
+                    began = monotonic()
                     await asyncio.to_thread(self._enter, page.bodies, page.last)
+                    # Half of the time at most, also where there is much to catch up with.
+                    await asyncio.sleep(monotonic() - began)
                 continue
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def _quiet(self) -> None:
+        """Wait until nothing more comes for a moment: telling goes first, and what comes together is cheaper."""
+        until = monotonic() + LONGEST_GATHER_SECONDS
+        while monotonic() < until:
+            self._more.clear()
+            try:
+                async with asyncio.timeout(GATHER_SECONDS):
+                    await self._more.wait()
+            except TimeoutError:
+                return
 
     def _enter(self, bodies: Sequence[bytes], last: int) -> None:
         events = [decode_event(body) for body in bodies]
