@@ -143,6 +143,19 @@ class NotifyConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     rules: list[NotifyRule] = []
 
 
+class TelemetryConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Where our own traces and metrics are sent by OTLP over HTTP; without an endpoint nowhere.
+
+    `endpoint` is the collector's address, without `/v1/…`; `interval` is between two exports of metrics, in seconds.
+    """
+
+    endpoint: str | None = None
+    headers: dict[str, str] = {}
+    traces: bool = True
+    metrics: bool = True
+    interval: float = 30.0
+
+
 class SearchConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Whether what has happened is indexed, so that it can be found."""
 
@@ -161,6 +174,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sources: SourcesConfig = msgspec.field(default_factory=SourcesConfig)
     notify: NotifyConfig = msgspec.field(default_factory=NotifyConfig)
     search: SearchConfig = msgspec.field(default_factory=SearchConfig)
+    telemetry: TelemetryConfig = msgspec.field(default_factory=TelemetryConfig)
     mcp: McpConfig = msgspec.field(default_factory=McpConfig)
 
     @property
@@ -210,6 +224,7 @@ ENVIRONMENT: dict[str, str] = {
     "MISSION_CONTROL_CLUSTER_STREAM": "cluster.stream",
     "MISSION_CONTROL_CLUSTER_REPLICAS": "cluster.replicas",
     "MISSION_CONTROL_CLUSTER_CREDENTIALS": "cluster.credentials",
+    "MISSION_CONTROL_TELEMETRY_ENDPOINT": "telemetry.endpoint",
     "MC_API_PORT": "server.port",
     "WS_PORT": "server.ws_port",
 }
@@ -297,6 +312,7 @@ def _check(config: Config) -> None:
             f"sources.gateway is {gateway!r}; it is 'auto', 'off', or an address such as http://127.0.0.1:18789."
         )
     _check_cluster(config)
+    _check_telemetry(config.telemetry)
     if config.mcp.max_sessions < 1 or not 0.1 <= config.mcp.session_idle <= 86_400:
         raise ConfigError("mcp.max_sessions must be at least 1 and mcp.session_idle 0.1 to 86400 seconds.")
     for token in server.tokens:
@@ -305,6 +321,15 @@ def _check(config: Config) -> None:
                 f"The token {token.name!r} needs the SHA-256 of itself in 64 hex digits; "
                 f"`mission-control token new` prints both."
             )
+
+
+def _check_telemetry(telemetry: TelemetryConfig) -> None:
+    if telemetry.endpoint is not None and not telemetry.endpoint.startswith(("http://", "https://")):
+        raise ConfigError(
+            f"telemetry.endpoint is {telemetry.endpoint!r}; it is an address such as http://127.0.0.1:4318."
+        )
+    if telemetry.interval < 1:
+        raise ConfigError(f"telemetry.interval is {telemetry.interval} seconds; the least is 1.")
 
 
 def _check_cluster(config: Config) -> None:

@@ -103,6 +103,20 @@ async def test_types_of_the_catalogue_get_a_timestamp_and_others_stay_as_they_ar
     assert second.data == {}
 
 
+async def test_an_event_keeps_the_trace_that_it_belongs_to(log: Log) -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    heard: list[Record] = []
+    log.listen(heard.extend)
+    await log.append([Draft("custom:note", {"a": 1}, traceparent=trace), Draft("custom:note", {})])
+    page = await log.read(0, EVERYTHING)
+    assert [decode_event(body).traceparent for body in page.bodies] == [trace, None]
+    assert [decode_event(record.body).traceparent for record in heard] == [trace, None]
+    assert b"traceparent" not in page.bodies[1]
+    for wrong in (trace.upper(), trace[:-1], "00-" + "0" * 32 + trace[35:], "", '"'):
+        with pytest.raises(BadEvent, match="traceparent"):
+            await log.append([Draft("custom:note", {}, traceparent=wrong)])
+
+
 async def test_a_key_that_is_known_appends_nothing(log: Log) -> None:
     assert await log.append([Draft("a:b", {}, key="k1"), Draft("a:b", {})]) == [1, 2]
     assert await log.append([Draft("a:b", {}, key="k1"), Draft("a:b", {}, key="k2")]) == [1, 3]

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import platform
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
+from time import time as wall_clock
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,6 +27,7 @@ from missioncontrol.app.cluster import Cluster, join
 from missioncontrol.app.drain import drain_window, first_return, spread
 from missioncontrol.app.home import Home
 from missioncontrol.app.simulation import Simulation
+from missioncontrol.app.telemetry_out import TelemetryOut
 from missioncontrol.config import Config, load_config
 from missioncontrol.errors import BadEvent, ConfigError, Damaged, Draining, MissionControlError
 from missioncontrol.events import EVERYTHING, Data, Record, convert_drafts, decode_event
@@ -103,6 +106,7 @@ class MissionControl(Broadcasts):
         self._home: Home | None = None
         self._cluster: Cluster | None = None
         self._notifier: Notifier | None = None
+        self._telemetry: TelemetryOut | None = None
         self._restarting = False
         self._restart: asyncio.Task[None] | None = None
 
@@ -233,7 +237,11 @@ class MissionControl(Broadcasts):
             log.replaced = self._replaced
         self._heartbeats = Heartbeats(config.server.heartbeat_interval, hub.figures)
         self._heartbeats.start()
-        self._uvicorn = _Uvicorn(service, self._heartbeats, config)
+        if config.telemetry.endpoint is not None:
+            ports = [sock.getsockname()[1] for sock in self._sockets]
+            self._telemetry = TelemetryOut(config.telemetry, service, f"{platform.node()}:{ports[0]}", ports)
+            await self._telemetry.start()
+        self._uvicorn = _Uvicorn(service, self._heartbeats, self._telemetry)
         await self._uvicorn.startup(sockets=self._sockets)
         self._ticker = asyncio.create_task(self._uvicorn.main_loop())
         self._uvicorn.mcp.start()
@@ -308,6 +316,9 @@ class MissionControl(Broadcasts):
         self._uvicorn.should_exit = self._uvicorn.force_exit = True
         await self._ticker
         self._heartbeats.stop()
+        if self._telemetry is not None:
+            await self._telemetry.stop()
+            self._telemetry = None
         with suppress(MissionControlError):
             await service.log.save_state(StateCheckpoint(service.state.id, service.state.dump()))
         await service.log.close()
@@ -373,10 +384,13 @@ class MissionControl(Broadcasts):
     def _committed(self, records: Sequence[Record]) -> None:
         """What happens with each commit, in this order: the state, then everybody."""
         service = self._running
+        began = wall_clock() if self._telemetry is not None else 0.0
         service.state.apply(records)
         if self._home is not None:
             self._home.apply(records)
         service.hub.publish(records)
+        if self._telemetry is not None:
+            self._telemetry.told(records, began)
         self._unsaved += len(records)
         if self._unsaved >= STATE_EVERY_EVENTS and (began := monotonic()) >= self._save_from:
             self._unsaved = 0
@@ -401,12 +415,13 @@ class MissionControl(Broadcasts):
 class _Uvicorn(uvicorn.Server):
     """uvicorn's server, started and stopped by `MissionControl`, which alone decides about signals."""
 
-    def __init__(self, service: Service, heartbeats: Heartbeats, config: Config) -> None:
+    def __init__(self, service: Service, heartbeats: Heartbeats, telemetry: TelemetryOut | None) -> None:
         protocol = functools.partial(WebSocketProtocol, LiveEndpoint(service), heartbeats)
         self.mcp = McpEndpoint(service)
+        app: Any = create_app(service, self.mcp)
         super().__init__(
             uvicorn.Config(
-                create_app(service, self.mcp),
+                app if telemetry is None else telemetry.around(app),
                 http=HttpProtocol,
                 ws=protocol,  # type: ignore[arg-type]
                 lifespan="off",

@@ -27,6 +27,7 @@ class _Line(msgspec.Struct, omit_defaults=True):
     data: msgspec.Raw
     key: str
     source: str = "api"
+    traceparent: str | None = None
 
 
 _encode_line = msgspec.json.Encoder().encode
@@ -35,7 +36,7 @@ _encode_line = msgspec.json.Encoder().encode
 def _line(draft: Draft, key: str) -> bytes:
     """Write a draft as the server takes it, checked by the server's own rules."""
     data = encode_data(draft)
-    return _encode_line(_Line(draft.type, msgspec.Raw(data), key, draft.source))
+    return _encode_line(_Line(draft.type, msgspec.Raw(data), key, draft.source, draft.traceparent))
 
 
 def _new_key() -> str:

@@ -6,6 +6,7 @@ A `Draft` is what somebody wants to tell; a `Record` is what the log has accepte
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from time import time_ns
 from typing import Any
@@ -23,23 +24,29 @@ MAX_SOURCE_LENGTH = 64
 Data = dict[str, Any]
 
 _encode_json = msgspec.json.Encoder().encode
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}", re.ASCII)
 
 
 class Draft(msgspec.Struct, gc=False):
     """An event to be appended.
 
     `key` makes a repeated attempt harmless: a key that the log still holds appends nothing and answers with
-    the id it has. `source` says who tells it (`agents`, `files`, `api`, …).
+    the id it has. `source` says who tells it (`agents`, `files`, `api`, …). `traceparent` is the trace that it belongs
+    to (https://www.w3.org/TR/trace-context/, section 3.2).
     """
 
     type: str
     data: Data = msgspec.field(default_factory=dict)
     key: str | None = None
     source: str = "api"
+    traceparent: str | None = None
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An event as it stands on the wire; `host` says where it was told, in a fleet of several hosts."""
+    """An event as it stands on the wire.
+
+    `host` says where it was told, in a fleet of several hosts, `traceparent` to which trace it belongs.
+    """
 
     type: str
     id: int
@@ -47,6 +54,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str
     data: Data
     host: str | None = None
+    traceparent: str | None = None
 
     def typed(self) -> Shape | None:
         """Return what it tells in the shape of its type in the catalogue, for `match`.
@@ -128,6 +136,11 @@ def encode_data(draft: Draft) -> bytes:
         raise BadEvent(f"A key has 1 to {MAX_KEY_LENGTH} characters; leave it out if you need none.")
     if not (0 < len(draft.source) <= MAX_SOURCE_LENGTH):
         raise BadEvent(f"A source has 1 to {MAX_SOURCE_LENGTH} characters.")
+    if draft.traceparent is not None and not is_traceparent(draft.traceparent):
+        raise BadEvent(
+            f"The traceparent {draft.traceparent[:60]!r} is none; it looks like "
+            f"'00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'."
+        )
     if draft.type in CATALOGUE and "timestamp" not in draft.data:
         draft.data = {**draft.data, "timestamp": rfc3339(now()).decode()}
     try:
@@ -142,9 +155,21 @@ def encode_data(draft: Draft) -> bytes:
     return data
 
 
+def is_traceparent(text: str) -> bool:
+    """Say whether a text names a span, as in https://www.w3.org/TR/trace-context/, section 3.2.2; version 00 alone."""
+    match = _TRACEPARENT.fullmatch(text)
+    return match is not None and any(digit != "0" for digit in match[1]) and match[2] != "0" * 16
+
+
 def encode_body(draft: Draft, id_: int, time: int, data: bytes) -> bytes:
     """Write the event's one JSON text; `data` is the draft's, already encoded, `time` in milliseconds."""
-    return write_body(draft.type, id_, time, _encode_json(draft.source), data)
+    return write_body(draft.type, id_, time, encode_source(draft.source, draft.traceparent), data)
+
+
+def encode_source(source: str, traceparent: str | None) -> bytes:
+    """Write who tells an event as JSON, and after it the trace that the event belongs to, if any."""
+    encoded = _encode_json(source)
+    return encoded if traceparent is None else b'%b,"traceparent":"%b"' % (encoded, traceparent.encode())
 
 
 def write_body(type_: str, id_: int, time: int, source: bytes, data: bytes, host: str | None = None) -> bytes:
@@ -154,7 +179,7 @@ def write_body(type_: str, id_: int, time: int, source: bytes, data: bytes, host
         type_: its type.
         id_: its place in the log.
         time: milliseconds since 1970.
-        source: who told it, as JSON.
+        source: who told it, as `encode_source` writes it.
         data: what it tells, as JSON.
         host: where it was told, in a fleet of several hosts; a name as `missioncontrol.events.hosts` allows.
     """

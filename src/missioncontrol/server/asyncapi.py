@@ -228,6 +228,7 @@ def _event_message(type_: str, shape: type[msgspec.Struct]) -> Object:
                 "id": {"type": "integer", "minimum": 1, "description": "The position in the log."},
                 "time": {"type": "string", "format": "date-time"},
                 "source": {"type": "string"},
+                "traceparent": {"type": "string"},
                 "data": {"$ref": REF.format(name=shape.__name__)},
             },
         },

@@ -53,6 +53,8 @@ from missioncontrol.events import (
     Record,
     check_type,
     encode_data,
+    encode_source,
+    is_traceparent,
     subject_of,
     write_body,
 )
@@ -108,6 +110,7 @@ class _Body(msgspec.Struct, omit_defaults=True):
     host: str
     data: msgspec.Raw
     key: str | None = None
+    traceparent: str | None = None
 
 
 class _Memory(msgspec.Struct):
@@ -372,7 +375,7 @@ class JetStreamLog:
 
     def _told(self, draft: Draft) -> Draft:
         data: Data = told_to_fleet(draft.type, draft.data, self.host, self.hosts)
-        return Draft(draft.type, data, draft.key, draft.source)
+        return Draft(draft.type, data, draft.key, draft.source, draft.traceparent)
 
     def _part(
         self,
@@ -402,7 +405,7 @@ class JetStreamLog:
         return _Part(messages, places, keys, checkpoint, packed is not None, after, list(before), done)
 
     def _message(self, draft: Draft, data: bytes) -> Message:
-        body = _Body(draft.type, draft.source, self.host, msgspec.Raw(data), draft.key)
+        body = _Body(draft.type, draft.source, self.host, msgspec.Raw(data), draft.key, draft.traceparent)
         id_ = token_hex(16) if draft.key is None else sha256(draft.key.encode()).hexdigest()[:32]
         return Message(
             _subject(draft.type, subject_of(draft.type, draft.data)), id_, msgspec.json.encode(body)
@@ -640,9 +643,10 @@ class JetStreamLog:
             check_type(body.type)
             if not is_host(body.host):
                 raise BadEvent(f"The host {body.host[:MAX_HOST_LENGTH]!r} is none.")
-            event = write_body(
-                body.type, id_, time, msgspec.json.encode(body.source), bytes(body.data), body.host
-            )
+            if body.traceparent is not None and not is_traceparent(body.traceparent):
+                raise BadEvent(f"The traceparent {body.traceparent[:60]!r} is none.")
+            source = encode_source(body.source, body.traceparent)
+            event = write_body(body.type, id_, time, source, bytes(body.data), body.host)
             data = msgspec.json.decode(body.data, type=Data)
         except (msgspec.MsgspecError, UnicodeError, BadEvent):
             # Somebody else writes into the stream. It has its place in the order all the same.

@@ -22,7 +22,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
 from missioncontrol.errors import BadEvent, Draining, Overloaded
-from missioncontrol.events import Cursor, Draft, Event, Patterns, decode_drafts
+from missioncontrol.events import Cursor, Draft, Event, Patterns, decode_drafts, is_traceparent
 from missioncontrol.events.event import MAX_KEY_LENGTH
 from missioncontrol.hub import history_json
 from missioncontrol.protocol.encoding import body_id
@@ -94,6 +94,11 @@ class PublishOperation(Operation):
                     type=[OpenAPIType.STRING, OpenAPIType.NULL], min_length=1, max_length=MAX_KEY_LENGTH
                 ),
                 "source": Schema(type=OpenAPIType.STRING, min_length=1, max_length=64),
+                "traceparent": Schema(
+                    type=[OpenAPIType.STRING, OpenAPIType.NULL],
+                    pattern=r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$",
+                    description="The trace that it belongs to (W3C Trace Context).",
+                ),
             },
         )
         one_or_many = Schema(one_of=[event, Schema(type=OpenAPIType.ARRAY, items=event, min_items=1)])
@@ -135,6 +140,11 @@ async def publish_events(
         raise BadEvent("There is no event in the array; send at least one.")
     if idempotency_key is not None:
         _apply_key(drafts, idempotency_key)
+    traceparent = request.headers.get("traceparent")
+    # A header that is none is passed over (Trace Context, section 3.2); an event that has its own keeps it.
+    if traceparent is not None and is_traceparent(traceparent):
+        for draft in drafts:
+            draft.traceparent = draft.traceparent or traceparent
     ids = await service.log.append(drafts)
     cursor = str(Cursor(service.log.epoch, max(ids)))
     return answer(msgspec.json.encode(Published(ids, cursor)), status=201)
