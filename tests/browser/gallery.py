@@ -58,6 +58,7 @@ VIEWS = (
     "events",
     "alerts",
     "questions",
+    "search/review",
     "agents",
     "agents/scout",
     "ledger",

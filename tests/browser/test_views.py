@@ -33,6 +33,8 @@ VIEWS = {
     "/events": "Events",
     "/alerts": "All alerts",
     "/questions": "They ask you",
+    "/search": "Search",
+    "/search/img": "Search",
     "/agents/scout": "scout",
     "/ledger": "Ledger",
     "/ledger/2026-11-01": "Ledger",

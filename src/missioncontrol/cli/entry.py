@@ -18,7 +18,7 @@ from missioncontrol.errors import ConfigError, InputError, MissionControlError
 
 GROUPS = {
     "Run the server": ("serve", "demo", "status", "doctor", "token", "notify", "completion"),
-    "See the fleet": ("top", "watch", "replay", "export"),
+    "See the fleet": ("top", "watch", "search", "replay", "export"),
     "Work with the fleet": ("tasks", "ask", "answer", "publish"),
     "Let agents join": ("connect", "disconnect", "mcp"),
 }

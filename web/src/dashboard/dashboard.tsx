@@ -24,6 +24,7 @@ const LedgerView = later(() => import("./ledger/ledger-view").then((loaded) => l
 const QuestionsView = later(() =>
   import("./questions/questions-view").then((loaded) => loaded.QuestionsView),
 );
+const SearchView = later(() => import("./search/search-view").then((loaded) => loaded.SearchView));
 const SettingsView = later(() => import("./settings/settings-view").then((loaded) => loaded.SettingsView));
 const TasksView = later(() => import("./tasks/tasks-view").then((loaded) => loaded.TasksView));
 const TokensView = later(() => import("./tokens/tokens-view").then((loaded) => loaded.TokensView));
@@ -38,6 +39,7 @@ const VIEWS: Readonly<Record<Exclude<Route["view"], "nowhere">, View>> = {
   events: EventsView,
   alerts: AlertsView,
   questions: QuestionsView,
+  search: SearchView,
   agent: AgentView,
   ledger: LedgerView,
   settings: SettingsView,
@@ -61,6 +63,18 @@ export function Dashboard({ office }: { office: Office }) {
     }
     first.current = false;
   }, [here]);
+
+  useEffect(() => {
+    const seek = (event: KeyboardEvent) => {
+      const free = event.target === document.body || event.target === main.current;
+      if (event.key === "/" && free && !(event.ctrlKey || event.metaKey || event.altKey)) {
+        event.preventDefault();
+        router.go("/search");
+      }
+    };
+    addEventListener("keydown", seek);
+    return () => removeEventListener("keydown", seek);
+  }, [router]);
 
   useEffect(() => keepFocus(document.body, () => main.current?.focus({ preventScroll: true })), []);
 

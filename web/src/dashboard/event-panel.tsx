@@ -28,7 +28,7 @@ export function EventPanel({ live, full = false }: { live: LiveFleet; full?: boo
       {full && shown.value.length >= MAX_SHOWN && (
         <p class="column-note">
           These are the newest {MAX_SHOWN} that match. A filter reaches {MAX_KEPT.toLocaleString("en-US")}{" "}
-          back; the log itself has them all.
+          back; <a href="/search">search</a> finds all that the log holds.
         </p>
       )}
     </section>

@@ -6,6 +6,7 @@ export type Route =
     }
   | { readonly view: "tasks" | "leads"; readonly id: string | null }
   | { readonly view: "ledger"; readonly day: string | null }
+  | { readonly view: "search"; readonly text: string }
   | { readonly view: "agent"; readonly id: string }
   | { readonly view: "nowhere"; readonly path: string };
 
@@ -40,6 +41,9 @@ export function parsePath(path: string): Route {
     if (noun === "agents") {
       return id ? { view: "agent", id } : { view: "agents" };
     }
+    if (noun === "search") {
+      return { view: "search", text: id };
+    }
     if (noun === "questions" && id === "") {
       return { view: "questions" };
     }
@@ -68,13 +72,17 @@ export function pathOfLedger(day: string | null): string {
   return day === null ? "/ledger" : `/ledger/${day}`;
 }
 
+export function pathOfSearch(text: string): string {
+  return text === "" ? "/search" : `/search/${encodeURIComponent(text)}`;
+}
+
 /** What the tab of the browser says. */
 export function titleOf(route: Route): string {
   if (route.view === "ledger") {
     return `${route.day === null ? "" : `${route.day} · `}Ledger · Mission Control`;
   }
-  if (route.view === "questions") {
-    return "Questions · Mission Control";
+  if (route.view === "questions" || route.view === "search") {
+    return `${route.view === "search" ? "Search" : "Questions"} · Mission Control`;
   }
   const place = PLACES.find(({ view }) => view === route.view);
   const id = "id" in route && route.id !== null ? route.id : null;

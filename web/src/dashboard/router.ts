@@ -23,6 +23,11 @@ export class Router {
     }
   }
 
+  /** Go on under another address of the same view, which is no step to go back by. */
+  replace(path: string): void {
+    history.replaceState(null, "", path);
+  }
+
   #follow(event: MouseEvent): void {
     const link = event.target instanceof Element ? event.target.closest("a") : null;
     const plain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);

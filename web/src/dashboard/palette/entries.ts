@@ -34,6 +34,7 @@ export function actionEntries(actions: Actions): readonly Entry[] {
   }));
   const others = [
     { key: "ledger", title: "Ledger of the day", detail: "view", act: () => actions.go(pathOfLedger(null)) },
+    { key: "search", title: "Search what has happened", detail: "view", act: () => actions.go("/search") },
     { key: "questions", title: "Questions", detail: "view", act: () => actions.go("/questions") },
     { key: "new-task", title: "New task", detail: "action", act: actions.newTask },
     {

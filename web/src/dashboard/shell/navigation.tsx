@@ -32,6 +32,7 @@ function isCurrent({ view }: Place, route: Route): boolean {
   return (
     view === route.view ||
     (view === "floor" && route.view === "agent") ||
-    (view === "alerts" && route.view === "questions")
+    (view === "alerts" && route.view === "questions") ||
+    (view === "events" && route.view === "search")
   );
 }

@@ -1,0 +1,60 @@
+/** What the server has found, read with the care that anything from outside is read with. */
+
+import { type Data, isData, isLogEvent, type LogEvent } from "../../client/protocol";
+import { textOf } from "../agent-words";
+
+export interface Find {
+  readonly event: LogEvent;
+  readonly agentId: string | null;
+  /** The text around what was found, in pieces; every other one is what was looked for. */
+  readonly pieces: readonly string[];
+}
+
+export interface Finds {
+  readonly finds: readonly Find[];
+  readonly count: number;
+  readonly exact: boolean;
+  /** How many events came after those that were looked through. */
+  readonly lag: number;
+  /** Where the next page begins; null on the last one. */
+  readonly next: string | null;
+}
+
+export function findsIn(told: unknown): Finds {
+  const page: Data = isData(told) ? told : {};
+  const results = Array.isArray(page.results) ? page.results : [];
+  return {
+    finds: results.flatMap((result) => findIn(result) ?? []),
+    count: typeof page.count === "number" ? page.count : 0,
+    exact: page.countIsExact !== false,
+    lag: typeof page.lag === "number" ? page.lag : 0,
+    next: textOf(page.next),
+  };
+}
+
+function findIn(result: unknown): Find | null {
+  if (!isData(result) || !isLogEvent(result.event)) {
+    return null;
+  }
+  const snippet: Data = isData(result.snippet) ? result.snippet : {};
+  return {
+    event: result.event,
+    agentId: textOf(result.agentId),
+    pieces: piecesOf(textOf(snippet.text) ?? "", snippet.matches),
+  };
+}
+
+/** Cut a text at what was found; the server counts characters, and not halves of them. */
+export function piecesOf(text: string, matches: unknown): readonly string[] {
+  const characters = [...text];
+  const pieces: string[] = [];
+  let end = 0;
+  for (const match of Array.isArray(matches) ? matches : []) {
+    const [from, to] = Array.isArray(match) ? match : [];
+    if (Number.isInteger(from) && Number.isInteger(to) && from >= end && to > from) {
+      pieces.push(characters.slice(end, from).join(""), characters.slice(from, to).join(""));
+      end = to;
+    }
+  }
+  return [...pieces, characters.slice(end).join("")];
+}
