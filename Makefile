@@ -113,6 +113,15 @@ contracts: $(PYTHON_STAMP)  ## imports go downward only
 web-check: $(NODE_STAMP)  ## form, lint and types of the TypeScript sources
 	cd web && npm run check
 
+# Documentation
+
+.PHONY: site site-serve
+site: $(PYTHON_STAMP)  ## the documentation as a site, in build/site; every link must lead somewhere
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+site-serve: $(PYTHON_STAMP)  ## the same, served on this machine while it is being written
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve
+
 # Tests
 
 unit: $(PYTHON_STAMP)  ## tests without processes of their own

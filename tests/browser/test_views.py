@@ -167,6 +167,7 @@ def test_an_empty_workspace_says_in_each_view_what_would_fill_it(
         "/events": "Events",
         "/alerts": "Nothing needs you now",
         "/questions": "Nobody waits for an answer",
+        "/search": "Everything that the log holds can be found",
         "/ledger": "The award goes to whoever finishes the most tasks.",
         "/settings": "Kept in this browser",
     }

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from missioncontrol.events import Event
+from missioncontrol.events.hosts import NOBODY
 from missioncontrol.search.query import Term, tag
 
 MAX_TEXT = 4_000
@@ -42,7 +43,8 @@ def agents_of(event: Event) -> list[str]:
     for place in places:
         if isinstance(place, dict):
             for name in _AGENTS:
-                if isinstance(value := place.get(name), str) and value:
+                value = place.get(name)
+                if isinstance(value, str) and value and value.casefold() != NOBODY:
                     found[value] = None
     agent = event.data.get("agent")
     if isinstance(agent, dict) and isinstance(agent.get("id"), str):

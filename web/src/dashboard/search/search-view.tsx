@@ -126,7 +126,7 @@ function FindLine({ office: { live }, find }: { office: Office; find: Find }) {
           {line.sign}
         </span>
       ) : (
-        <Portrait id={agentId} size="small" />
+        <Portrait id={agentId} size="middle" />
       )}
       <div>
         <p class="about">
