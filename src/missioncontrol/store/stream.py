@@ -128,6 +128,7 @@ class StreamLink:
         self._client: Client | None = None
         self._back = asyncio.Event()
         self._reason = "not connected yet"
+        self._told = False
         self._connecting: asyncio.Task[None]
         self._asking: set[asyncio.Future[Msg]] = set()
         self._follower: asyncio.Task[None] | None = None
@@ -181,7 +182,7 @@ class StreamLink:
             except OpenError:
                 raise
             except Exception as error:
-                self._reason = words(error)
+                self._explain(error)
                 logger.debug("nats.connect_failed", extra={"reason": self._reason})
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 2.0)
@@ -252,14 +253,24 @@ class StreamLink:
                 async with asyncio.timeout(2.0):
                     await self._client.close()
 
+    def _explain(self, error: Exception) -> None:
+        """Note why there is no connection.
+
+        Whoever is refused may find the connection cut before it hears why: what was heard before says more.
+        """
+        cut = isinstance(error, ConnectionResetError)
+        if not (cut and self._told):
+            self._reason = words(error)
+            self._told = not cut
+
     async def _failed(self, error: Exception) -> None:
-        self._reason = str(error) or type(error).__name__
+        self._explain(error)
         logger.debug("nats.error", extra={"reason": self._reason})
 
     async def _disconnected(self) -> None:
         if self.away_since is None:
             self.away_since = monotonic()
-            self._reason = "the connection was lost"
+            self._reason, self._told = "the connection was lost", False
             self._back.clear()
             for asking in self._asking:
                 asking.cancel()
