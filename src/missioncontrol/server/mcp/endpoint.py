@@ -36,6 +36,8 @@ a text of its own making that nobody else knows. DELETE with it ends that sessio
 
 AGENT_HEADER = b"x-agent"
 MAX_KEY = 200
+HEAD_SECONDS = 0.2
+"""How long the head of an answer waits for the first part of its body."""
 
 
 class McpEndpoint:
@@ -81,16 +83,22 @@ class McpEndpoint:
         named = _header(headers, AGENT_HEADER) or _query(scope["query_string"], "agent")
         protocol = await self._load()
         status = 0
+        together = HeadWithBody(send) if method == "POST" else None
+        pass_on = send if together is None else together
 
         async def watch(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-            await send(message)
+            await pass_on(message)
 
         inner: Any = {**scope, CALL: (caller, key, named), "user": protocol.user_of(caller)}
-        with self.sessions.request(key):
-            await protocol.handle(inner, receive, watch)
+        try:
+            with self.sessions.request(key):
+                await protocol.handle(inner, receive, watch)
+        finally:
+            if together is not None:
+                await together.release()
         if key is not None and (status == 404 or (method == "DELETE" and status < 300)):
             # It is over, or was none: a session that is not known is begun anew by the client.
             self.sessions.end(key)
@@ -105,6 +113,40 @@ class McpEndpoint:
         protocol: Protocol = module.Protocol(self._service, self.sessions)
         await protocol.start()
         return protocol
+
+
+class HeadWithBody:
+    """Sends the head of an answer along with the first part of its body, where that comes within a moment.
+
+    A proxy may still be noting that it has passed on all of a request when the head of the answer is there; Caddy 2.6
+    now and then closes the connection to us, and the client gets an answer that is empty.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._head: Message | None = None
+        self._timer: asyncio.Task[None] | None = None
+
+    async def __call__(self, message: Message) -> None:
+        """Send a message of ASGI, or keep it for a moment."""
+        if message["type"] == "http.response.start":
+            self._head = message
+            self._timer = asyncio.create_task(self._wait())
+        else:
+            await self.release()
+            await self._send(message)
+
+    async def _wait(self) -> None:
+        await asyncio.sleep(HEAD_SECONDS)
+        await self.release()
+
+    async def release(self) -> None:
+        """Send the head, if it was not sent."""
+        head, self._head = self._head, None
+        if head is not None:
+            await self._send(head)
+        if self._timer is not None and self._timer is not asyncio.current_task():
+            self._timer.cancel()
 
 
 @asgi(PATH, copy_scope=False)
