@@ -157,9 +157,12 @@ class TelemetryConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class SearchConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Whether what has happened is indexed, so that it can be found."""
+    """What can be found: whether anything is, whether transcripts are, and how long and how much of those is kept."""
 
     enabled: bool = True
+    transcripts: bool = True
+    transcript_days: float = 30.0
+    transcript_bytes: int = 1_073_741_824
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -306,6 +309,11 @@ def _check(config: Config) -> None:
         raise ConfigError(f"server.flush_window is {server.flush_window} seconds; the most is 1.")
     if config.log.retention_days <= 0 or config.log.retention_bytes < 65_536:
         raise ConfigError("log.retention_days must be above 0 and log.retention_bytes at least 65536.")
+    if config.search.transcript_days <= 0 or config.search.transcript_bytes < 1_048_576:
+        raise ConfigError(
+            "search.transcript_days must be above 0 and search.transcript_bytes at least 1048576; "
+            "search.transcripts = false keeps nothing of transcripts."
+        )
     gateway = config.sources.gateway
     if gateway not in ("auto", "off") and not gateway.startswith(("http://", "https://")):
         raise ConfigError(

@@ -78,7 +78,10 @@ async def test_a_source_that_fails_is_run_again_and_told_once(world: World) -> N
 async def test_health_says_when_something_was_last_told_and_how_late(world: World) -> None:
     await world.start()
     assert world.supervisor is not None
-    names = {"workspace", "agents", "tasks", "leads", "tokens", "gateway", "questions", "host", "files"}
+    names = {
+        *("workspace", "agents", "tasks", "leads", "tokens", "messages", "gateway", "questions"),
+        *("host", "files"),
+    }
     assert set(world.supervisor.health()) == names
     assert world.supervisor.health()["files"].last_event is None
     world.write("a.txt", "x")

@@ -30,6 +30,7 @@ from missioncontrol.errors import InputError, Outdated, Unavailable
 from missioncontrol.events import Draft, Record, encode_data, now, rfc3339
 from missioncontrol.sources.ignore import Ignore
 from missioncontrol.sources.runtimes import Runtimes
+from missioncontrol.sources.transcripts.written import Written
 from missioncontrol.state import FleetState
 from missioncontrol.store.log import Checkpoint, Log
 
@@ -51,7 +52,7 @@ class Workspace:
     `state` is the fold over the log, as far as it is about this host and under the ids that are used here: it has in
     it what `Feed.tell` has told, once that returns, and what others have published. `fleet` is the state of all hosts
     under their full ids; with one host it is the same. `host` is what the fleet calls this one. `runtimes` is where
-    those who read runtimes say what agents are doing.
+    those who read runtimes say what agents are doing, `written` which transcripts have been written to.
     """
 
     root: Path
@@ -61,6 +62,7 @@ class Workspace:
     fleet: FleetState
     host: str | None = None
     runtimes: Runtimes = field(default_factory=Runtimes)
+    written: Written = field(default_factory=Written)
 
 
 class SourceHealth(msgspec.Struct, rename="camel"):

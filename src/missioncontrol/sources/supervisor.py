@@ -27,6 +27,7 @@ from missioncontrol.sources.gateway import Gateway
 from missioncontrol.sources.host import Host, HostFigures
 from missioncontrol.sources.ignore import Ignore
 from missioncontrol.sources.leads import Leads
+from missioncontrol.sources.messages import Messages
 from missioncontrol.sources.questions import Questions
 from missioncontrol.sources.source import Feed, Source, SourceHealth, Step, Workspace
 from missioncontrol.sources.tasks import TaskQueue
@@ -40,6 +41,7 @@ SOURCES: tuple[Callable[[Workspace], Source], ...] = (
     TaskQueue,
     Leads,
     Tokens,
+    Messages,
     Gateway,
     Questions,
     Host,
@@ -51,7 +53,7 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 WELL_AGAIN_SECONDS = 60.0
 FIRST_LOOK_SECONDS = 1.0
-_LOG_FILES = ("events.sqlite", "search.sqlite", "head", "lock")
+_OWN_FILES = ("events.sqlite", "search.sqlite", "transcripts.sqlite", "head", "lock")
 
 logger = logging.getLogger(__name__)
 
@@ -202,5 +204,5 @@ def _reason(error: BaseException) -> str:
 def _own_files(root: Path, data: Path) -> list[str]:
     """Return what of our own lies in the workspace: telling it would never end, since telling writes it."""
     if data == root:
-        return [f"{name}{tail}" for name in _LOG_FILES for tail in ("", "-wal", "-shm", "-journal")]
+        return [f"{name}{tail}" for name in _OWN_FILES for tail in ("", "-wal", "-shm", "-journal")]
     return [data.relative_to(root).as_posix()] if data.is_relative_to(root) else []

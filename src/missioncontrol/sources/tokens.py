@@ -100,6 +100,12 @@ class Tokens:
         """Return a session as the book has it; None where it is not known, or nobody keeps the book."""
         return None if self._wake is None else self._reading.book.sessions.get(id_)
 
+    def agents_of_sessions(self) -> dict[str, str]:
+        """Return whose each session is that the book knows, under the agent's full id; empty where nobody keeps it."""
+        sessions = {} if self._wake is None else self._reading.book.sessions
+        full = {agent: self._state_id(agent) for agent in {session.agent for session in sessions.values()}}
+        return {id_: full[session.agent] for id_, session in sessions.items()}
+
     def stopped(self, agent_id: str) -> str | None:
         """Return why an agent is to stop for today: a person has said so when a budget was spent. None if it is not."""
         return stopped(self._workspace.fleet.table("questions").values(), self._state_id(agent_id))
@@ -176,7 +182,7 @@ class Tokens:
         paths: set[str] | None = None
         more = True
         while more:
-            more = await asyncio.to_thread(self._reading.read, paths)
+            more = await self._read_page(paths)
             paths = set()
             page, changes = self._reading.turn_page()
             remembered |= changes
@@ -198,10 +204,16 @@ class Tokens:
         """Read what has changed, page by page, and tell each."""
         more = True
         while more:
-            more = await asyncio.to_thread(self._reading.read, paths)
+            more = await self._read_page(paths)
             paths = set()
             await self._turn_page(feed, noticed=noticed, found_at_start=found_at_start)
         await self._tell_crossings(feed)
+
+    async def _read_page(self, paths: set[str] | None) -> bool:
+        """Read one page, and say what was written to; returns whether there is more."""
+        more = await asyncio.to_thread(self._reading.read, paths)
+        self._workspace.written.put(self._reading.written())
+        return more
 
     async def _turn_page(
         self, feed: Feed, *, noticed: float | None = None, found_at_start: bool = False

@@ -15,7 +15,7 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
-from missioncontrol.sources.transcripts import claude, codex, openclaw
+from missioncontrol.sources.transcripts import claude, codex, messages, openclaw
 from missioncontrol.sources.transcripts.archive import ARCHIVE_SUFFIX, Archive
 from missioncontrol.sources.transcripts.lines import BrokenLineError, Parser
 from missioncontrol.sources.transcripts.records import Record, UnreadableError
@@ -44,7 +44,7 @@ class Position(msgspec.Struct, omit_defaults=True):
     fingerprint: str = ""
     broken: int = 0
     skipping: bool = False
-    memory: openclaw.Memory | claude.Memory | codex.Memory | None = None
+    memory: openclaw.Memory | claude.Memory | codex.Memory | messages.Memory | None = None
 
 
 class JsonlReader:
@@ -141,6 +141,17 @@ class JsonlReader:
                 if not isinstance(memory, codex.Memory):
                     memory = position.memory = codex.Memory(session=codex.session_of(name))
                 return codex.CodexParser(memory)
+
+
+class JsonlMessageReader(JsonlReader):
+    """Reads what is said in such transcripts, and nothing else of them."""
+
+    def _parser(self, name: str, position: Position) -> Parser:
+        memory = position.memory
+        if not isinstance(memory, messages.Memory):
+            named = codex.session_of(name) if self._kind == "codex" else _session_of(name)
+            memory = position.memory = messages.Memory(session=named)
+        return messages.MessageParser(self._kind, memory)
 
 
 class _Lines:

@@ -18,6 +18,9 @@ Status = Literal["busy", "idle", "waiting", "error", "offline"]
 Voice = Literal["transcript", "logs", "traces", "metrics"]
 """Who says it: what the runtime writes down or tells at once, or its telemetry, which repeats that."""
 
+Role = Literal["user", "assistant", "thinking", "call", "result"]
+"""Who speaks: a person, a model, a model to itself, a model to a tool, or a tool."""
+
 MAX_SUMMARY = 120
 MAX_FIRST_MESSAGE = 200
 MAX_LABEL = 200
@@ -113,7 +116,22 @@ class SessionInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     persona: str | None = None
 
 
-Record = Usage | ToolCall | Turn | SessionInfo
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that was said. `at` is when, and grows from message to message of a session.
+
+    `tool` is the tool that a call or a result is of. `cut` says how many characters of the text are left out.
+    """
+
+    session: str
+    key: str
+    at: int
+    role: Role
+    text: str
+    tool: str | None = None
+    cut: int = 0
+
+
+Record = Usage | ToolCall | Turn | SessionInfo | Message
 
 
 class UnreadableError(Exception):

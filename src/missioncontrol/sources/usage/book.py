@@ -109,7 +109,7 @@ class Book:
                 self._use(record, now)
             elif isinstance(record, ToolCall):
                 self._call(record, now)
-            else:
+            elif isinstance(record, Turn):
                 self._turn(record)
 
     def turn_page(self) -> tuple[Page, dict[str, bytes]]:

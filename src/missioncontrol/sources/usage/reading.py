@@ -86,6 +86,7 @@ class Reading:
         self._databases: dict[str, AgentDatabase | StateDatabase] = {}
         self._failures: dict[str, int] = {}
         self._complaints: list[tuple[str, str]] = []
+        self._written: list[Transcript] = []
 
     def recall(self, memory: Mapping[str, bytes]) -> None:
         """Take over what was remembered."""
@@ -132,6 +133,11 @@ class Reading:
         """Return what cannot be read, as path and reason, each once."""
         complaints, self._complaints = self._complaints, []
         return complaints
+
+    def written(self) -> list[Transcript]:
+        """Return what was found to be written to since this was asked last."""
+        written, self._written = self._written, []
+        return written
 
     @property
     def doubtful(self) -> bool:
@@ -199,6 +205,7 @@ class Reading:
         self._failures.pop(name, None)
         if not more:
             self._seen[name] = signature
+            self._written.append(transcript)
         return more
 
     def _read_on(self, transcript: Transcript, name: str, signature: Signature) -> bool:

@@ -1,0 +1,241 @@
+"""What was said in transcripts, in a database of its own: to be read session by session, and to be found by its words.
+
+It is a copy of what the runtimes keep. It lives as long as the settings say, also where a runtime throws its own away.
+
+Invariants:
+
+- a message's id carries its time in the upper bits, and a digest of its session and key in the lower ones: the order of
+  ids is that of time, and a message that is read again is the same row;
+- messages and the position of the file that they come from are kept in one transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import NamedTuple
+
+from missioncontrol.sources.transcripts.records import Message, Role
+from missioncontrol.store.derived import DerivedDatabase
+
+NAME = "transcripts.sqlite"
+VERSION = 1
+ORIGIN = "transcripts"
+TRIM_ROWS = 2_000
+"""How many messages are thrown away in one step."""
+
+_DIGEST_BITS = 22
+END = (1 << 63) - 1
+"""An id above all that there are."""
+
+_SCHEMA = """
+CREATE TABLE file (path TEXT PRIMARY KEY, position BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE session (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY, session INTEGER NOT NULL,
+    role TEXT NOT NULL, tool TEXT, text TEXT NOT NULL, cut INTEGER NOT NULL
+);
+CREATE INDEX message_session ON message (session, id);
+CREATE VIRTUAL TABLE words USING fts5(
+    text, content='message', content_rowid='id', tokenize='unicode61 remove_diacritics 2', prefix='2 3'
+);
+"""
+_COLUMNS = "message.id, session.id, role, tool, text, cut"
+
+
+class Said(NamedTuple):
+    """A message as it is kept. `at` is in milliseconds since 1970."""
+
+    id: int
+    session: str
+    role: Role
+    tool: str | None
+    text: str
+    cut: int
+
+    @property
+    def at(self) -> int:
+        """When it was said, in milliseconds since 1970."""
+        return self.id >> _DIGEST_BITS
+
+
+def first_id(at: int) -> int:
+    """Return the smallest id that a message of a time may have; `at` in milliseconds since 1970."""
+    return min(max(at, 0) << _DIGEST_BITS, END)
+
+
+class MessageIndex:
+    """The file; it may be used from threads."""
+
+    def __init__(self, folder: Path) -> None:
+        """Prepare; the file is opened by `open`."""
+        self._database = DerivedDatabase(folder / NAME, VERSION, _SCHEMA)
+
+    def open(self) -> None:
+        """Open the file; one that is damaged or of another release is made anew.
+
+        Raises:
+            sqlite3.Error, OSError: it cannot be made.
+        """
+        if self._database.open(ORIGIN):
+            with self._database.writing() as writer:
+                paths = [str(path) for (path,) in writer.execute("SELECT path FROM file")]
+            for path in paths:
+                if not Path(path).exists():
+                    self.forget_file(path)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def position(self, path: str) -> bytes | None:
+        """Return how far a file has been read."""
+        with self._database.writing() as writer:
+            row = writer.execute("SELECT position FROM file WHERE path = ?", (path,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def enter(self, messages: Iterable[Message], path: str, position: bytes, since: int) -> int:
+        """Keep messages, and how far their file has been read with them.
+
+        Args:
+            messages: what was read; those that are here already stay as they are.
+            path: the file.
+            position: how far it was read.
+            since: what was said before is not kept, in milliseconds since 1970.
+
+        Returns:
+            how many are new.
+        """
+        # In their order: FTS5 writes what it holds whenever an id is smaller than the one before.
+        rows = sorted((_id_of(message), message) for message in messages if message.at >= since)
+        with self._database.writing() as writer:
+            entered = 0
+            for id_, message in rows:
+                number = _number(writer, message.session)
+                kept = writer.execute(
+                    "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?)",
+                    (id_, number, message.role, message.tool, message.text, message.cut),
+                )
+                if kept.rowcount == 1:
+                    entered += 1
+                    writer.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (id_, message.text))
+            writer.execute("INSERT OR REPLACE INTO file VALUES (?, ?)", (path, position))
+        return entered
+
+    def forget_file(self, path: str) -> None:
+        """A file is gone: what was said in it stays, until it is too old."""
+        with self._database.writing() as writer:
+            writer.execute("DELETE FROM file WHERE path = ?", (path,))
+
+    def trim(self, since: int, most_bytes: int) -> bool:
+        """Throw away one step of what is too old or too much; says whether there is more of it.
+
+        Args:
+            since: what was said before goes, in milliseconds since 1970.
+            most_bytes: how large the file may be.
+        """
+        with self._database.writing() as writer:
+            pages, free, size = (
+                int(writer.execute(f"PRAGMA {name}").fetchone()[0])
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+            too_large = (pages - free) * size > most_bytes
+            rows = writer.execute(
+                "SELECT id, text FROM message WHERE id < ? ORDER BY id LIMIT ?",
+                (END if too_large else first_id(since), TRIM_ROWS),
+            ).fetchall()
+            writer.executemany("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", rows)
+            writer.executemany("DELETE FROM message WHERE id = ?", ((id_,) for id_, _ in rows))
+        return len(rows) == TRIM_ROWS
+
+    def find(
+        self, match: str, *, first: int, before: int, sessions: Sequence[str] | None, limit: int, most: int
+    ) -> tuple[list[Said], int]:
+        """Look for messages.
+
+        Args:
+            match: what for, as FTS5 reads it.
+            first: the smallest id that is wanted.
+            before: the id below which it is looked.
+            sessions: only what was said in these; None for all.
+            limit: how many are wanted.
+            most: up to where they are counted.
+
+        Returns:
+            the newest ones, newest first; and how many there are, counted up to `most`.
+
+        Raises:
+            QueryTooSlow: it takes too long.
+        """
+        with self._database.looking() as reader:
+            if reader is None:
+                return [], 0
+            table, of = "words", ""
+            if sessions is not None:
+                # In this order, so that the newest come first without sorting all.
+                table = "words CROSS JOIN message ON message.id = words.rowid"
+                of = f"AND message.session IN ({','.join(map(str, _numbers(reader, sessions)))})"
+            ids = [
+                id_
+                for (id_,) in reader.execute(
+                    f"SELECT words.rowid FROM {table} WHERE words MATCH ? "  # noqa: S608
+                    f"AND words.rowid >= ? AND words.rowid < ? {of} ORDER BY words.rowid DESC LIMIT ?",
+                    (match, first, before, most),
+                )
+            ]
+            return [said for id_ in ids[:limit] if (said := _said(reader, id_)) is not None], len(ids)
+
+    def page(self, session: str, *, after: int, before: int, limit: int, newest: bool) -> list[Said]:
+        """Return what was said in a session between two ids, in its order.
+
+        Args:
+            session: the session.
+            after: only what comes after this id.
+            before: only what comes before this one.
+            limit: how many at most.
+            newest: whether those at the end are wanted where there are more, else those at the beginning.
+        """
+        with self._database.looking() as reader:
+            if reader is None:
+                return []
+            rows = reader.execute(
+                f"SELECT {_COLUMNS} FROM message JOIN session ON session.number = message.session "  # noqa: S608
+                "WHERE message.session = (SELECT number FROM session WHERE id = ?) "
+                f"AND message.id > ? AND message.id < ? ORDER BY message.id {'DESC' if newest else 'ASC'} LIMIT ?",
+                (session, after, before, limit),
+            ).fetchall()
+        page = [Said(*row) for row in rows]
+        return page[::-1] if newest else page
+
+    def knows(self, session: str) -> bool:
+        """Say whether anything of a session was ever kept."""
+        with self._database.looking() as reader:
+            return reader is not None and bool(_numbers(reader, [session]))
+
+
+def _id_of(message: Message) -> int:
+    digest = blake2b(f"{message.session}\0{message.key}".encode("utf-8", "replace"), digest_size=4).digest()
+    return first_id(message.at) | int.from_bytes(digest) >> (32 - _DIGEST_BITS)
+
+
+def _number(writer: sqlite3.Connection, session: str) -> int:
+    row = writer.execute("SELECT number FROM session WHERE id = ?", (session,)).fetchone()
+    if row is None:
+        return writer.execute("INSERT INTO session (id) VALUES (?)", (session,)).lastrowid or 0
+    return int(row[0])
+
+
+def _numbers(reader: sqlite3.Connection, sessions: Iterable[str]) -> list[int]:
+    found = (reader.execute("SELECT number FROM session WHERE id = ?", (id_,)).fetchone() for id_ in sessions)
+    return [int(row[0]) for row in found if row is not None]
+
+
+def _said(reader: sqlite3.Connection, id_: int) -> Said | None:
+    row = reader.execute(
+        f"SELECT {_COLUMNS} FROM message JOIN session ON session.number = message.session "  # noqa: S608
+        "WHERE message.id = ?",
+        (id_,),
+    ).fetchone()
+    return None if row is None else Said(*row)

@@ -1,0 +1,121 @@
+"""Reads what is said on from where it was read last, whatever a transcript is kept in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from missioncontrol.sources.transcripts.archive import unpack
+from missioncontrol.sources.transcripts.database import Database
+from missioncontrol.sources.transcripts.jsonl import JsonlMessageReader, Position
+from missioncontrol.sources.transcripts.lines import BrokenLineError
+from missioncontrol.sources.transcripts.messages import Memory, MessageParser
+from missioncontrol.sources.transcripts.openclaw_sqlite import MAX_EVENT
+from missioncontrol.sources.transcripts.places import Kind, Transcript
+from missioncontrol.sources.transcripts.records import Message, Record
+
+PORTION = 2 << 20
+"""About how many bytes are read at a time."""
+
+Read = tuple[list[Message], bytes]
+"""What was read, and where to read on."""
+
+
+_P = TypeVar("_P", "Position", "SessionsPosition")
+
+
+class SessionsPosition(msgspec.Struct, omit_defaults=True):
+    """How far the sessions of a database have been read: the last event of each, and what was known then."""
+
+    signature: str = ""
+    sessions: dict[str, tuple[int, Memory]] = {}
+
+
+def reader_of(kind: Kind) -> Callable[[Transcript, bytes | None], Read] | None:
+    """Return what reads the messages of a kind of files; None where nothing is said in them.
+
+    Such a reader takes the transcript and where it was read to, and raises `FileNotFoundError` and `UnreadableError`.
+    """
+    return _READERS.get(kind)
+
+
+def _read_lines(transcript: Transcript, kept: bytes | None) -> Read:
+    kind = transcript.kind
+    if kind not in ("openclaw", "claude", "codex"):
+        raise ValueError(f"{kind} has no lines")
+    before = _decoded(kept, Position)
+    records, after = JsonlMessageReader(kind).read(transcript.path, before, PORTION)
+    return _messages(records), kept if kept is not None and after == before else msgspec.json.encode(after)
+
+
+def _read_database(transcript: Transcript, kept: bytes | None) -> Read:
+    database = Database(transcript.path)
+    messages: list[Message] = []
+    position = _decoded(kept, SessionsPosition)
+    try:
+        with database.reading():
+            if database.has("transcript_events", "session_id", "seq"):
+                signature = database.signature()
+                if position.signature != signature:
+                    position = SessionsPosition(signature)
+                messages = _read_events(database, position)
+    finally:
+        database.close()
+    return messages, msgspec.json.encode(position, order="sorted")
+
+
+def _read_events(database: Database, position: SessionsPosition) -> list[Message]:
+    newest: dict[str, int] = dict(
+        database.rows("SELECT session_id, max(seq) FROM transcript_events GROUP BY session_id")
+    )
+    position.sessions = {session: kept for session, kept in position.sessions.items() if session in newest}
+    select = database.select(
+        "transcript_events",
+        "seq event_json event_zstd created_at",
+        "WHERE session_id = ? AND seq > ? ORDER BY seq",
+    )
+    messages: list[Message] = []
+    room = PORTION
+    for session, last in newest.items():
+        known, memory = position.sessions.get(session, (-1, Memory(session=session)))
+        if last < known:
+            # Its events have begun anew.
+            known, memory = -1, Memory(session=session)
+        if last == known or room <= 0:
+            continue
+        parser = MessageParser("openclaw", memory)
+        for seq, text, packed, created in database.each(select, session, known):
+            memory.at = created or memory.at
+            memory.line = seq
+            position.sessions[session] = (seq, memory)
+            try:
+                event = text if packed is None else unpack(packed, MAX_EVENT)
+                room -= len(event or "")
+                messages += _messages(parser.parse(event or b""))
+            except (BrokenLineError, ValueError):
+                continue
+            if room <= 0:
+                break
+    return messages
+
+
+_READERS: Mapping[Kind, Callable[[Transcript, bytes | None], Read]] = {
+    "openclaw": _read_lines,
+    "claude": _read_lines,
+    "codex": _read_lines,
+    "openclaw-agent": _read_database,
+}
+
+
+def _messages(records: list[Record]) -> list[Message]:
+    return [record for record in records if isinstance(record, Message)]
+
+
+def _decoded(kept: bytes | None, kind: type[_P]) -> _P:
+    try:
+        return kind() if kept is None else msgspec.json.decode(kept, type=kind)
+    except msgspec.DecodeError:
+        # Of another release: it is read anew, and what is here already stays as it is.
+        return kind()
