@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 
@@ -17,7 +18,16 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with start_server(tmp_path_factory.mktemp("search") / "workspace") as server:
+    folder = tmp_path_factory.mktemp("search")
+    sessions = folder / "agents/scout/sessions"
+    sessions.mkdir(parents=True)
+    said = {"role": "assistant", "content": [{"type": "text", "text": "The importer \x1b[31m is ready"}]}
+    entries = (
+        {"type": "session", "version": 3, "id": "s1"},
+        {"type": "message", "timestamp": time.time() * 1000, "message": said},
+    )
+    (sessions / "s1.jsonl").write_text("".join(f"{json.dumps(entry)}\n" for entry in entries))
+    with start_server(folder / "workspace") as server:
         for number in range(3):
             publish(
                 server.url, "custom:note", {"text": f"Deploy {number} \x1b[31m failed", "agentId": "scout"}
@@ -42,9 +52,20 @@ def test_what_has_happened_is_found_by_its_words(
     assert (status, out.count("\n")) == (0, 2)
     assert "custom:note" in out
     assert "\x1b" not in out
-    assert "3 events in all" in err
+    assert "3 in all" in err
     found = json.loads(run(server, capsys, "deploy", "--json", "--type", "custom")[1])
     assert [result["kind"] for result in found["results"]] == ["event"] * 3
+
+
+def test_what_was_said_is_found_beside_it(server: ServerProcess, capsys: pytest.CaptureFixture[str]) -> None:
+    until = time.monotonic() + 20
+    while run(server, capsys, "importer")[0]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    _, out, _ = run(server, capsys, "importer", "agent:scout", "--in", "transcripts")
+    assert re.fullmatch(r"\S+  scout, assistant  The importer .*is ready\n", out)
+    assert "\x1b" not in out
+    assert run(server, capsys, "importer", "--in", "events")[:2] == (1, "")
 
 
 def test_what_cannot_be_looked_for_is_one_clear_line(

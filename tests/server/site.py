@@ -11,7 +11,7 @@ from typing import Any, cast
 import httpx
 from litestar import Litestar
 
-from missioncontrol.config import Config, ServerConfig, TokenConfig
+from missioncontrol.config import Config, SearchConfig, ServerConfig, TokenConfig
 from missioncontrol.events import Draft, Record
 from missioncontrol.hub import Hub
 from missioncontrol.server.access import Access
@@ -21,6 +21,7 @@ from missioncontrol.server.service import Service
 from missioncontrol.sources.hooks.desk import HookDesk
 from missioncontrol.sources.hooks.permissions import Permissions
 from missioncontrol.sources.ignore import Ignore
+from missioncontrol.sources.messages import Messages
 from missioncontrol.sources.questions import Questions
 from missioncontrol.sources.source import Feed, SourceHealth, Workspace
 from missioncontrol.sources.tasks import TaskQueue
@@ -45,7 +46,7 @@ class Site:
     """Everything that a test wants to reach."""
 
     def __init__(self, **server: Any) -> None:
-        self.config = Config(server=ServerConfig(**server))
+        self.config = Config(server=ServerConfig(**server), search=SearchConfig(transcripts=False))
         self.log = MemoryLog()
         self.state = FleetState()
         self.hub = Hub(epoch=self.log.epoch, head=self.log.head, flush_window=0.0)
@@ -64,6 +65,7 @@ class Site:
             workspace=workspace,
             tasks=tasks,
             tokens=tokens,
+            messages=Messages(place),
             questions=questions,
             telemetry=Receiver(self.reported, tokens.reads),
             hooks=HookDesk(tokens, Permissions(questions, tokens)),

@@ -47,6 +47,7 @@ from missioncontrol.server.websocket import WebSocketProtocol
 from missioncontrol.sources import Supervisor
 from missioncontrol.sources.hooks.desk import HookDesk
 from missioncontrol.sources.hooks.permissions import Permissions
+from missioncontrol.sources.messages import Messages
 from missioncontrol.sources.questions import Questions
 from missioncontrol.sources.tasks import TaskQueue
 from missioncontrol.sources.telemetry import Receiver
@@ -215,6 +216,7 @@ class MissionControl(Broadcasts):
             proxies=TrustedProxies(config.server.trusted_proxies),
             tasks=self._supervisor.source(TaskQueue),
             tokens=tokens,
+            messages=self._supervisor.source(Messages),
             questions=questions,
             hooks=HookDesk(tokens, permissions),
             telemetry=Receiver(tokens.report, tokens.reads),

@@ -1,10 +1,10 @@
-"""`search`: what has happened, by words."""
+"""`search`: what has happened and what was said, by words."""
 
 from __future__ import annotations
 
 import sys
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from cyclopts import Parameter
@@ -29,7 +29,11 @@ def search(
     ],
     /,
     *,
-    agent: Annotated[str | None, Parameter(help="Only events about this agent.")] = None,
+    in_: Annotated[
+        Literal["events", "transcripts"] | None,
+        Parameter(name="--in", help="Only events, or only what was said in transcripts."),
+    ] = None,
+    agent: Annotated[str | None, Parameter(help="Only what is about this agent.")] = None,
     type_: Annotated[str | None, Parameter(name="--type", help="Only events of these types.")] = None,
     since: Annotated[str | None, Parameter(help="Not before this moment, as in 2h or yesterday.")] = None,
     until: Annotated[str | None, Parameter(help="Not after this moment.")] = None,
@@ -38,7 +42,7 @@ def search(
     token: ClientToken = None,
     json: Json = False,
 ) -> int:
-    """Find what has happened, the newest first.
+    """Find what has happened, and what was said in the agents' transcripts, the newest first.
 
     The exit status is 1 where nothing is found.
 
@@ -46,10 +50,12 @@ def search(
 
         mission-control search deploy failed
         mission-control search TASK-0042 --since 2h --agent scout
+        mission-control search --in transcripts "rate limit"
     """
     now = datetime.now().astimezone()
     wanted = {
         "q": " ".join(words),
+        "in": in_,
         "agent": agent,
         "type": type_,
         "since": _moment(since, now),
@@ -77,15 +83,23 @@ def _moment(text: str | None, now: datetime) -> str | None:
 def _show(found: Data, now: datetime) -> None:
     console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
     for result in found["results"]:
-        category = result["type"].partition(":")[0]
         line = Text(f"{clock(result['time'], now)}  ")
-        line.append(f"{clean(result['type'])}  ", style=COLOURS.get(category, "default"))
+        if result["kind"] == "message":
+            who = result["agentId"] or result["session"]
+            line.append(f"{clean(who)}, {clean(result['tool'] or result['role'])}  ", style=COLOURS["agent"])
+        else:
+            category = result["type"].partition(":")[0]
+            line.append(f"{clean(result['type'])}  ", style=COLOURS.get(category, "default"))
         line.append(_marked(result["snippet"]))
         console.print(line)
     if not found["countIsExact"]:
-        print(f"more than {found['count']:,} events in all", file=sys.stderr)
+        print(f"more than {found['count']:,} in all", file=sys.stderr)
     elif found["count"] > len(found["results"]):
-        print(f"{found['count']:,} events in all", file=sys.stderr)
+        print(f"{found['count']:,} in all", file=sys.stderr)
+    if found.get("unread"):
+        print(f"{found['unread']:,} transcripts are still being read", file=sys.stderr)
+    if found.get("trouble"):
+        print(f"transcripts were not searched: {found['trouble']}", file=sys.stderr)
     if found["lag"]:
         print(f"the newest {found['lag']:,} events cannot be found yet", file=sys.stderr)
 

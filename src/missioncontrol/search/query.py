@@ -46,6 +46,19 @@ class Query:
         """The terms that must occur."""
         return [term for term in self.terms if not term.unwanted]
 
+    def words(self) -> str:
+        """Write the words alone as FTS5 reads them, for where nothing but words can be found; empty without any."""
+        match = " AND ".join(_phrase(term) for term in self.wanted)
+        unwanted = " OR ".join(_phrase(term) for term in self.terms if term.unwanted)
+        return f"({match}) NOT ({unwanted})" if match and unwanted else match
+
+    def wants_agent(self, id_: str) -> bool:
+        """Say whether it is looked for what an agent says; it may be named without its host."""
+        names = {id_.casefold(), id_.rpartition("@")[0].casefold() or id_.casefold()}
+        if any(tag("agent", name) in self.unwanted_tags for name in names):
+            return False
+        return not self.agents or any(agent.casefold() in names for agent in self.agents)
+
     def match(self) -> str:
         """Write it as the index reads it (https://www.sqlite.org/fts5.html, section 3)."""
         parts = [f"text : {_phrase(term)}" for term in self.wanted]

@@ -50,6 +50,7 @@ from missioncontrol.server.routes import (
     system,
     tasks,
     telemetry,
+    transcripts,
 )
 from missioncontrol.server.service import Service
 
@@ -91,7 +92,8 @@ ROUTES: Sequence[Any] = (
     files.agent_files,
     *tasks.ROUTES,
     *questions.ROUTES,
-    search.search_events,
+    search.search_all,
+    transcripts.read_transcript,
     *telemetry.ROUTES,
     *hooks.ROUTES,
     fleet.list_leads,

@@ -222,6 +222,12 @@ METRICS: tuple[Figure, ...] = (
         "Events that cannot be found yet, because they are not indexed.",
         lambda s: 0.0 if s.search is None else float(s.search.lag),
     ),
+    Figure(
+        "mission_control_transcripts_unread",
+        "gauge",
+        "Transcripts with something in them that cannot be found yet.",
+        lambda s: s.messages.waiting,
+    ),
     Figure("mission_control_log_head", "gauge", "The id of the newest event.", lambda s: s.log.head),
     Figure("mission_control_clients", "gauge", "Connections, live or catching up.", lambda s: s.hub.clients),
     Figure(

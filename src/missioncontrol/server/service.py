@@ -16,6 +16,7 @@ from missioncontrol.server.access import Access
 from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.sources.hooks.desk import HookDesk
 from missioncontrol.sources.host import HostFigures
+from missioncontrol.sources.messages import Messages
 from missioncontrol.sources.questions import Questions
 from missioncontrol.sources.tasks import TaskQueue
 from missioncontrol.sources.telemetry import Receiver
@@ -43,6 +44,7 @@ class Service:
     proxies: TrustedProxies
     tasks: TaskQueue
     tokens: Tokens
+    messages: Messages
     questions: Questions
     telemetry: Receiver
     hooks: HookDesk

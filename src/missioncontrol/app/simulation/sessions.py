@@ -36,12 +36,15 @@ class Transcripts:
         """Somebody gives an agent its work."""
         self._write(agent, {"role": "user", "content": text})
 
-    def called(self, agent: str, path: str) -> None:
-        """An agent writes a file."""
+    def called(self, agent: str, path: str, content: str, remark: str) -> None:
+        """An agent writes a file, with a remark."""
         call = f"call_{self._entries}"
-        arguments = {"path": path, "content": "…"}
-        item = {"type": "toolCall", "id": call, "name": "write", "arguments": arguments}
-        self._write(agent, self._answer(agent, [item], "toolUse"))
+        arguments = {"path": path, "content": content}
+        items = [
+            {"type": "text", "text": remark},
+            {"type": "toolCall", "id": call, "name": "write", "arguments": arguments},
+        ]
+        self._write(agent, self._answer(agent, items, "toolUse"))
         result = [{"type": "text", "text": f"Successfully wrote {path}"}]
         self._write(
             agent,

@@ -183,12 +183,12 @@ class Simulation:
                 (home / worker.files.popleft()).unlink(missing_ok=True)
         task = worker.task or {}
         lines = [f"{worker.profile.name}: {task.get('description', '')} ({task.get('id', '')})"]
-        lines += (
-            f"{line + 1}. {self._chance.choice(REMARKS)}" for line in range(self._chance.randint(2, 12))
-        )
-        write_whole(home / name, "\n".join(lines) + "\n")
+        remarks = [self._chance.choice(REMARKS) for _ in range(self._chance.randint(2, 12))]
+        lines += (f"{number}. {remark}" for number, remark in enumerate(remarks, 1))
+        content = "\n".join(lines) + "\n"
+        write_whole(home / name, content)
         if self._transcripts is not None:
-            self._transcripts.called(worker.profile.id, name)
+            self._transcripts.called(worker.profile.id, name, content, remarks[-1])
 
     def _tell(self, worker: Worker) -> None:
         """Write an agent's state, in the form that its kind of agent uses."""

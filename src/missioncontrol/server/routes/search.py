@@ -1,20 +1,29 @@
-"""Search over HTTP."""
+"""Search over HTTP: what has happened, and what was said in transcripts, by words."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from litestar import Response, get
 from litestar.params import QueryParameter
 
-from missioncontrol.errors import BadQuery, NotFound
-from missioncontrol.events import Event, Patterns
-from missioncontrol.search import MAX_QUERY_LENGTH, Hit, parse_query
+from missioncontrol.errors import BadQuery, NotFound, Unavailable
+from missioncontrol.events import Event, Patterns, rfc3339
+from missioncontrol.search import COUNT_UP_TO, MAX_QUERY_LENGTH, Hit, Query, Search, parse_query, snippet
 from missioncontrol.server.answers import AnyRequest, answer, documented, service_of
 from missioncontrol.server.routes.snapshot import read_time
+from missioncontrol.server.service import Service
+from missioncontrol.sources.messages import END, Said, first_id
+from missioncontrol.sources.transcripts.records import Role
+from missioncontrol.store import Log
 
 MAX_FOUND = 100
+PLACES = ("events", "transcripts")
+
+_NO_EVENT = 10**17
+_PLACE = re.compile(r"(\d{1,18})(?:-(\d{1,19}))?", re.ASCII)
 
 
 class Snippet(msgspec.Struct):
@@ -24,10 +33,9 @@ class Snippet(msgspec.Struct):
     matches: list[tuple[int, int]]
 
 
-class Result(msgspec.Struct, rename="camel"):
-    """Something that was found, with the whole event."""
+class FoundEvent(msgspec.Struct, rename="camel", tag_field="kind", tag="event"):
+    """An event that was found."""
 
-    kind: Literal["event"]
     id: int
     cursor: str
     time: str
@@ -37,19 +45,50 @@ class Result(msgspec.Struct, rename="camel"):
     event: Event
 
 
+class FoundMessage(msgspec.Struct, rename="camel", tag_field="kind", tag="message"):
+    """Something that was said in a session; `tool` is the tool that a call or a result is of."""
+
+    id: str
+    time: str
+    session: str
+    agent_id: str | None
+    role: Role
+    tool: str | None
+    snippet: Snippet
+
+
 class Results(msgspec.Struct, rename="camel", omit_defaults=True):
     """What was found, newest first. `count` is of all, at least so many where `countIsExact` is false.
 
-    `indexedTo` is the cursor up to which was looked, `lag` how many events came after it; `next` is the `after` of the
-    page that follows.
+    `indexedTo` is the cursor up to which was looked, `lag` how many events came after it; `unread` is how many
+    transcripts have more in them than can be found, `trouble` why none could be looked through. `next` is the `after`
+    of the page that follows.
     """
 
-    results: list[Result]
+    results: list[FoundEvent | FoundMessage]
     count: int
     count_is_exact: bool
     indexed_to: str
     lag: int
+    unread: int = 0
+    trouble: str = ""
     next: str = ""
+
+
+class _Found(NamedTuple):
+    """Something that was found: when it was, in milliseconds since 1970, where it stands, and what is answered."""
+
+    at: int
+    id: int
+    answer: dict[str, Any]
+
+
+class _Part(NamedTuple):
+    """What was found in one place, and how many there are in all."""
+
+    found: list[_Found]
+    total: int
+    exact: bool
 
 
 Time = Annotated[str | None, QueryParameter(description="RFC 3339, or milliseconds since 1970.")]
@@ -59,9 +98,9 @@ Time = Annotated[str | None, QueryParameter(description="RFC 3339, or millisecon
     "/api/search",
     responses=documented(Results, 404, 503),
     tags=["events"],
-    summary="Search what has happened",
+    summary="Search what has happened and what was said",
 )
-async def search_events(
+async def search_all(
     request: AnyRequest,
     q: Annotated[
         str,
@@ -70,11 +109,17 @@ async def search_events(
             description='Words, "as they are", -without, agent:scout, type:task:*, host:alpha.',
         ),
     ] = "",
+    in_: Annotated[
+        str | None,
+        QueryParameter(
+            name="in", description="`events`, `transcripts`, or both (the default), with a comma."
+        ),
+    ] = None,
     type_: Annotated[
         str | None, QueryParameter(name="type", description="Only events of these types; patterns.")
     ] = None,
-    agent: Annotated[str | None, QueryParameter(description="Only events about this agent.")] = None,
-    host: Annotated[str | None, QueryParameter(description="Only events of this host.")] = None,
+    agent: Annotated[str | None, QueryParameter(description="Only what is about this agent.")] = None,
+    host: Annotated[str | None, QueryParameter(description="Only what is of this host.")] = None,
     since: Time = None,
     until: Time = None,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_FOUND, description="How many at most.")] = 20,
@@ -82,7 +127,7 @@ async def search_events(
         str | None, QueryParameter(description="Go on after this place: the `next` of the page before.")
     ] = None,
 ) -> Response[bytes]:
-    """Return the newest events in which all that is looked for occurs."""
+    """Return the newest events and messages of transcripts in which all that is looked for occurs."""
     service = service_of(request)
     if service.search is None:
         raise NotFound("Search is turned off; set search.enabled to true.")
@@ -92,25 +137,98 @@ async def search_events(
         hosts=[host] if host else [],
         patterns=None if type_ is None else Patterns.parse(type_),
     )
-    before = _place(after)
-    if until is not None:
-        last = await service.log.id_at(_moment("until", until))
-        before = last + 1 if before is None else min(before, last + 1)
-    first = 0 if since is None else await service.log.id_at(_moment("since", since) - 1) + 1
-    found = await service.search.find(query, first=first, before=before, limit=limit)
+    wanted = _places(in_)
+    times = (
+        None if since is None else _moment("since", since),
+        None if until is None else _moment("until", until),
+    )
+    before_event, before_message = _place(after)
+    events, messages = _Part([], 0, True), _Part([], 0, True)
+    indexed_to, lag = str(service.log.cursor()), 0
+    if "events" in wanted:
+        events, indexed_to, lag = await _find_events(
+            service.search, service.log, query, times, before_event, limit
+        )
+    trouble = ""
+    if "transcripts" in wanted:
+        try:
+            messages = await _find_messages(service, query, times, before_message, limit)
+        except Unavailable as error:
+            if "events" not in wanted:
+                raise
+            trouble = str(error)
+    shown = sorted([*events.found, *messages.found], key=lambda one: one.at, reverse=True)[:limit]
     answered: dict[str, Any] = {
-        "results": [_result(service.log.epoch, hit) for hit in found.hits],
-        "count": found.total,
-        "countIsExact": found.exact,
-        "indexedTo": str(found.indexed),
-        "lag": found.lag,
+        "results": [one.answer for one in shown],
+        "count": events.total + messages.total,
+        "countIsExact": events.exact and messages.exact,
+        "indexedTo": indexed_to,
+        "lag": lag,
     }
-    if found.next is not None:
-        answered["next"] = str(found.next)
+    if "transcripts" in wanted and service.messages.waiting:
+        answered["unread"] = service.messages.waiting
+    if trouble:
+        answered["trouble"] = trouble
+    if len(shown) < events.total + messages.total:
+        places = ((events, before_event, _NO_EVENT), (messages, before_message, END))
+        answered["next"] = "-".join(
+            str(
+                min(
+                    [one.id for one in part.found if one in shown],
+                    default=unbounded if before is None else before,
+                )
+            )
+            for part, before, unbounded in places
+        )
     return answer(msgspec.json.encode(answered))
 
 
-def _result(epoch: str, hit: Hit) -> dict[str, Any]:
+async def _find_events(
+    search: Search,
+    log: Log,
+    query: Query,
+    times: tuple[int | None, int | None],
+    before: int | None,
+    limit: int,
+) -> tuple[_Part, str, int]:
+    since, until = times
+    if until is not None:
+        last = await log.id_at(until)
+        before = last + 1 if before is None else min(before, last + 1)
+    first = 0 if since is None else await log.id_at(since - 1) + 1
+    found = await search.find(query, first=first, before=before, limit=limit)
+    results = [
+        _Found(read_time(hit.event.time) or 0, hit.event.id, _event(log.epoch, hit)) for hit in found.hits
+    ]
+    return _Part(results, found.total, found.exact), str(found.indexed), found.lag
+
+
+async def _find_messages(
+    service: Service, query: Query, times: tuple[int | None, int | None], before: int | None, limit: int
+) -> _Part:
+    """Look in transcripts: only for words, and not where only some events are wanted."""
+    words, messages = query.words(), service.messages
+    elsewhere = bool(query.hosts) and service.host_name not in query.hosts
+    if not words or not messages.enabled or elsewhere or query.patterns is not None:
+        return _Part([], 0, True)
+    agents = service.tokens.agents_of_sessions()
+    narrowed = bool(query.agents or query.unwanted_tags)
+    sessions = [id_ for id_, agent in agents.items() if query.wants_agent(agent)] if narrowed else None
+    since, until = times
+    end = END if until is None else first_id(until + 1)
+    said, count = await messages.find(
+        words,
+        first=0 if since is None else first_id(since),
+        before=end if before is None else min(before, end),
+        sessions=sessions,
+        limit=limit,
+        most=COUNT_UP_TO + 1,
+    )
+    results = [_Found(one.at, one.id, _message(one, agents.get(one.session), query)) for one in said]
+    return _Part(results, min(count, COUNT_UP_TO), count <= COUNT_UP_TO)
+
+
+def _event(epoch: str, hit: Hit) -> dict[str, Any]:
     event = hit.event
     return {
         "kind": "event",
@@ -124,6 +242,29 @@ def _result(epoch: str, hit: Hit) -> dict[str, Any]:
     }
 
 
+def _message(said: Said, agent: str | None, query: Query) -> dict[str, Any]:
+    part, matches = snippet(said.text, query.terms)
+    return {
+        "kind": "message",
+        "id": str(said.id),
+        "time": rfc3339(said.at).decode(),
+        "session": said.session,
+        "agentId": agent,
+        "role": said.role,
+        "tool": said.tool,
+        "snippet": {"text": part, "matches": matches},
+    }
+
+
+def _places(text: str | None) -> set[str]:
+    places = set(PLACES) if text is None else {part.strip() for part in text.split(",")}
+    if not places or not places.issubset(PLACES):
+        raise BadQuery(
+            "in is 'events', 'transcripts', or both with a comma between them; leave it out for both."
+        )
+    return places
+
+
 def _moment(name: str, text: str) -> int:
     time = read_time(text)
     if time is None:
@@ -131,9 +272,11 @@ def _moment(name: str, text: str) -> int:
     return time
 
 
-def _place(after: str | None) -> int | None:
+def _place(after: str | None) -> tuple[int | None, int | None]:
+    """Read below which event and which message a page begins."""
     if after is None:
-        return None
-    if not (after.isascii() and after.isdigit() and len(after) <= 18):
+        return None, None
+    match = _PLACE.fullmatch(after)
+    if match is None or int(match[2] or 0) > END:
         raise BadQuery("after is the `next` of the page before; leave it out for the first page.")
-    return int(after)
+    return int(match[1]), None if match[2] is None else int(match[2])
