@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any
 
 import httpx
@@ -35,6 +35,7 @@ VIEWS = {
     "/questions": "They ask you",
     "/search": "Search",
     "/search/img": "Search",
+    "/sessions/scout-main": "Transcript",
     "/agents/scout": "scout",
     "/ledger": "Ledger",
     "/ledger/2026-11-01": "Ledger",
@@ -121,8 +122,41 @@ def toasts(page: Page) -> Locator:
     return page.locator(".toasts")
 
 
+def say(state_folder: Path, *messages: Mapping[str, object]) -> None:
+    """Write something into a transcript of OpenClaw."""
+    path = state_folder / "agents/scout/sessions/scout-main.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        for message in messages:
+            entry = {"type": "message", "timestamp": time() * 1000, "message": message}
+            file.write(f"{json.dumps(entry)}\n")
+
+
 @pytest.fixture
-def full(server: ServerProcess) -> ServerProcess:
+def transcript(tmp_path: Path) -> Path:
+    """A state folder of OpenClaw around the workspace, with one transcript; it is there before the server is."""
+    call = {
+        "type": "toolCall",
+        "id": "1",
+        "name": MARKUP,
+        "arguments": {"path": "x" * 300, "content": MARKUP},
+    }
+    say(
+        tmp_path,
+        {"role": "user", "content": MARKUP},
+        {
+            "role": "assistant",
+            "content": [{"type": "text", "text": RIGHT_TO_LEFT}, call],
+            "model": "m",
+            "usage": {"input": 1, "output": 1, "cost": {"total": 0.0}},
+        },
+        {"role": "toolResult", "toolCallId": "1", "content": "long line " * 100 + "\n" * 30},
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def full(transcript: Path, server: ServerProcess) -> ServerProcess:
     """A server whose views all have something to show."""
     fill(server)
     return server
@@ -146,7 +180,9 @@ def test_each_view_fits_and_shows_markup_as_text(
         assert "Mission Control" in page.title()
 
 
-@pytest.mark.parametrize("path", ["/tasks", "/leads", "/alerts", "/tokens", "/files", "/agents/scout"])
+@pytest.mark.parametrize(
+    "path", ["/tasks", "/leads", "/alerts", "/tokens", "/files", "/agents/scout", "/sessions/scout-main"]
+)
 def test_markup_stands_there_as_it_was_written(page: Page, full: ServerProcess, path: str) -> None:
     open_view(page, full, path)
     expect(page.get_by_role("main")).to_contain_text("<b>bold</b>")
@@ -450,6 +486,39 @@ def test_an_agents_sheet_says_where_each_figure_comes_from(page: Page, full: Ser
     expect(sheet.get_by_role("region", name="Cost")).to_contain_text("price table")
     expect(sheet.get_by_role("region", name="Its tasks")).to_contain_text("<b>bold</b>")
     expect(sheet.get_by_role("region", name="Its last files")).to_contain_text("long")
+
+
+def test_a_transcript_is_read_while_it_is_written(
+    page: Page, transcript: Path, server: ServerProcess
+) -> None:
+    open_view(page, server, "/agents/scout")
+    page.get_by_role("link", name="scout-main").click()
+    said = page.get_by_role("list").filter(has_text=RIGHT_TO_LEFT).get_by_role("listitem")
+    expect(said).to_have_count(4)
+    say(transcript, {"role": "user", "content": "And now the importer"})
+    expect(said.last).to_contain_text("And now the importer")
+    assert page.locator("main img").count() == 0
+
+
+def test_what_was_said_is_found_and_leads_into_its_transcript(
+    page: Page, transcript: Path, server: ServerProcess
+) -> None:
+    say(transcript, *({"role": "user", "content": f"Line {number}"} for number in range(150)))
+    open_view(page, server, "/sessions/scout-main")
+    expect(page.get_by_role("listitem").filter(has_text="Line 149")).to_be_in_viewport()
+    open_view(page, server, "/search")
+    page.get_by_role("searchbox").fill("Line 42")
+    page.get_by_role("button", name="Transcripts").click()
+    page.get_by_role("link", name="Read on in its transcript").click()
+    wanted = page.locator(".message.wanted")
+    expect(wanted).to_have_text(re.compile("Line 42$"))
+    expect(wanted).to_be_in_viewport()
+    page.get_by_role("button", name="Older ones").click()
+    expect(page.get_by_role("listitem").filter(has_text="<b>bold</b>").first).to_be_visible()
+    for _ in range(2):
+        page.get_by_role("button", name="Newer ones").click()
+    expect(page.get_by_role("listitem").filter(has_text="Line 149")).to_be_visible()
+    expect(page.get_by_role("button", name="Newer ones")).to_have_count(0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

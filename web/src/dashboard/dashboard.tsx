@@ -29,6 +29,10 @@ const SettingsView = later(() => import("./settings/settings-view").then((loaded
 const TasksView = later(() => import("./tasks/tasks-view").then((loaded) => loaded.TasksView));
 const TokensView = later(() => import("./tokens/tokens-view").then((loaded) => loaded.TokensView));
 
+const TranscriptView = later(() =>
+  import("./transcripts/transcript-view").then((loaded) => loaded.TranscriptView),
+);
+
 const VIEWS: Readonly<Record<Exclude<Route["view"], "nowhere">, View>> = {
   floor: FloorView,
   agents: AgentsView,
@@ -41,6 +45,7 @@ const VIEWS: Readonly<Record<Exclude<Route["view"], "nowhere">, View>> = {
   questions: QuestionsView,
   search: SearchView,
   agent: AgentView,
+  session: TranscriptView,
   ledger: LedgerView,
   settings: SettingsView,
 };

@@ -8,6 +8,7 @@ export type Route =
   | { readonly view: "ledger"; readonly day: string | null }
   | { readonly view: "search"; readonly text: string }
   | { readonly view: "agent"; readonly id: string }
+  | { readonly view: "session"; readonly id: string; readonly message: string | null }
   | { readonly view: "nowhere"; readonly path: string };
 
 /** The views that the menu shows, in its order. */
@@ -22,12 +23,17 @@ export const PLACES = [
   { view: "settings", path: "/settings", title: "Settings" },
 ] as const;
 
+/** What the tab says of views that are not in the menu. */
+const TITLES = { questions: "Questions", search: "Search", session: "Transcript" } as const;
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 export type Place = (typeof PLACES)[number];
 
 export function parsePath(path: string): Route {
   const [noun = "", id = "", ...rest] = path.split("/").slice(1).filter(Boolean).map(decode);
+  if (noun === "sessions" && id !== "" && rest.length < 2) {
+    return { view: "session", id, message: rest[0] ?? null };
+  }
   if (rest.length === 0) {
     if (noun === "") {
       return { view: "floor" };
@@ -59,6 +65,12 @@ export function pathOfAgent(id: string): string {
   return `/agents/${encodeURIComponent(id)}`;
 }
 
+/** A session's transcript, or the place in it where something was said. */
+export function pathOfSession(id: string, message: string | null = null): string {
+  const path = `/sessions/${encodeURIComponent(id)}`;
+  return message === null ? path : `${path}/${encodeURIComponent(message)}`;
+}
+
 export function pathOfTask(id: string): string {
   return `/tasks/${encodeURIComponent(id)}`;
 }
@@ -81,8 +93,8 @@ export function titleOf(route: Route): string {
   if (route.view === "ledger") {
     return `${route.day === null ? "" : `${route.day} · `}Ledger · Mission Control`;
   }
-  if (route.view === "questions" || route.view === "search") {
-    return `${route.view === "search" ? "Search" : "Questions"} · Mission Control`;
+  if (route.view === "questions" || route.view === "search" || route.view === "session") {
+    return `${TITLES[route.view]} · Mission Control`;
   }
   const place = PLACES.find(({ view }) => view === route.view);
   const id = "id" in route && route.id !== null ? route.id : null;

@@ -10,7 +10,7 @@ import type { Office } from "../office";
 import { Portrait } from "../portrait";
 import { openQuestions } from "../questions/asking";
 import { QuestionCard } from "../questions/question-card";
-import { pathOfTask } from "../route";
+import { pathOfSession, pathOfTask } from "../route";
 import "../styles/agent-view.css";
 import { STATUS_WORDS } from "../tasks/task";
 import { purseOf, usedOn } from "../tokens/budgets";
@@ -340,7 +340,9 @@ function Sessions({ office, agent: { id }, fleet }: { office: Office; agent: Age
               <li key={session.id}>
                 <b>{dollars(row.cost)}</b>
                 <span class="session">
-                  <span dir="auto">{session.id}</span>{" "}
+                  <a href={pathOfSession(session.id)} dir="auto">
+                    {session.id}
+                  </a>{" "}
                   <small dir="auto">{textOf(session.model) ?? "unknown model"}</small>
                 </span>
                 <small>

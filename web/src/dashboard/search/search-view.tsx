@@ -7,20 +7,34 @@ import { counted, whole } from "../figures";
 import { HostBadge } from "../host-badge";
 import type { Office } from "../office";
 import { Portrait } from "../portrait";
-import { pathOfAgent, pathOfSearch } from "../route";
+import { pathOfAgent, pathOfSearch, pathOfSession } from "../route";
 import { SearchField } from "../search-field";
 import "../styles/search.css";
 import { type Find, type Finds, findsIn } from "./finds";
 
 /** How long is waited for the next letter, in milliseconds. */
 const PAUSE = 250;
-const NOTHING: Finds = { finds: [], count: 0, exact: true, lag: 0, next: null };
+const NOTHING: Finds = { finds: [], count: 0, exact: true, lag: 0, unread: 0, trouble: null, next: null };
+const PLACES = [
+  { place: null, word: "Everything" },
+  { place: "events", word: "Events" },
+  { place: "transcripts", word: "Transcripts" },
+] as const;
 
-/** Everything that has happened, by words. */
+const BY: Readonly<Record<string, string>> = {
+  user: "was asked",
+  assistant: "said",
+  thinking: "thinks",
+  call: "calls a tool",
+  result: "a tool answers",
+};
+
+/** Everything that has happened and was said, by words. */
 export function SearchView({ office }: { office: Office }) {
   const { router } = office;
   const route = router.route.value;
   const typed = useSignal(route.view === "search" ? route.text : "");
+  const place = useSignal<(typeof PLACES)[number]["place"]>(null);
   const found = useSignal<Finds | null>(null);
   const trouble = useSignal<string | null>(null);
   const busy = useSignal(false);
@@ -31,7 +45,13 @@ export function SearchView({ office }: { office: Office }) {
     const asked = new AbortController();
     asking.current = asked;
     busy.value = true;
-    const query = new URLSearchParams({ q: text, limit: "30", ...(after === null ? {} : { after }) });
+    const within = place.peek();
+    const query = new URLSearchParams({
+      q: text,
+      limit: "30",
+      ...(within === null ? {} : { in: within }),
+      ...(after === null ? {} : { after }),
+    });
     try {
       const page = findsIn(await readJson(`/api/search?${query}`, { apiUrl: "" }, asked.signal));
       const before = after === null ? [] : (found.peek()?.finds ?? []);
@@ -48,6 +68,7 @@ export function SearchView({ office }: { office: Office }) {
 
   useSignalEffect(() => {
     const text = typed.value.trim();
+    void place.value;
     const timer = setTimeout(() => {
       if (router.route.peek().view === "search") {
         router.replace(pathOfSearch(text));
@@ -63,7 +84,11 @@ export function SearchView({ office }: { office: Office }) {
     return () => clearTimeout(timer);
   });
 
-  const { finds, count, exact, lag, next } = found.value ?? NOTHING;
+  const { finds, count, exact, lag, unread, trouble: without, next } = found.value ?? NOTHING;
+  const notYet = [
+    lag > 0 ? `the newest ${counted(lag, "event")}` : null,
+    unread > 0 ? `the end of ${counted(unread, "transcript")}` : null,
+  ].filter((part) => part !== null);
   return (
     <section class="panel searching" aria-labelledby="search-title">
       <h2 id="search-title" class="ribbon">
@@ -71,17 +96,32 @@ export function SearchView({ office }: { office: Office }) {
       </h2>
       <search class="finder">
         <SearchField
-          label="Search everything that has happened"
+          label="Search everything that has happened and was said"
           placeholder="Words, “as they are”, -without, agent:scout, type:task"
           text={typed.value}
           search={(text) => {
             typed.value = text;
           }}
         />
+        <fieldset class="choices within">
+          <legend class="unseen">Where</legend>
+          {PLACES.map((one) => (
+            <button
+              key={one.word}
+              type="button"
+              aria-pressed={place.value === one.place}
+              onClick={() => {
+                place.value = one.place;
+              }}
+            >
+              {one.word}
+            </button>
+          ))}
+        </fieldset>
         <p class="found" role="status">
           {found.value !== null &&
-            `${exact ? "" : "More than "}${counted(count, "event")} found${
-              lag > 0 ? `; the newest ${whole(lag)} cannot be found yet` : ""
+            `${exact ? "" : "More than "}${whole(count)} found${
+              notYet.length > 0 ? `; ${notYet.join(" and ")} cannot be found yet` : ""
             }`}
         </p>
       </search>
@@ -90,19 +130,24 @@ export function SearchView({ office }: { office: Office }) {
           Not searched: {trouble.value}
         </p>
       )}
+      {without !== null && (
+        <p class="refusal" role="alert">
+          Without transcripts: {without}
+        </p>
+      )}
       {typed.value.trim() === "" ? (
         <p class="empty">
-          Everything that the log holds can be found by its words: a task, a path, what an agent was told. A
-          word is found from its beginning on.
+          Everything that the log holds can be found by its words, and what was said in the agents’
+          transcripts: a task, a path, a command, an answer. A word is found from its beginning on.
         </p>
       ) : found.value === null ? (
         trouble.value === null && <p class="empty">Searching …</p>
       ) : finds.length === 0 ? (
-        <p class="empty">Nothing that has happened has these words.</p>
+        <p class="empty">Nothing that has happened or was said has these words.</p>
       ) : (
         <ol class="finds" aria-busy={busy.value}>
           {finds.map((find) => (
-            <FindLine key={find.event.id} office={office} find={find} />
+            <FindLine key={find.kind === "event" ? find.event.id : find.id} office={office} find={find} />
           ))}
         </ol>
       )}
@@ -116,14 +161,14 @@ export function SearchView({ office }: { office: Office }) {
 }
 
 function FindLine({ office: { live }, find }: { office: Office; find: Find }) {
-  const { event, agentId, pieces } = find;
-  const time = moment(event.time);
-  const line = describeEvent(event, live.nameOf);
+  const { agentId } = find;
+  const line = find.kind === "event" ? describeEvent(find.event, live.nameOf) : null;
+  const time = moment(find.kind === "event" ? find.event.time : find.time);
   return (
     <li class="find">
       {agentId === null ? (
         <span class="sign" aria-hidden="true">
-          {line.sign}
+          {line?.sign ?? "“"}
         </span>
       ) : (
         <Portrait id={agentId} size="middle" />
@@ -131,22 +176,27 @@ function FindLine({ office: { live }, find }: { office: Office; find: Find }) {
       <div>
         <p class="about">
           {agentId === null ? (
-            <bdi>{line.subject}</bdi>
+            <bdi>{line?.subject ?? "A session"}</bdi>
           ) : (
             <a href={pathOfAgent(agentId)}>
               <bdi>{live.nameOf(agentId)}</bdi>
             </a>
           )}{" "}
-          <HostBadge live={live} host={live.hostOfEvent(event)} /> <small>{event.type}</small>{" "}
+          {find.kind === "event" && <HostBadge live={live} host={live.hostOfEvent(find.event)} />}{" "}
+          <small dir="auto">{find.kind === "event" ? find.event.type : (BY[find.by] ?? find.by)}</small>{" "}
           {time !== null && <small class="when">{dayAndTime(time, live.time.value)}</small>}
         </p>
         <p class="snippet" dir="auto">
-          {pieces.map((piece, place) => (place % 2 === 1 ? <mark key={place}>{piece}</mark> : piece))}
+          {find.pieces.map((piece, place) => (place % 2 === 1 ? <mark key={place}>{piece}</mark> : piece))}
         </p>
-        <details class="raw">
-          <summary>Event {event.id}</summary>
-          <pre>{JSON.stringify(event, null, 2)}</pre>
-        </details>
+        {find.kind === "event" ? (
+          <details class="raw">
+            <summary>Event {find.event.id}</summary>
+            <pre>{JSON.stringify(find.event, null, 2)}</pre>
+          </details>
+        ) : (
+          <a href={pathOfSession(find.session, find.id)}>Read on in its transcript</a>
+        )}
       </div>
     </li>
   );

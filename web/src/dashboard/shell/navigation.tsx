@@ -31,7 +31,7 @@ export function Navigation({ office }: { office: Office }) {
 function isCurrent({ view }: Place, route: Route): boolean {
   return (
     view === route.view ||
-    (view === "floor" && route.view === "agent") ||
+    (view === "floor" && (route.view === "agent" || route.view === "session")) ||
     (view === "alerts" && route.view === "questions") ||
     (view === "events" && route.view === "search")
   );

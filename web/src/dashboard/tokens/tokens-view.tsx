@@ -7,7 +7,7 @@ import { textOf } from "../agent-words";
 import { isolated } from "../direction";
 import { dollars, short, whole } from "../figures";
 import type { Office } from "../office";
-import { pathOfAgent } from "../route";
+import { pathOfAgent, pathOfSession } from "../route";
 import "../styles/tokens.css";
 import { SearchField } from "../search-field";
 import { BudgetPanel } from "./budget-panel";
@@ -182,7 +182,9 @@ function Use({ office, fleet }: { office: Office; fleet: FleetState }) {
           most={30}
           name={({ id, record }) => (
             <>
-              <span dir="auto">{id}</span>{" "}
+              <a href={pathOfSession(id)} dir="auto">
+                {id}
+              </a>{" "}
               <small>
                 {[textOf(record.model), textOf(record.runtime)]
                   .flatMap((word) => (word === null ? [] : isolated(word)))
