@@ -1,16 +1,15 @@
 """What a response costs: its transcript's own figure, else the price table, else nothing is claimed.
 
-The table is the library genai-prices, which knows models, tiers and the days from which a price counts
-(https://github.com/pydantic/genai-prices). It is loaded when the first response without a cost of its own is met: it
-takes 40 MB, and a fleet whose transcripts state their costs has no use for it.
+The table knows models, tiers and the days from which a price counts. It is asked when a response without a cost of its
+own is met, for each model and day once; a fleet whose transcripts state their costs has no use for it.
 """
 
 from __future__ import annotations
 
-import warnings
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from missioncontrol.sources.usage.price_table import PriceTable
 
 if TYPE_CHECKING:
     from missioncontrol.sources.transcripts.records import Usage
@@ -43,6 +42,7 @@ class _Rates(NamedTuple):
 
 
 UNPRICED = Price(0.0, "none")
+_table = PriceTable()
 
 
 def price(usage: Usage) -> Price:
@@ -115,19 +115,4 @@ def _is_linear(model: str, provider: str | None, day: int, tokens: int, per_toke
 
 
 def _cost(model: str, provider: str | None, day: int, parts: dict[str, int]) -> float | None:
-    from genai_prices import Usage as Priced
-    from genai_prices import calc_price
-
-    at = datetime.fromtimestamp(day * 86_400, UTC)
-    for provider_id in (provider, None) if provider else (None,):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                found = calc_price(
-                    Priced(**parts), model_ref=model, provider_id=provider_id, genai_request_timestamp=at
-                )
-        except (LookupError, ValueError):
-            # The runtime's own name for a provider may not be the table's.
-            continue
-        return float(found.total_price)
-    return None
+    return _table.look_up(model, provider, day, parts)

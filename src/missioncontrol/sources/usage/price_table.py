@@ -1,0 +1,116 @@
+"""The price table, in a process of its own that ends when nobody asks.
+
+It is the library genai-prices (https://github.com/pydantic/genai-prices), which takes 40 MB and is asked once for each
+model and day: too much to keep for what it is needed for. Run as a program, this file answers questions, one JSON in
+each line; it imports nothing of ours, so that the process has nothing but the table.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import warnings
+from datetime import UTC, datetime
+from io import BufferedRWPair
+from threading import Lock, Thread
+
+IDLE_SECONDS = 30.0
+PATIENCE_SECONDS = 20.0
+"""How long an answer may take, with the start of the process."""
+
+
+def look_up(model: str, provider: str | None, day: int, parts: dict[str, int]) -> float | None:
+    """Say what so many tokens of each kind cost.
+
+    Args:
+        model: the model's name, as its runtime gives it.
+        provider: who serves it, where that is known.
+        day: the day from which a price has to count, in days since 1970.
+        parts: the numbers of tokens, by the names that genai-prices has for them.
+
+    Returns:
+        US dollars; None where the table does not know the model.
+    """
+    from genai_prices import Usage, calc_price
+
+    at = datetime.fromtimestamp(day * 86_400, UTC)
+    for provider_id in (provider, None) if provider else (None,):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = calc_price(
+                    Usage(**parts), model_ref=model, provider_id=provider_id, genai_request_timestamp=at
+                )
+        except (LookupError, ValueError):
+            # The runtime's own name for a provider may not be the table's.
+            continue
+        return float(found.total_price)
+    return None
+
+
+class PriceTable:
+    """Asks the process, and starts it where it does not run; may be asked from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._line: BufferedRWPair | None = None
+
+    def look_up(self, model: str, provider: str | None, day: int, parts: dict[str, int]) -> float | None:
+        """See `look_up`; where no process can be had, the table is loaded into this one."""
+        question = json.dumps([model, provider, day, parts]).encode() + b"\n"
+        with self._lock:
+            for _ in range(2):
+                # One that has just ended since nobody asked leaves the question unanswered.
+                if answer := self._ask(question):
+                    cost = json.loads(answer)
+                    return None if cost is None else float(cost)
+        return look_up(model, provider, day, parts)
+
+    def _ask(self, question: bytes) -> bytes:
+        try:
+            if self._line is None:
+                self._line = _start()
+            self._line.write(question)
+            self._line.flush()
+            answer = self._line.readline()
+        except OSError:
+            answer = b""
+        if not answer.endswith(b"\n"):
+            self._line = None
+            return b""
+        return answer
+
+
+def _start() -> BufferedRWPair:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(PATIENCE_SECONDS)
+        process = subprocess.Popen(  # noqa: S603 - our own file
+            [sys.executable, "-I", __file__, str(IDLE_SECONDS)],
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
+            stderr=subprocess.DEVNULL,
+            # A signal to the server's group, such as Ctrl-C, is not for it: it ends with its standard input.
+            start_new_session=True,
+        )
+        # Nobody else waits for its end.
+        Thread(target=process.wait, name="price-table", daemon=True).start()
+        return ours.makefile("rwb")
+
+
+def answer_questions(patience: float) -> None:
+    """Answer until nobody asks for so many seconds, or nobody is there any more."""
+    held = b""
+    while select.select([0], [], [], patience)[0] and (block := os.read(0, 1 << 16)):
+        *questions, held = (held + block).split(b"\n")
+        for question in questions:
+            answer = json.dumps(look_up(*json.loads(question)))
+            os.write(1, answer.encode() + b"\n")
+
+
+if __name__ == "__main__":
+    answer_questions(float(sys.argv[1]))
