@@ -16,7 +16,8 @@ from tests.nats_process import NatsProcess
 from missioncontrol.config import load_config
 from missioncontrol.errors import Draining, OpenError, Outdated, StoreError
 from missioncontrol.events import EVERYTHING, Draft, Record, decode_event
-from missioncontrol.store import Checkpoint, JetStreamLog, StateCheckpoint, jetstream
+from missioncontrol.store import Checkpoint, StateCheckpoint, jetstream
+from missioncontrol.store.jetstream import JetStreamLog
 
 pytestmark = [pytest.mark.anyio, pytest.mark.nats]
 

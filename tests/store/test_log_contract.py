@@ -16,12 +16,12 @@ from missioncontrol.events import EVERYTHING, Draft, Patterns, Record, decode_ev
 from missioncontrol.store import (
     MAX_APPEND_EVENTS,
     Checkpoint,
-    JetStreamLog,
     Log,
     MemoryLog,
     SqliteLog,
     StateCheckpoint,
 )
+from missioncontrol.store.jetstream import JetStreamLog
 
 pytestmark = pytest.mark.anyio
 

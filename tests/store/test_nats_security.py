@@ -17,7 +17,8 @@ from tests.nats_process import NatsProcess
 from missioncontrol.config import load_config
 from missioncontrol.errors import ConfigError, OpenError
 from missioncontrol.events import Draft
-from missioncontrol.store import JetStreamLog, jetstream
+from missioncontrol.store import jetstream
+from missioncontrol.store.jetstream import JetStreamLog
 
 pytestmark = [pytest.mark.anyio, pytest.mark.nats]
 

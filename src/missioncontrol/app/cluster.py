@@ -18,7 +18,8 @@ from missioncontrol.errors import OpenError, StoreError
 from missioncontrol.events import now, rfc3339
 from missioncontrol.notify import Notifier
 from missioncontrol.sources import Supervisor
-from missioncontrol.store import JetStreamLog, Retention
+from missioncontrol.store import Retention
+from missioncontrol.store.jetstream import JetStreamLog
 from missioncontrol.store.nodes import AWAY_SECONDS, LEASE_SECONDS, NOTIFY_LEASE, Node, Nodes
 from missioncontrol.store.stream import StreamLink
 

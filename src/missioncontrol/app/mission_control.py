@@ -17,13 +17,12 @@ from pathlib import Path
 from time import monotonic
 from time import time as wall_clock
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 import uvicorn
 
 from missioncontrol.app.broadcasts import Broadcasts
-from missioncontrol.app.cluster import Cluster, join
 from missioncontrol.app.drain import drain_window, first_return, spread
 from missioncontrol.app.home import Home
 from missioncontrol.app.simulation import Simulation
@@ -53,8 +52,13 @@ from missioncontrol.sources.tasks import TaskQueue
 from missioncontrol.sources.telemetry import Receiver
 from missioncontrol.sources.tokens import Tokens
 from missioncontrol.state import FleetState
-from missioncontrol.store import JetStreamLog, Log, Retention, SqliteLog, StateCheckpoint
-from missioncontrol.store.nodes import Nodes
+from missioncontrol.store import Log, Retention, SqliteLog, StateCheckpoint
+
+if TYPE_CHECKING:
+    # NATS's library is large, and most fleets do without.
+    from missioncontrol.app.cluster import Cluster
+    from missioncontrol.store.jetstream import JetStreamLog
+    from missioncontrol.store.nodes import Nodes
 
 STATE_EVERY_EVENTS = 10_000
 STATE_SHARE = 0.05
@@ -166,10 +170,13 @@ class MissionControl(Broadcasts):
         routes = await prepare(config.notify)
         self._sockets = _bind(config)
         log: Log
-        nodes: Nodes | None = None
+        joined: tuple[JetStreamLog, Nodes] | None = None
         try:
             if config.nats_servers:
-                log, nodes = await join(config, workspace.resolve())
+                from missioncontrol.app.cluster import join
+
+                joined = await join(config, workspace.resolve())
+                log = joined[0]
             else:
                 log = await SqliteLog.open(
                     config.data_path,
@@ -180,20 +187,26 @@ class MissionControl(Broadcasts):
             self._close_sockets()
             raise
         try:
-            await self._serve(log, nodes, workspace, routes)
+            await self._serve(log, joined, workspace, routes)
         except BaseException:
             self._close_sockets()
             await log.close()
             raise
 
-    async def _serve(self, log: Log, nodes: Nodes | None, workspace: Path, routes: Routes | None) -> None:
+    async def _serve(
+        self,
+        log: Log,
+        joined: tuple[JetStreamLog, Nodes] | None,
+        workspace: Path,
+        routes: Routes | None,
+    ) -> None:
         config = self.config
         if log.new_epoch_reason:
             logger.info("log.new_epoch", extra={"epoch": log.epoch, "reason": log.new_epoch_reason})
         # From here to the listener nothing is awaited: whatever comes next is heard.
         state = await fold(log)
         hub = Hub(epoch=log.epoch, head=log.head, flush_window=config.server.flush_window)
-        host_name = log.host if isinstance(log, JetStreamLog) else None
+        host_name = None if joined is None else joined[0].host
         self._home = None if host_name is None else Home(state, host_name)
         self._supervisor = Supervisor(
             workspace,
@@ -231,12 +244,14 @@ class MissionControl(Broadcasts):
             service.search.start()
         if routes is not None:
             self._notifier = service.notifier = Notifier(log, routes)
-        if isinstance(log, JetStreamLog) and nodes is not None:
+        if joined is not None:
+            from missioncontrol.app.cluster import Cluster
+
             self._cluster = Cluster(
-                log, nodes, self._supervisor, lambda: hub.clients, lambda: service.draining, self._notifier
+                *joined, self._supervisor, lambda: hub.clients, lambda: service.draining, self._notifier
             )
             service.cluster = self._cluster.page
-            log.replaced = self._replaced
+            joined[0].replaced = self._replaced
         self._heartbeats = Heartbeats(config.server.heartbeat_interval, hub.figures)
         self._heartbeats.start()
         if config.telemetry.endpoint is not None:

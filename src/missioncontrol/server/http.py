@@ -16,6 +16,8 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, License, SecurityScheme
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
 from litestar.types import (
     ASGIApp,
     HTTPResponseBodyEvent,
@@ -210,7 +212,7 @@ def create_app(service: Service, endpoint: McpEndpoint | None = None) -> Litesta
         service: the running parts; the application holds no others.
         endpoint: what answers at `/mcp`, where somebody else starts and stops it.
     """
-    app = Litestar(
+    app = _Application(
         route_handlers=list(ROUTES),
         # Not a guard: for those Litestar copies the handler with every request.
         before_request=require_scope,
@@ -237,6 +239,14 @@ def create_app(service: Service, endpoint: McpEndpoint | None = None) -> Litesta
     # Around the router, and not a middleware of routes: a path that has no route is checked like any other.
     app.asgi_handler = Shell(app.asgi_handler, service.access, service.proxies)
     return app
+
+
+class _Application(Litestar):
+    """Litestar for msgspec alone: it would load pydantic, whose types nobody here uses, wherever that is installed."""
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return [*plugins, MsgspecDIPlugin()]
 
 
 class _NoRoutes(Router):

@@ -1,6 +1,8 @@
-"""The durable log: its interface, and the logs in SQLite, in JetStream, and in memory, which says what is right."""
+"""The durable log: its interface, and the logs in SQLite and in memory, which says what is right.
 
-from missioncontrol.store.jetstream import JetStreamLog
+The one in JetStream stands in `jetstream`, for whoever needs it: NATS's library is large.
+"""
+
 from missioncontrol.store.log import (
     MAX_APPEND_EVENTS,
     Checkpoint,
@@ -17,7 +19,6 @@ from missioncontrol.store.sqlite import SqliteLog
 __all__ = [
     "MAX_APPEND_EVENTS",
     "Checkpoint",
-    "JetStreamLog",
     "Listener",
     "Log",
     "LogFigures",

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
@@ -24,6 +26,7 @@ TIMEOUT_SECONDS = 3.0
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+MAX_HEALTH_BYTES = 65_536
 PROTOCOL = 4
 
 Health = Callable[[bool, Data], None]
@@ -63,28 +66,26 @@ class GatewayLink:
             tasks.create_task(self._keep_listening())
 
     async def _watch_health(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            while True:
-                runs, details = await self._health(session)
-                self._on_health(runs, details)
-                await asyncio.sleep(HEALTH_SECONDS)
+        while True:
+            runs, details = await self._health()
+            self._on_health(runs, details)
+            await asyncio.sleep(HEALTH_SECONDS)
 
-    async def _health(self, session: aiohttp.ClientSession) -> tuple[bool, Data]:
+    async def _health(self) -> tuple[bool, Data]:
         reason = "no answer"
         for path in ("/healthz", "/health"):
             try:
-                async with session.get(f"{self._url}{path}", allow_redirects=False) as answer:
-                    if answer.status == 404:
-                        continue
-                    body = await answer.content.read(65_536)
-                    told = _object(body)
-                    runs = answer.status < 400 and told.get("ok", True) is not False
-                    return runs, {"source": "gateway", **_plain(told), "httpStatus": answer.status}
+                async with asyncio.timeout(TIMEOUT_SECONDS):
+                    status, body = await asyncio.to_thread(_get, self._url, path)
             except TimeoutError:
                 reason = f"no answer within {TIMEOUT_SECONDS:g} seconds"
-            except (aiohttp.ClientError, OSError) as error:
+            except (HTTPException, OSError) as error:
                 reason = type(error).__name__
+            else:
+                if status != 404:
+                    told = _object(body)
+                    runs = status < 400 and told.get("ok", True) is not False
+                    return runs, {"source": "gateway", **_plain(told), "httpStatus": status}
         return False, {"source": "gateway", "reason": reason}
 
     async def _keep_listening(self) -> None:
@@ -164,6 +165,16 @@ class GatewayLink:
                 return
             agent = parts[1]
         self._on_run(agent, key, runs, now())
+
+
+def _get(url: str, path: str) -> tuple[int, bytes]:
+    """Ask once, and follow nothing. Meant for a thread: the library for requests takes more memory than all this."""
+    parts = urlsplit(url)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    with closing(kind(parts.netloc, timeout=TIMEOUT_SECONDS)) as connection:
+        connection.request("GET", f"{parts.path}{path}")
+        answer = connection.getresponse()
+        return answer.status, answer.read(MAX_HEALTH_BYTES)
 
 
 async def _ask(socket: ClientConnection, id_: str, method: str, parameters: Data) -> None:
