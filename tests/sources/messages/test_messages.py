@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -216,10 +217,13 @@ async def test_damage_that_shows_later_is_mended_by_the_next_run(
 async def test_what_is_too_old_is_not_kept(tmp_path: Path) -> None:
     library = Library(tmp_path, transcript_days=2.0)
     library.say("long ago", session="old", at=NOW - 3 * 86_400_000)
+    library.say("not looked into", session="untouched")
+    os.utime(library.project / "untouched.jsonl", (NOW / 1000 - 3 * 86_400,) * 2)
     library.say("today")
     await library.start()
     await library.until_said("today")
     assert await library.texts("old") == []
+    assert await library.texts("untouched") == []
     await library.stop()
 
 

@@ -33,24 +33,28 @@ class SessionsPosition(msgspec.Struct, omit_defaults=True):
     sessions: dict[str, tuple[int, Memory]] = {}
 
 
-def reader_of(kind: Kind) -> Callable[[Transcript, bytes | None], Read] | None:
+def reader_of(kind: Kind) -> Callable[[Transcript, bytes | None, int], Read] | None:
     """Return what reads the messages of a kind of files; None where nothing is said in them.
 
-    Such a reader takes the transcript and where it was read to, and raises `FileNotFoundError` and `UnreadableError`.
+    Such a reader takes the transcript, where it was read to, and the time in milliseconds since 1970 before which
+    nobody wants what was said. It raises `FileNotFoundError` and `UnreadableError`.
     """
     return _READERS.get(kind)
 
 
-def _read_lines(transcript: Transcript, kept: bytes | None) -> Read:
+def _read_lines(transcript: Transcript, kept: bytes | None, since: int) -> Read:
     kind = transcript.kind
+    if kept is None and transcript.path.stat().st_mtime * 1000 < since:
+        # Nothing in it is newer than the file.
+        return [], b""
     if kind not in ("openclaw", "claude", "codex"):
         raise ValueError(f"{kind} has no lines")
     before = _decoded(kept, Position)
-    records, after = JsonlMessageReader(kind).read(transcript.path, before, PORTION)
+    records, after = JsonlMessageReader(kind, since).read(transcript.path, before, PORTION)
     return _messages(records), kept if kept is not None and after == before else msgspec.json.encode(after)
 
 
-def _read_database(transcript: Transcript, kept: bytes | None) -> Read:
+def _read_database(transcript: Transcript, kept: bytes | None, since: int) -> Read:
     database = Database(transcript.path)
     messages: list[Message] = []
     position = _decoded(kept, SessionsPosition)
@@ -60,13 +64,13 @@ def _read_database(transcript: Transcript, kept: bytes | None) -> Read:
                 signature = database.signature()
                 if position.signature != signature:
                     position = SessionsPosition(signature)
-                messages = _read_events(database, position)
+                messages = _read_events(database, position, since)
     finally:
         database.close()
     return messages, msgspec.json.encode(position, order="sorted")
 
 
-def _read_events(database: Database, position: SessionsPosition) -> list[Message]:
+def _read_events(database: Database, position: SessionsPosition, since: int) -> list[Message]:
     newest: dict[str, int] = dict(
         database.rows("SELECT session_id, max(seq) FROM transcript_events GROUP BY session_id")
     )
@@ -85,7 +89,7 @@ def _read_events(database: Database, position: SessionsPosition) -> list[Message
             known, memory = -1, Memory(session=session)
         if last == known or room <= 0:
             continue
-        parser = MessageParser("openclaw", memory)
+        parser = MessageParser("openclaw", memory, since)
         for seq, text, packed, created in database.each(select, session, known):
             memory.at = created or memory.at
             memory.line = seq
@@ -101,7 +105,7 @@ def _read_events(database: Database, position: SessionsPosition) -> list[Message
     return messages
 
 
-_READERS: Mapping[Kind, Callable[[Transcript, bytes | None], Read]] = {
+_READERS: Mapping[Kind, Callable[[Transcript, bytes | None, int], Read]] = {
     "openclaw": _read_lines,
     "claude": _read_lines,
     "codex": _read_lines,

@@ -118,7 +118,7 @@ class Messages:
         path = str(transcript.path)
         kept = self._index.position(path)
         try:
-            messages, position = read(transcript, kept)
+            messages, position = read(transcript, kept, self._since())
         except FileNotFoundError:
             self._written.forget(transcript)
             self._index.forget_file(path)
@@ -126,6 +126,6 @@ class Messages:
             # The source of tokens complains of it, and says when it can be read again.
             return
         else:
-            if position != kept:
+            if position and position != kept:
                 self._index.enter(messages, path, position, self._since())
                 self._pending.append(transcript)

@@ -146,12 +146,22 @@ class JsonlReader:
 class JsonlMessageReader(JsonlReader):
     """Reads what is said in such transcripts, and nothing else of them."""
 
+    def __init__(self, kind: Kind, since: int) -> None:
+        """Prepare.
+
+        Args:
+            kind: whose transcripts they are.
+            since: what was said before is passed over, in milliseconds since 1970.
+        """
+        super().__init__(kind)
+        self._since = since
+
     def _parser(self, name: str, position: Position) -> Parser:
         memory = position.memory
         if not isinstance(memory, messages.Memory):
             named = codex.session_of(name) if self._kind == "codex" else _session_of(name)
             memory = position.memory = messages.Memory(session=named)
-        return messages.MessageParser(self._kind, memory)
+        return messages.MessageParser(self._kind, memory, self._since)
 
 
 class _Lines:

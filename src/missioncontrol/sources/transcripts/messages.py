@@ -104,15 +104,17 @@ _MAX_TOOLS = 32
 class MessageParser:
     """Reads what is said in the lines of one session, whatever runtime wrote them."""
 
-    def __init__(self, kind: Kind, memory: Memory) -> None:
+    def __init__(self, kind: Kind, memory: Memory, since: int = 0) -> None:
         """Prepare.
 
         Args:
             kind: what the transcript is.
             memory: where the last reading ended; `session` is set, in case the transcript does not name itself.
+            since: what was said before is passed over, in milliseconds since 1970.
         """
         self.memory = memory
         self._kind = kind
+        self._since = since
 
     def parse(self, line: bytes | str) -> list[Record]:
         """Return what is said in a line.
@@ -134,6 +136,8 @@ class MessageParser:
             said = self._message(entry)
         key = entry.uuid or entry.id or str(self.memory.line)
         records: list[Record] = []
+        if 0 < self.memory.at < self._since:
+            return records
         for place, (role, text, tool) in enumerate(said):
             text = text.strip()
             most = MAX_SAID if role in ("user", "assistant") else MAX_TOLD
