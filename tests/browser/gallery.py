@@ -61,6 +61,7 @@ VIEWS = (
     "search/review",
     "agents",
     "agents/scout",
+    "sessions/scout-main",
     "ledger",
     "settings",
 )
@@ -89,6 +90,40 @@ def furnish(workspace: Path, agents: int) -> None:
             {"tasks": [*tasks(agents)], "history": [], "nextId": 40},
         )
         put(workspace, "mission-control/data/leads.json", [*leads()])
+        write_transcript(workspace.parent / "agents/scout/sessions/scout-main.jsonl")
+
+
+def write_transcript(path: Path) -> None:
+    """Write what was said in a session of OpenClaw; its last turn goes on."""
+    path.parent.mkdir(parents=True)
+    call = {
+        "type": "toolCall",
+        "id": "1",
+        "name": "exec",
+        "arguments": {"command": "rg -n retry src/importer"},
+    }
+    found = "src/importer/client.py:41: def fetch(url, retry=3):\nsrc/importer/client.py:77: retry -= 1\n" * 3
+    read = {"type": "toolCall", "id": "2", "name": "read", "arguments": {"path": "src/importer/client.py"}}
+    said: tuple[tuple[str, Any], ...] = (
+        ("user", "Review the importer: since Friday it gives up on slow servers."),
+        (
+            "assistant",
+            [{"type": "thinking", "thinking": "Where does it decide to give up? Look for retries."}],
+        ),
+        ("assistant", [{"type": "text", "text": "I look at how it tries again."}, call]),
+        ("toolResult", found),
+        ("assistant", [{"type": "text", "text": "Three tries without a pause between them. That is why."}]),
+        ("user", "Give it a pause that doubles, and a test."),
+        ("assistant", [{"type": "text", "text": "A pause of 0.5 s that doubles up to 30 s."}, read]),
+        ("toolResult", "1\timport time\n2\t\n3\tfrom importer.errors import GaveUp\n" * 4),
+    )
+    began = time() - 900
+    entries: list[dict[str, Any]] = [{"type": "session", "version": 3, "id": path.stem}]
+    for number, (role, content) in enumerate(said):
+        message = {"role": role, "content": content, "toolCallId": "1" if number < 4 else "2"}
+        entry = {"type": "message", "id": f"m{number}", "timestamp": (began + 100 * number) * 1000}
+        entries.append({**entry, "message": message})
+    path.write_text("".join(f"{json.dumps(entry)}\n" for entry in entries))
 
 
 def put(workspace: Path, path: str, content: Any) -> None:

@@ -67,7 +67,7 @@ function Transcript({ office, session, message }: TranscriptProps) {
   const read = page !== null;
   useEffect(() => {
     const wanted = list.current?.querySelector(".wanted") ?? list.current?.lastElementChild;
-    wanted?.scrollIntoView({ block: message === null ? "end" : "center" });
+    wanted?.scrollIntoView({ block: message === null ? "nearest" : "center" });
   }, [read, message]);
 
   // Whoever looks at the end goes along with what is said.
