@@ -62,6 +62,9 @@ async def test_a_status_in_any_spelling_is_understood(
         ({"metadata": []}, "metadata must be"),
         ({"description": None}, "description must be"),
         ({"id": ""}, "id must be"),
+        ({"id": "team/7"}, "no address"),
+        ({"id": ".."}, "no address"),
+        ({"id": "stats"}, "no address"),
         ([], "JSON object"),
     ],
 )
