@@ -157,6 +157,13 @@ def test_publishing_history_and_ping_are_answered_with_their_ref() -> None:
     assert receive(session, {"type": "pong", "time": 1}) == []
 
 
+def test_history_before_a_cursor_of_another_life_is_refused() -> None:
+    # Its id is the place of another event in this one, and whoever pages back would skip or repeat some.
+    (error,) = receive(live(), {"type": "getHistory", "before": "former:9", "ref": 7})
+    assert (error.type, error.data.code, error.ref) == ("error", "not_found", 7)
+    assert "another life" in error.data.message
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -188,7 +188,7 @@ class Session:
                 case Publish():
                     return [self._publish(message)]
                 case GetHistory():
-                    return [self._history(message, max_history)]
+                    return [self._history(message, max_history, at)]
                 case Ping():
                     return [Send("pong", Answer(rfc3339(now()).decode()), message.ref)]
                 case Pong():
@@ -281,13 +281,13 @@ class Session:
             )
         return Append(convert_drafts(message.events), message.ref)
 
-    def _history(self, message: GetHistory, max_history: int) -> Action:
+    def _history(self, message: GetHistory, max_history: int, at: Position) -> Action:
         if not self.may_read:
             raise Forbidden("This token may not read events; it lacks the scope 'read'.")
         if message.limit < 1:
             raise BadMessage(f"limit is {message.limit}; ask for 1 to {max_history}.")
         patterns = EVERYTHING if message.events is None else Patterns(_list(message.events))
-        before = None if message.before is None else Cursor.parse(message.before).id
+        before = None if message.before is None else Cursor.parse(message.before).id_in(at.epoch)
         return ReadHistory(min(message.limit, max_history), patterns, before, message.ref)
 
     def _move_to(self, since: Cursor, at: Position) -> Send | None:
