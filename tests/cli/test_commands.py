@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -127,6 +128,38 @@ def test_settings_come_from_flag_environment_file_and_default_in_this_order(tmp_
     config = read_config({"server.port": 3, "server.host": None}, environment=environment)
     server = config.server
     assert (server.port, server.ws_port, server.max_clients, server.host) == (3, 2, 1, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("[budgets]\ndaily = -1", "budgets.daily is -1"),
+        ("[budgets]\ndaily = nan", "budgets.daily is nan"),
+        ("[budgets]\nwarn_at = 500", "budgets.warn_at is 500"),
+        ("[budgets]\nwarn_at = -1", "budgets.warn_at is -1"),
+        ("[budgets.agents]\nscout = -5.0", "budgets.agents.scout is -5"),
+        ("[budgets.agents]\nscout = inf", "budgets.agents.scout is inf"),
+        ("[server]\nheartbeat_interval = nan", "server.heartbeat_interval is nan"),
+        ("[server]\nheartbeat_interval = inf", "server.heartbeat_interval is inf"),
+        ("[log]\nretention_days = nan", "log.retention_days is nan"),
+        ("[cluster]\npublish_timeout = nan", "cluster.publish_timeout is nan"),
+        ('[[notify.rules]]\nname = "ops"\nstorm_seconds = nan', "storm_seconds is nan"),
+    ],
+)
+def test_a_number_that_cannot_be_is_named(tmp_path: Path, settings: str, expected: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(settings)
+    with pytest.raises(ConfigError, match=re.escape(expected)):
+        read_config({}, file=file, environment={})
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[server]\nmax_clients = 1\n")
+    for variable in ("MISSION_CONTROL_PORT", "MC_API_PORT"):
+        with pytest.raises(ConfigError, match=rf"{variable} is ''") as refusal:
+            read_config({}, file=file, environment={variable: ""})
+        assert str(file) not in str(refusal.value)
 
 
 @pytest.mark.parametrize("how", ["flag", "environment"])
