@@ -74,6 +74,8 @@ def test_each_command_explains_itself_with_examples(
         (["watch", "--since", "yesterday"], "EPOCH:ID"),
         (["watch", "--url", "ftp://host"], "address has the form"),
         (["publish"], "TYPE"),
+        (["connect", "nope"], "There is no place for 'nope' here"),
+        (["status", "a", "b"], "There is no place for 'a', 'b' here"),
         (["publish", "no-category"], "category:name"),
         (["publish", "a:b", "{"], "not a JSON object"),
         (["publish", "a:b", "[1]"], "not a JSON object"),
