@@ -297,7 +297,7 @@ async def disconnected(receive: Receive) -> None:
 
 @get(
     "/api/system/events",
-    responses=documented(list[NewestEvent], 503),
+    responses=documented(list[NewestEvent], 404, 503),
     tags=["events"],
     summary="The newest events, newest first",
 )

@@ -55,7 +55,7 @@ class FileWatch(msgspec.Struct, omit_defaults=True):
 
 @get(
     "/api/files/activity",
-    responses=documented(FileActivity, 503),
+    responses=documented(FileActivity, 404, 503),
     tags=["files"],
     summary="The newest file changes",
 )
