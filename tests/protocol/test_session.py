@@ -198,8 +198,12 @@ def test_what_is_not_understood_is_answered_and_changes_nothing(message: bytes) 
 
 def test_scopes_are_kept() -> None:
     session, actions = opened(Handshake(Patterns(["*"]), Cursor("epoch", 50), snapshot=True), may_read=False)
-    assert said(actions) == ["connected", "subscribed"]
+    # Whoever asks is told no; whoever only came to publish has not asked.
+    assert said(actions) == ["connected", "subscribed", "error"]
+    assert actions[2].data.code == "forbidden"
     assert not session.patterns
+    assert said(opened(may_read=False)[1]) == ["connected"]
+    assert said(opened(Handshake(snapshot=True), may_read=False)[1]) == ["connected", "error"]
     for message in ({"type": "subscribe", "events": ["*"]}, {"type": "getHistory"}):
         assert receive(session, message)[0].data.code == "forbidden"
     session, _ = opened(may_publish=False)

@@ -171,6 +171,8 @@ class Session:
         ]
         if handshake.patterns is not None or since is not None:
             actions.append(self._subscribed(standing, since is not None and gap is None))
+        if not self.may_read and handshake != Handshake():
+            actions.append(refusal(_may_not_read(), msgspec.UNSET))
         return actions + self._after_move(gap, handshake.snapshot and self.may_read, since)
 
     def receive(self, text: bytes, at: Position, *, max_history: int) -> list[Action]:
@@ -234,7 +236,7 @@ class Session:
 
     def _subscribe(self, message: Subscribe, at: Position) -> list[Action]:
         if not self.may_read:
-            raise Forbidden("This token may not read events; it lacks the scope 'read'.")
+            raise _may_not_read()
         wanted = Patterns(_list(message.events))
         since = None if message.since is None else Cursor.parse(message.since)
         self.patterns = wanted if self._implicit else self.patterns | wanted
@@ -283,7 +285,7 @@ class Session:
 
     def _history(self, message: GetHistory, max_history: int, at: Position) -> Action:
         if not self.may_read:
-            raise Forbidden("This token may not read events; it lacks the scope 'read'.")
+            raise _may_not_read()
         if message.limit < 1:
             raise BadMessage(f"limit is {message.limit}; ask for 1 to {max_history}.")
         patterns = EVERYTHING if message.events is None else Patterns(_list(message.events))
@@ -324,6 +326,10 @@ def refusal(error: Exception, ref: Any = msgspec.UNSET) -> Send:
     """Make the `error` message for whatever went wrong."""
     code = getattr(error, "code", "internal")
     return Send("error", ErrorData(code, str(error), ref), ref)
+
+
+def _may_not_read() -> Forbidden:
+    return Forbidden("This token may not read events; it lacks the scope 'read'.")
 
 
 def _list(events: Sequence[str] | str) -> Sequence[str]:
