@@ -318,6 +318,9 @@ def _set(tree: dict[str, Any], dotted: str, value: Any) -> None:
 
 
 def _check(config: Config) -> None:
+    for name, folder in (("workspace", config.workspace), ("data", config.data)):
+        if folder is not None and not folder.strip():
+            raise ConfigError(f"{name} is empty; name a folder, or leave the setting out.")
     server = config.server
     for name, port in (("server.port", server.port), ("server.ws_port", server.ws_port)):
         if port != "none" and not 0 <= port <= 65_535:

@@ -155,6 +155,20 @@ def test_a_number_that_cannot_be_is_named(tmp_path: Path, settings: str, expecte
         read_config({}, file=file, environment={})
 
 
+@pytest.mark.parametrize("name", ["workspace", "data"])
+def test_a_folder_without_a_name_is_refused(name: str, tmp_path: Path) -> None:
+    # It would be the current one: whoever left a variable empty would find a log there.
+    file = tmp_path / "config.toml"
+    file.write_text(f'{name} = " "\n')
+    for source in (
+        {"flags": {name: ""}},
+        {"environment": {f"MISSION_CONTROL_{name.upper()}": ""}},
+        {"file": file},
+    ):
+        with pytest.raises(ConfigError, match=f"{name} is empty"):
+            read_config(**{"flags": {}, "environment": {}} | source)
+
+
 def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text("[server]\nmax_clients = 1\n")
