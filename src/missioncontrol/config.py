@@ -7,10 +7,11 @@ Every setting has one name: `server.port` in the file is `--port` on the command
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -273,19 +274,41 @@ def load_config(
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"The config file {file} is not TOML: {error}.") from None
     environment = {} if environment is None else environment
+    variables: dict[str, str] = {}
     for name in (*_ALIASES, *(n for n in ENVIRONMENT if n not in _ALIASES)):
         if name in environment:
             _set(tree, ENVIRONMENT[name], environment[name])
+            variables[ENVIRONMENT[name]] = name
     for dotted, value in (flags or {}).items():
         if value is not None:
             _set(tree, dotted, value)
+            variables.pop(dotted, None)
     try:
         config = msgspec.convert(tree, Config, strict=False)
     except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at ")
+        variable = variables.get(path.strip("`").removeprefix("$."))
+        if variable is not None:
+            raise ConfigError(f"The variable {variable} is {environment[variable]!r}: {what}.") from None
         where = f" ({file})" if file else ""
         raise ConfigError(f"A setting is wrong{where}: {error}.") from None
+    for name, number in _numbers(msgspec.to_builtins(config)):
+        if not math.isfinite(number):
+            raise ConfigError(f"{name} is {number}; write a finite number.")
     _check(config)
     return config
+
+
+def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    """Find the numbers among settings, with the dotted name of each."""
+    if isinstance(value, float):
+        yield path, value
+        return
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _numbers(inner, f"{path}.{key}" if path else str(key))
 
 
 def _set(tree: dict[str, Any], dotted: str, value: Any) -> None:
@@ -298,6 +321,9 @@ def _set(tree: dict[str, Any], dotted: str, value: Any) -> None:
 
 
 def _check(config: Config) -> None:
+    for name, folder in (("workspace", config.workspace), ("data", config.data)):
+        if folder is not None and not folder.strip():
+            raise ConfigError(f"{name} is empty; name a folder, or leave the setting out.")
     server = config.server
     for name, port in (("server.port", server.port), ("server.ws_port", server.ws_port)):
         if port != "none" and not 0 <= port <= 65_535:
@@ -319,6 +345,7 @@ def _check(config: Config) -> None:
         raise ConfigError(
             f"sources.gateway is {gateway!r}; it is 'auto', 'off', or an address such as http://127.0.0.1:18789."
         )
+    _check_budgets(config.budgets)
     _check_cluster(config)
     _check_telemetry(config.telemetry)
     if config.mcp.max_sessions < 1 or not 0.1 <= config.mcp.session_idle <= 86_400:
@@ -329,6 +356,20 @@ def _check(config: Config) -> None:
                 f"The token {token.name!r} needs the SHA-256 of itself in 64 hex digits; "
                 f"`mission-control token new` prints both."
             )
+
+
+def _check_budgets(budgets: BudgetConfig) -> None:
+    named = {
+        "daily": budgets.daily,
+        **{f"agents.{agent}": budget for agent, budget in budgets.agents.items()},
+    }
+    for name, budget in named.items():
+        if budget < 0:
+            raise ConfigError(f"budgets.{name} is {budget:g} US dollars; the least is 0, which is no budget.")
+    if not 0 < budgets.warn_at <= 100:
+        raise ConfigError(
+            f"budgets.warn_at is {budgets.warn_at:g}; it is in percent, above 0 and at most 100."
+        )
 
 
 def _check_telemetry(telemetry: TelemetryConfig) -> None:

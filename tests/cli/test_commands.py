@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -73,6 +74,8 @@ def test_each_command_explains_itself_with_examples(
         (["watch", "--since", "yesterday"], "EPOCH:ID"),
         (["watch", "--url", "ftp://host"], "address has the form"),
         (["publish"], "TYPE"),
+        (["connect", "nope"], "There is no place for 'nope' here"),
+        (["status", "a", "b"], "There is no place for 'a', 'b' here"),
         (["publish", "no-category"], "category:name"),
         (["publish", "a:b", "{"], "not a JSON object"),
         (["publish", "a:b", "[1]"], "not a JSON object"),
@@ -127,6 +130,52 @@ def test_settings_come_from_flag_environment_file_and_default_in_this_order(tmp_
     config = read_config({"server.port": 3, "server.host": None}, environment=environment)
     server = config.server
     assert (server.port, server.ws_port, server.max_clients, server.host) == (3, 2, 1, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("[budgets]\ndaily = -1", "budgets.daily is -1"),
+        ("[budgets]\ndaily = nan", "budgets.daily is nan"),
+        ("[budgets]\nwarn_at = 500", "budgets.warn_at is 500"),
+        ("[budgets]\nwarn_at = -1", "budgets.warn_at is -1"),
+        ("[budgets.agents]\nscout = -5.0", "budgets.agents.scout is -5"),
+        ("[budgets.agents]\nscout = inf", "budgets.agents.scout is inf"),
+        ("[server]\nheartbeat_interval = nan", "server.heartbeat_interval is nan"),
+        ("[server]\nheartbeat_interval = inf", "server.heartbeat_interval is inf"),
+        ("[log]\nretention_days = nan", "log.retention_days is nan"),
+        ("[cluster]\npublish_timeout = nan", "cluster.publish_timeout is nan"),
+        ('[[notify.rules]]\nname = "ops"\nstorm_seconds = nan', "storm_seconds is nan"),
+    ],
+)
+def test_a_number_that_cannot_be_is_named(tmp_path: Path, settings: str, expected: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(settings)
+    with pytest.raises(ConfigError, match=re.escape(expected)):
+        read_config({}, file=file, environment={})
+
+
+@pytest.mark.parametrize("name", ["workspace", "data"])
+def test_a_folder_without_a_name_is_refused(name: str, tmp_path: Path) -> None:
+    # It would be the current one: whoever left a variable empty would find a log there.
+    file = tmp_path / "config.toml"
+    file.write_text(f'{name} = " "\n')
+    for source in (
+        {"flags": {name: ""}},
+        {"environment": {f"MISSION_CONTROL_{name.upper()}": ""}},
+        {"file": file},
+    ):
+        with pytest.raises(ConfigError, match=f"{name} is empty"):
+            read_config(**{"flags": {}, "environment": {}} | source)
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[server]\nmax_clients = 1\n")
+    for variable in ("MISSION_CONTROL_PORT", "MC_API_PORT"):
+        with pytest.raises(ConfigError, match=rf"{variable} is ''") as refusal:
+            read_config({}, file=file, environment={variable: ""})
+        assert str(file) not in str(refusal.value)
 
 
 @pytest.mark.parametrize("how", ["flag", "environment"])

@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -302,6 +303,13 @@ async def test_a_host_s_name_that_is_taken_is_refused(campus: Campus) -> None:
     campus.add("alpha")
     with pytest.raises(Exception, match=r"called 'alpha' already.*cluster\.host"):
         await asyncio.to_thread(campus.add, "other", MISSION_CONTROL_CLUSTER_HOST="alpha")
+
+
+async def test_more_replicas_than_there_are_servers_are_refused_with_the_reason(campus: Campus) -> None:
+    thrice = partial(campus.add, "alpha", MISSION_CONTROL_CLUSTER_REPLICAS="3")
+    with pytest.raises(Exception, match=r"replicas > 1 not supported.*change \[cluster\]") as refusal:
+        await asyncio.to_thread(thrice)
+    assert "does not answer" not in str(refusal.value)
 
 
 async def test_a_stream_that_is_made_anew_is_told_as_a_new_epoch(own: Campus, server: NatsProcess) -> None:

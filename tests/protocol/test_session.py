@@ -157,6 +157,13 @@ def test_publishing_history_and_ping_are_answered_with_their_ref() -> None:
     assert receive(session, {"type": "pong", "time": 1}) == []
 
 
+def test_history_before_a_cursor_of_another_life_is_refused() -> None:
+    # Its id is the place of another event in this one, and whoever pages back would skip or repeat some.
+    (error,) = receive(live(), {"type": "getHistory", "before": "former:9", "ref": 7})
+    assert (error.type, error.data.code, error.ref) == ("error", "not_found", 7)
+    assert "another life" in error.data.message
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -191,8 +198,12 @@ def test_what_is_not_understood_is_answered_and_changes_nothing(message: bytes) 
 
 def test_scopes_are_kept() -> None:
     session, actions = opened(Handshake(Patterns(["*"]), Cursor("epoch", 50), snapshot=True), may_read=False)
-    assert said(actions) == ["connected", "subscribed"]
+    # Whoever asks is told no; whoever only came to publish has not asked.
+    assert said(actions) == ["connected", "subscribed", "error"]
+    assert actions[2].data.code == "forbidden"
     assert not session.patterns
+    assert said(opened(may_read=False)[1]) == ["connected"]
+    assert said(opened(Handshake(snapshot=True), may_read=False)[1]) == ["connected", "error"]
     for message in ({"type": "subscribe", "events": ["*"]}, {"type": "getHistory"}):
         assert receive(session, message)[0].data.code == "forbidden"
     session, _ = opened(may_publish=False)

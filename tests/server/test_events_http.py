@@ -293,6 +293,15 @@ async def test_the_newest_events_come_first_as_an_array(client: httpx.AsyncClien
     assert (await client.get("/api/system/events?events=task")).json() == []
 
 
+@pytest.mark.parametrize("path", ["/api/system/events", "/api/files/activity"])
+async def test_pages_before_a_cursor_of_another_life_are_not_found(
+    client: httpx.AsyncClient, site: Site, path: str
+) -> None:
+    await site.log.append([Draft("file:change", {"path": str(number)}) for number in range(20)])
+    problem = check_problem(await client.get(f"{path}?before=former:11"), 404, "not_found")
+    assert "another life" in problem["detail"]
+
+
 async def test_a_stream_gives_what_was_missed_and_then_what_comes(site: Site) -> None:
     await site.tell("a:b", n=1)
     sent: list[dict[str, Any]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -92,7 +93,9 @@ async def test_a_preflight_is_answered_without_a_token(guarded: Site) -> None:
     assert response.status_code == 204
     assert response.headers["access-control-allow-origin"] == "https://fleet.example.com"
     assert "POST" in response.headers["access-control-allow-methods"]
-    assert "authorization" in response.headers["access-control-allow-headers"]
+    allowed = response.headers["access-control-allow-headers"].split(", ")
+    # What a page sends: who it is, what it makes sure of, and to which trace it belongs.
+    assert {"authorization", "idempotency-key", "if-match", "traceparent"} <= set(allowed)
 
 
 async def test_a_preflight_of_a_foreign_page_is_refused(client: httpx.AsyncClient) -> None:
@@ -143,6 +146,39 @@ async def test_a_wrong_method_is_told_the_right_ones(
     response = await client.request(method, path)
     check_problem(response, 405, "method_not_allowed")
     assert response.headers["allow"] == allow
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/api/agents", "GET, HEAD, OPTIONS"),
+        ("/api/events", "GET, HEAD, OPTIONS, POST"),
+        ("/api/tasks/TASK-0001", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
+        ("/api/events/stream", "GET, OPTIONS"),
+        ("/v1/traces", "OPTIONS, POST"),
+    ],
+)
+async def test_options_has_all_methods_of_a_path(client: httpx.AsyncClient, path: str, allow: str) -> None:
+    response = await client.options(path)
+    assert response.status_code == 204
+    assert response.headers["allow"] == allow
+    assert "nosniff" in response.headers["x-content-type-options"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/api/events"), ("PATCH", "/api/tasks/TASK-0001"), ("POST", "/api/hooks/claude")],
+)
+async def test_a_packed_body_is_refused_as_such_where_only_plain_ones_are_taken(
+    client: httpx.AsyncClient, method: str, path: str
+) -> None:
+    body = gzip.compress(b'{"type": "a:b"}')
+    response = await client.request(method, path, content=body, headers={"content-encoding": "gzip"})
+    assert "gzip" in check_problem(response, 415, "unsupported_media_type")["detail"]
+    plain = await client.post(
+        "/api/events", content=b'{"type": "a:b"}', headers={"content-encoding": "identity"}
+    )
+    assert plain.status_code == 201
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PATCH"])

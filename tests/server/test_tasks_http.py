@@ -62,6 +62,9 @@ async def test_a_status_in_any_spelling_is_understood(
         ({"metadata": []}, "metadata must be"),
         ({"description": None}, "description must be"),
         ({"id": ""}, "id must be"),
+        ({"id": "team/7"}, "no address"),
+        ({"id": ".."}, "no address"),
+        ({"id": "stats"}, "no address"),
         ([], "JSON object"),
     ],
 )
@@ -261,6 +264,7 @@ async def test_the_export_is_json_or_a_markdown_table(client: httpx.AsyncClient)
     assert exported["history"] == []
     answer = await client.get("/api/export/tasks?format=markdown")
     assert answer.headers["content-disposition"] == 'attachment; filename="TASK_QUEUE.md"'
+    assert answer.headers["content-type"] == "text/markdown; charset=utf-8"
     assert "| TASK-0001 | A \\| B<br>C | 🟡 PENDING | Unassigned | P1 |" in answer.text
     assert (await client.get("/api/export/tasks?format=pdf")).status_code == 400
 

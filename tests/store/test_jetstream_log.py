@@ -338,6 +338,11 @@ async def test_a_stream_that_was_made_anew_is_noticed_by_a_running_node(own: Nod
         await log.append(drafts(1))
 
 
+async def test_a_stream_that_cannot_be_made_is_refused_with_the_reason(nodes: Nodes) -> None:
+    with pytest.raises(OpenError, match=r"cannot be made: replicas > 1 not supported.*\[cluster\]"):
+        await nodes.open("alpha", {"cluster.replicas": 3})
+
+
 async def test_a_stream_that_does_not_fit_is_refused_and_left_alone(nodes: Nodes) -> None:
     client = await nats_client.connect(nodes.server.url)
     try:

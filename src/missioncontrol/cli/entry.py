@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, UnusedCliTokensError
 
 from missioncontrol.errors import ConfigError, InputError, MissionControlError
 
@@ -68,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = app(
             arguments, exit_on_error=False, print_error=False, result_action="return_value", backend="asyncio"
         )
+    except UnusedCliTokensError as error:
+        words = ", ".join(repr(word) for word in error.unused_tokens or ())
+        return _complain(f"There is no place for {words} here; --help has what there is.", 2)
     except CycloptsError as error:
         return _complain(str(error), 2)
     except (ConfigError, InputError) as error:

@@ -6,7 +6,7 @@ import re
 import secrets
 from typing import NamedTuple
 
-from missioncontrol.errors import BadCursor
+from missioncontrol.errors import BadCursor, NotFound
 
 _FORM = re.compile(r"([A-Za-z0-9]{1,32}):(0|[1-9][0-9]{0,18})", re.ASCII)
 _MAX_ID = 2**63 - 1
@@ -34,6 +34,16 @@ class Cursor(NamedTuple):
                 "A cursor has the form EPOCH:ID, as in 'k3v9x2ab:4711'; take it from a message of this server."
             )
         return cls(found[1], int(found[2]))
+
+    def id_in(self, epoch: str) -> int:
+        """Return the id, where it is one of this life of the log; in another it is the place of another event.
+
+        Raises:
+            NotFound: the cursor is of another life.
+        """
+        if self.epoch != epoch:
+            raise NotFound("The cursor is of another life of this log; what it meant is gone.")
+        return self.id
 
 
 def new_epoch() -> str:

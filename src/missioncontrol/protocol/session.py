@@ -171,6 +171,8 @@ class Session:
         ]
         if handshake.patterns is not None or since is not None:
             actions.append(self._subscribed(standing, since is not None and gap is None))
+        if not self.may_read and handshake != Handshake():
+            actions.append(refusal(_may_not_read(), msgspec.UNSET))
         return actions + self._after_move(gap, handshake.snapshot and self.may_read, since)
 
     def receive(self, text: bytes, at: Position, *, max_history: int) -> list[Action]:
@@ -188,7 +190,7 @@ class Session:
                 case Publish():
                     return [self._publish(message)]
                 case GetHistory():
-                    return [self._history(message, max_history)]
+                    return [self._history(message, max_history, at)]
                 case Ping():
                     return [Send("pong", Answer(rfc3339(now()).decode()), message.ref)]
                 case Pong():
@@ -234,7 +236,7 @@ class Session:
 
     def _subscribe(self, message: Subscribe, at: Position) -> list[Action]:
         if not self.may_read:
-            raise Forbidden("This token may not read events; it lacks the scope 'read'.")
+            raise _may_not_read()
         wanted = Patterns(_list(message.events))
         since = None if message.since is None else Cursor.parse(message.since)
         self.patterns = wanted if self._implicit else self.patterns | wanted
@@ -281,13 +283,13 @@ class Session:
             )
         return Append(convert_drafts(message.events), message.ref)
 
-    def _history(self, message: GetHistory, max_history: int) -> Action:
+    def _history(self, message: GetHistory, max_history: int, at: Position) -> Action:
         if not self.may_read:
-            raise Forbidden("This token may not read events; it lacks the scope 'read'.")
+            raise _may_not_read()
         if message.limit < 1:
             raise BadMessage(f"limit is {message.limit}; ask for 1 to {max_history}.")
         patterns = EVERYTHING if message.events is None else Patterns(_list(message.events))
-        before = None if message.before is None else Cursor.parse(message.before).id
+        before = None if message.before is None else Cursor.parse(message.before).id_in(at.epoch)
         return ReadHistory(min(message.limit, max_history), patterns, before, message.ref)
 
     def _move_to(self, since: Cursor, at: Position) -> Send | None:
@@ -324,6 +326,10 @@ def refusal(error: Exception, ref: Any = msgspec.UNSET) -> Send:
     """Make the `error` message for whatever went wrong."""
     code = getattr(error, "code", "internal")
     return Send("error", ErrorData(code, str(error), ref), ref)
+
+
+def _may_not_read() -> Forbidden:
+    return Forbidden("This token may not read events; it lacks the scope 'read'.")
 
 
 def _list(events: Sequence[str] | str) -> Sequence[str]:

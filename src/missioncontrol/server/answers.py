@@ -165,6 +165,17 @@ def read_cursor(text: str | None) -> Cursor | None:
     return None if text is None else Cursor.parse(text)
 
 
+def read_before(text: str | None, epoch: str) -> int | None:
+    """Read a cursor parameter that pages go back from.
+
+    Raises:
+        BadCursor: it is not of the form EPOCH:ID.
+        NotFound: it is of another life of the log, where its id is the place of another event.
+    """
+    cursor = read_cursor(text)
+    return None if cursor is None else cursor.id_in(epoch)
+
+
 class _Identified(msgspec.Struct):
     id: str
 

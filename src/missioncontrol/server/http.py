@@ -7,7 +7,8 @@ routing, then the scope of the route, then its parameters, then its body.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, cast
 from urllib.parse import unquote_plus
 
@@ -29,13 +30,14 @@ from litestar.types import (
     Send,
 )
 
-from missioncontrol.errors import Misdirected, MissionControlError
+from missioncontrol.errors import Misdirected, MissionControlError, UnsupportedMediaType
 from missioncontrol.server.access import COOKIE, Access, Page, check_query_names
 from missioncontrol.server.answers import SERVICE, require_scope
 from missioncontrol.server.event_stream import PATH
 from missioncontrol.server.forwarded import NOTHING_SAID, TrustedProxies
 from missioncontrol.server.mcp.endpoint import ENDPOINT, McpEndpoint, mcp
-from missioncontrol.server.problems import answer_exception, send_problem
+from missioncontrol.server.mcp.endpoint import PATH as MCP_PATH
+from missioncontrol.server.problems import answer_exception, methods_of, send_problem
 from missioncontrol.server.routes import (
     dashboard,
     events,
@@ -60,6 +62,8 @@ COMPRESS_FROM_BYTES = 1400
 """About what one packet carries: below that, compressing saves nothing."""
 
 COMPRESS_LEVEL = 4
+
+TELEMETRY_PATHS = "/v1/"
 
 PREFLIGHT_SECONDS = 600
 
@@ -123,10 +127,17 @@ ROUTES: Sequence[Any] = (
 
 
 class Shell:
-    """Plain ASGI around the router: host, origin, CORS, security headers, gzip, and HEAD as a GET without its body."""
+    """Plain ASGI around the router.
 
-    def __init__(self, app: ASGIApp, access: Access, proxies: TrustedProxies) -> None:
+    Host, origin, CORS, security headers, gzip, OPTIONS, and HEAD as a GET without its body.
+    """
+
+    def __init__(
+        self, app: ASGIApp, allowed: Callable[[str], Sequence[str]], access: Access, proxies: TrustedProxies
+    ) -> None:
+        """Stand around `app`, whose paths take the methods that `allowed` says."""
         self._app = app
+        self._allowed = allowed
         self._access = access
         self._proxies = proxies
 
@@ -140,11 +151,16 @@ class Shell:
             if http["query_string"]:
                 check_query_names(_query_names(http["query_string"]))
             page = outgoing.page = self._access.check_origin(headers, secure=http["scheme"] == "https")
+            _check_packing(http["path"], headers)
         except MissionControlError as error:
             await send_problem(scope, outgoing, error)
             return
         if http["method"] == "OPTIONS" and page.foreign and _asks_first(headers):
             await _answer_preflight(outgoing)
+            return
+        if http["method"] == "OPTIONS" and http["path"] != MCP_PATH:
+            # Each handler of a path knows its own methods alone.
+            await _answer_options(outgoing, self._allowed(http["path"]))
             return
         if outgoing.head_only and http["path"] != PATH:
             # A copy, because the server itself goes by the method in its own.
@@ -237,7 +253,7 @@ def create_app(service: Service, endpoint: McpEndpoint | None = None) -> Litesta
         ),
     )
     # Around the router, and not a middleware of routes: a path that has no route is checked like any other.
-    app.asgi_handler = Shell(app.asgi_handler, service.access, service.proxies)
+    app.asgi_handler = Shell(app.asgi_handler, partial(methods_of, app), service.access, service.proxies)
     return app
 
 
@@ -294,6 +310,22 @@ def _asks_first(headers: Any) -> bool:
     return any(name == b"access-control-request-method" for name, _ in headers)
 
 
+def _check_packing(path: str, headers: Any) -> None:
+    """Refuse what would otherwise be taken for broken JSON; OTLP alone may come packed.
+
+    Raises:
+        UnsupportedMediaType: the body is packed.
+    """
+    if path.startswith(TELEMETRY_PATHS):
+        return
+    for name, value in headers:
+        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            raise UnsupportedMediaType(
+                f"Bodies are taken as they are here, not with the Content-Encoding "
+                f"{value.decode('latin-1')[:40]!r}; send it plain."
+            )
+
+
 def _accepts_gzip(headers: Any) -> bool:
     return any(name == b"accept-encoding" and b"gzip" in value for name, value in headers)
 
@@ -330,6 +362,12 @@ def _cors_headers(page: Page) -> list[tuple[bytes, bytes]]:
     return headers
 
 
+async def _answer_options(send: Send, methods: Sequence[str]) -> None:
+    allow = (b"allow", ", ".join(methods).encode())
+    await send({"type": "http.response.start", "status": 204, "headers": [allow]})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
 async def _answer_preflight(send: Send) -> None:
     await send(
         {
@@ -339,8 +377,8 @@ async def _answer_preflight(send: Send) -> None:
                 (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
                 (
                     b"access-control-allow-headers",
-                    b"authorization, content-type, idempotency-key, last-event-id, mcp-session-id, "
-                    b"mcp-protocol-version, mcp-method, mcp-name, x-agent, x-session",
+                    b"authorization, content-type, idempotency-key, if-match, last-event-id, mcp-session-id, "
+                    b"mcp-protocol-version, mcp-method, mcp-name, traceparent, tracestate, x-agent, x-session",
                 ),
                 (b"access-control-max-age", str(PREFLIGHT_SECONDS).encode()),
             ],

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from litestar import Response
+from litestar import Litestar, Response
 from litestar.connection import Request
 from litestar.exceptions import HTTPException, InternalServerException, MethodNotAllowedException
 from litestar.types import Method, Scope, Send
@@ -78,7 +78,7 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Respo
     if problem.status == 500 and not _is_client_gone(error):
         logger.error("http.failed", exc_info=error, extra={"method": request.method, "path": path})
     if isinstance(error, MethodNotAllowedException):
-        headers["allow"] = ", ".join(_allowed(request, path))
+        headers["allow"] = ", ".join(methods_of(request.app, path))
     return Response(
         msgspec.json.encode(problem),
         status_code=problem.status,
@@ -187,12 +187,12 @@ def _problem(cls: type[MissionControlError], path: str, status: int, code: str, 
     )
 
 
-def _allowed(request: Request[Any, Any, Any], path: str) -> list[str]:
+def methods_of(app: Litestar, path: str) -> list[str]:
     """Ask the router which methods a path takes (RFC 9110, section 15.5.6)."""
     allowed = ["OPTIONS"]
     for method in _METHODS:
         try:
-            _, handler, *_ = request.app.asgi_router.handle_routing(path=normalize_path(path), method=method)
+            _, handler, *_ = app.asgi_router.handle_routing(path=normalize_path(path), method=method)
         except HTTPException:
             continue
         allowed.append(method)

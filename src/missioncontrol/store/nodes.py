@@ -33,6 +33,7 @@ from nats.js.errors import (
     KeyNotFoundError,
     KeyWrongLastSequenceError,
     NotFoundError,
+    ServiceUnavailableError,
 )
 
 from missioncontrol.errors import OpenError, StoreError
@@ -106,7 +107,7 @@ class Nodes:
             workspace: the folder that this host owns.
 
         Raises:
-            OpenError: the configured name is another host's, and that one is alive.
+            OpenError: the configured name is another host's, and that one is alive; or none can be kept.
             StoreError: NATS does not answer.
         """
         machine = socket.gethostname()
@@ -123,6 +124,14 @@ class Nodes:
                 if await self._claim_free(bucket, host, claim):
                     return host
                 number += 1
+        except APIError as error:
+            if isinstance(error, ServiceUnavailableError):
+                # That is how servers say that they have no JetStream, or none at the moment.
+                raise StoreError(f"NATS does not answer: {error.description or 'no JetStream'}.") from None
+            raise OpenError(
+                f"The names of hosts cannot be kept in {self._stream}_hosts: {error.description}. "
+                f"Check JetStream's limits and the account's permissions, or change [cluster]."
+            ) from None
         except (NatsError, TimeoutError) as error:
             raise StoreError(f"NATS does not answer: {words(error)}.") from None
 

@@ -296,10 +296,16 @@ class StreamLink:
             try:
                 info = await self._js.stream_info(self._name)
             except NotFoundError:
-                with suppress(APIError):
-                    # Another node may be making it at this moment.
+                refused: APIError | None = None
+                try:
                     await self._js.add_stream(config)
-                info = await self._js.stream_info(self._name)
+                except APIError as error:
+                    refused = error
+                try:
+                    info = await self._js.stream_info(self._name)
+                except NotFoundError as error:
+                    # Not even another node has made it meanwhile.
+                    raise refused or error from None
         except APIError as error:
             raise OpenError(
                 f"The stream {self._name} cannot be made: {error.description}. "

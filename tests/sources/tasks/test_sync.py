@@ -79,6 +79,28 @@ async def test_markdown_is_read_where_there_is_no_json(desk: Desk) -> None:
     assert {one["id"] for one in desk.read()["tasks"]} == {"TASK-0007", "TASK-0008"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{header}\n{rule}\n{rows}",
+        "# Tasks\n\n| Sign | Meaning |\n|---|---|\n| 🟡 | waits |\n\n{header}\n{rule}\n{rows}",
+        "## Urgent\n\n{header}\n{rule}\n{first}\n\n## Later\n\n{header}\n{rule}\n{second}\n\n"
+        "## Task History\n\n{header}\n{rule}\n| 1 | Deploy | done | nexus |\n",
+    ],
+)
+async def test_a_table_of_tasks_is_found_under_whatever_heading(desk: Desk, text: str) -> None:
+    first, second = "| TASK-0001 | Read | pending | scout |", "| TASK-0002 | Write | 🔵 Working | - |"
+    header, rule = "| ID | Description | Status | Assignee |", "|:--|---|---|--:|"
+    rows = f"{first}\n{second}\n"
+    desk.world.write("mission-control/TASK_QUEUE.md", text.format_map(locals()))
+    await desk.world.start()
+    await desk.world.until(lambda: desk.state)
+    assert {id_: (found["description"], found["assignedTo"]) for id_, found in desk.state.items()} == {
+        "TASK-0001": ("Read", "scout"),
+        "TASK-0002": ("Write", "Unassigned"),
+    }
+
+
 async def test_of_two_who_claim_one_gets_it(desk: Desk) -> None:
     await desk.started(task(1))
     answers = await asyncio.gather(

@@ -36,6 +36,7 @@ from missioncontrol.server.answers import (
     Since,
     answer,
     documented,
+    read_before,
     read_cursor,
     read_patterns,
     service_of,
@@ -296,7 +297,7 @@ async def disconnected(receive: Receive) -> None:
 
 @get(
     "/api/system/events",
-    responses=documented(list[NewestEvent], 503),
+    responses=documented(list[NewestEvent], 404, 503),
     tags=["events"],
     summary="The newest events, newest first",
 )
@@ -307,10 +308,8 @@ async def newest_events(
     before: Before = None,
 ) -> Response[bytes]:
     """Return the newest events as an array, newest first; each also has `_timestamp`, in milliseconds since 1970."""
-    cursor = read_cursor(before)
-    records = await service_of(request).log.newest(
-        read_patterns(events), limit=limit, before=None if cursor is None else cursor.id
-    )
+    log = service_of(request).log
+    records = await log.newest(read_patterns(events), limit=limit, before=read_before(before, log.epoch))
     return answer(history_json(records))
 
 

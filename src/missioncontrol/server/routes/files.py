@@ -17,7 +17,7 @@ from missioncontrol.server.answers import (
     Limit,
     answer,
     documented,
-    read_cursor,
+    read_before,
     service_of,
 )
 from missioncontrol.server.routes.events import NewestEvent
@@ -55,17 +55,15 @@ class FileWatch(msgspec.Struct, omit_defaults=True):
 
 @get(
     "/api/files/activity",
-    responses=documented(FileActivity, 503),
+    responses=documented(FileActivity, 404, 503),
     tags=["files"],
     summary="The newest file changes",
 )
 async def file_activity(request: AnyRequest, limit: Limit = 100, before: Before = None) -> Response[bytes]:
     """Return the newest `file:change` events, newest first."""
     service = service_of(request)
-    cursor = read_cursor(before)
-    records = await service.log.newest(
-        FILE_CHANGES, limit=limit, before=None if cursor is None else cursor.id
-    )
+    older_than = read_before(before, service.log.epoch)
+    records = await service.log.newest(FILE_CHANGES, limit=limit, before=older_than)
     more = b""
     if len(records) == limit and records[-1].id > service.log.first:
         more = b',"next":"%b"' % str(Cursor(service.log.epoch, records[-1].id)).encode()

@@ -136,11 +136,10 @@ async def _find(service: Service, at: str) -> int:
         cursor = Cursor.parse(at)
         await wait_for(service, cursor)
         head = service.state.id
-        if cursor.epoch != service.log.epoch:
-            raise NotFound("The cursor is of another life of this log; what it meant is gone.")
-        if cursor.id > head:
+        id_ = cursor.id_in(service.log.epoch)
+        if id_ > head:
             raise NotFound(f"The cursor is ahead of the log, whose newest event is {head}.")
-        return cursor.id
+        return id_
     # A plus sign that was not percent-encoded has become a space on its way.
     time = read_time(at) or read_time(re.sub(r" (?=[0-9]{2}:[0-9]{2}$)", "+", at))
     if time is None:

@@ -435,7 +435,7 @@ async def export_tasks(
     queue = _queue(request)
     if form == "markdown":
         headers = {"content-disposition": 'attachment; filename="TASK_QUEUE.md"', "cache-control": "no-store"}
-        return Response(queue.markdown().encode(), media_type="text/markdown; charset=utf-8", headers=headers)
+        return Response(queue.markdown().encode(), media_type="text/markdown", headers=headers)
     if form != "json":
         raise BadTask(f"format {form[:40]!r} is neither json nor markdown.")
     return answer(msgspec.json.encode({"tasks": queue.ordered(), "history": queue.history()}))

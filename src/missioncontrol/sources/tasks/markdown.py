@@ -28,11 +28,16 @@ _CELL = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r":?-+:?")
 _COLUMNS = {
     "id": "id",
+    "task id": "id",
     "task": "description",
+    "title": "description",
     "description": "description",
     "status": "status",
     "assigned to": "assignedTo",
     "assigned": "assignedTo",
+    "assignee": "assignedTo",
+    "agent": "assignedTo",
+    "owner": "assignedTo",
     "priority": "priority",
     "created": "created",
     "due": "due",
@@ -43,9 +48,14 @@ _NOTHING = frozenset({"", "-", "–", "—"})
 
 
 def read_markdown(text: str) -> tuple[list[Task], list[Task]]:
-    """Return the tasks of the active table, and those of the history."""
-    active = [_task(row) for row in _rows(_ACTIVE, text)]
-    history = [{"status": "completed", **row} for row in _rows(_HISTORY, text)]
+    """Return the tasks that are active, and those of the history.
+
+    Where no heading says which tables have the active ones, all do that are not the history's.
+    """
+    found = _ACTIVE.search(text)
+    active = [_task(row) for row in _rows(found[1] if found else _HISTORY.sub("", text))]
+    over = _HISTORY.search(text)
+    history = [{"status": "completed", **row} for row in _rows(over[1] if over else "")]
     return active, [folded(entry) for entry in history]
 
 
@@ -58,16 +68,16 @@ def _task(row: Mapping[str, str]) -> Task:
     }
 
 
-def _rows(section: re.Pattern[str], text: str) -> list[dict[str, str]]:
-    found = section.search(text)
+def _rows(text: str) -> list[dict[str, str]]:
     rows: list[dict[str, str]] = []
     names: list[str | None] | None = None
-    for line in (found[1] if found else "").splitlines():
+    for line in text.splitlines():
         if not line.strip().startswith("|"):
             continue
         cells = [_plain(cell) for cell in _CELL.split(line.strip().strip("|"))]
-        if names is None:
-            names = [_COLUMNS.get(cell.casefold()) for cell in cells]
+        columns = [_COLUMNS.get(cell.casefold()) for cell in cells]
+        if names is None or {"id", "description"}.issubset(columns):
+            names = columns
         elif not all(_RULE.fullmatch(cell) for cell in cells):
             pairs = zip(names, cells, strict=False)
             row = {name: cell for name, cell in pairs if name is not None and cell not in _NOTHING}

@@ -51,6 +51,8 @@ PATIENCE = 10.0
 """Seconds for which something that is to be done waits for what is being done."""
 
 MAX_ID = 100
+NO_IDS = frozenset({".", "..", "stats", "summary", "due", "search", "bulk"})
+"""What means something else behind `/api/tasks/`: nothing could be done any more with a task of this name."""
 MAX_AHEAD = 60_000
 """Milliseconds by which somebody else's clock may be ahead of ours and still be believed."""
 
@@ -187,6 +189,11 @@ class TaskQueue:
         id_ = given.pop("id", None)
         if id_ is not None and not (isinstance(id_, str) and 0 < len(id_) <= MAX_ID):
             raise BadTask(f"id must be a text of 1 to {MAX_ID} characters; leave it out to be given one.")
+        if id_ is not None and ("/" in id_ or id_ in NO_IDS):
+            raise BadTask(
+                f"The id {id_!r} has no address below /api/tasks; choose one without a '/', "
+                f"or leave it out to be given one."
+            )
         async with self._in_order() as feed:
             while True:
                 new = id_ or self._sync.ids.new()
