@@ -30,6 +30,13 @@ export interface Box {
   readonly height: number;
 }
 
+/** What lies around the offices, and where its upper corner lies, in pixels from that of the picture's origin. */
+export interface Garden {
+  readonly grounds: Grounds;
+  readonly x: number;
+  readonly y: number;
+}
+
 interface Household {
   readonly host: string | null;
   readonly agents: readonly Agent[];
@@ -42,6 +49,8 @@ export class Campus {
   edition = 0;
   /** Null where there is but one office. */
   grounds: Grounds | null = null;
+  /** Around one office as around several. */
+  garden: Garden = { grounds: groundsFor([]), x: 0, y: 0 };
   /** Since when nobody speaks for a host. */
   away: ReadonlyMap<string, string> = new Map();
   #buildings: readonly Building[] = [];
@@ -209,7 +218,10 @@ export class Campus {
     }
     this.#drawn = drawn;
     this.edition += 1;
-    this.grounds = this.#several ? groundsFor(scenes.map(([, { plan }]) => plan)) : null;
+    const grounds = groundsFor(scenes.map(([, { plan }]) => plan));
+    this.grounds = this.#several ? grounds : null;
+    const [left, top] = this.#several ? [0, 0] : project(grounds.plots[0] ?? { x: 0, y: 0 });
+    this.garden = { grounds, x: -left, y: -top };
     const hues = huesOf(scenes.flatMap(([host]) => host ?? []));
     this.#buildings = scenes
       .map(([host, scene], place): Building => {
