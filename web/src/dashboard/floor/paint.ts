@@ -41,6 +41,7 @@ export interface Moment {
 }
 
 const NIGHT_HOUR = 22;
+const SHADOW = "rgb(40 24 48 / 0.2)";
 const BLACKOUT = "rgb(96 92 140)";
 
 const INKS: Readonly<Record<Kind, string>> = {
@@ -222,6 +223,13 @@ export class Painter {
     pen.setTransform(1, 0, 0, 1, -left, -top);
     drawPaths(pen, grounds);
     for (const { name, x, y } of grounds.things) {
+      if (name !== "street-lamp") {
+        const [px, py] = project({ x: x + 0.5, y: y + 0.5 });
+        pen.fillStyle = SHADOW;
+        pen.beginPath();
+        pen.ellipse(px + 3, py + 1, 13, 6, 0, 0, 2 * Math.PI);
+        pen.fill();
+      }
       this.#place(pen, name, x, y);
     }
   }
@@ -266,6 +274,7 @@ export class Painter {
         }
       }
     }
+    drawShadows(pen, plan);
     this.#drawEdge(pen, plan.width, plan.depth);
     for (const { name, x } of plan.right) {
       this.#place(pen, name, x, 0);
@@ -604,6 +613,34 @@ export class Painter {
     pen.scale(-1, 1);
     pen.drawImage(this.#sheets.furniture, sx, sy, width, height, -ax, -ay, width, height);
     pen.restore();
+  }
+}
+
+/** Where walls and furniture take the light from the floor. */
+function drawShadows(pen: CanvasRenderingContext2D, { width, depth, things, desks }: Plan): void {
+  pen.fillStyle = SHADOW;
+  for (const [from, to] of [
+    [
+      { x: 0, y: 0 },
+      { x: width, y: 0.45 },
+    ],
+    [
+      { x: 0, y: 0 },
+      { x: 0.45, y: depth },
+    ],
+    ...[...things, ...desks.map(({ x, y }) => ({ x, y, width: 2, depth: 1 }))].map(
+      (thing) =>
+        [
+          { x: thing.x + 0.2, y: thing.y + 0.1 },
+          { x: thing.x + thing.width + 0.3, y: thing.y + thing.depth + 0.1 },
+        ] as const,
+    ),
+  ] as const) {
+    pen.beginPath();
+    for (const corner of [from, { x: to.x, y: from.y }, to, { x: from.x, y: to.y }]) {
+      pen.lineTo(...project({ x: Math.min(corner.x, width), y: Math.min(corner.y, depth) }));
+    }
+    pen.fill();
   }
 }
 
