@@ -19,9 +19,10 @@ import { Figure, lookOf } from "./look";
 import type { Person } from "./person";
 import type { Desk, Plan } from "./plan";
 import { type Alarm, extentOf, project, type Scene } from "./scene";
+import { drawShadows, drawSunlight, SHADOW } from "./shade";
 
 export interface View {
-  /** Device pixels for one pixel of the office: a whole number, but for a campus seen from afar, or on the way there. */
+  /** Device pixels for one pixel of the office: a whole number, but for what is seen from afar, or on the way there. */
   readonly zoom: number;
   /** Which pixel of the office lies at the canvas's upper left corner. */
   readonly x: number;
@@ -41,7 +42,6 @@ export interface Moment {
 }
 
 const NIGHT_HOUR = 22;
-const SHADOW = "rgb(40 24 48 / 0.2)";
 const BLACKOUT = "rgb(96 92 140)";
 
 const INKS: Readonly<Record<Kind, string>> = {
@@ -275,6 +275,7 @@ export class Painter {
       }
     }
     drawShadows(pen, plan);
+    drawSunlight(pen, plan, 1 - 3 * this.#daylight.lamps);
     this.#drawEdge(pen, plan.width, plan.depth);
     for (const { name, x } of plan.right) {
       this.#place(pen, name, x, 0);
@@ -613,34 +614,6 @@ export class Painter {
     pen.scale(-1, 1);
     pen.drawImage(this.#sheets.furniture, sx, sy, width, height, -ax, -ay, width, height);
     pen.restore();
-  }
-}
-
-/** Where walls and furniture take the light from the floor. */
-function drawShadows(pen: CanvasRenderingContext2D, { width, depth, things, desks }: Plan): void {
-  pen.fillStyle = SHADOW;
-  for (const [from, to] of [
-    [
-      { x: 0, y: 0 },
-      { x: width, y: 0.45 },
-    ],
-    [
-      { x: 0, y: 0 },
-      { x: 0.45, y: depth },
-    ],
-    ...[...things, ...desks.map(({ x, y }) => ({ x, y, width: 2, depth: 1 }))].map(
-      (thing) =>
-        [
-          { x: thing.x + 0.2, y: thing.y + 0.1 },
-          { x: thing.x + thing.width + 0.3, y: thing.y + thing.depth + 0.1 },
-        ] as const,
-    ),
-  ] as const) {
-    pen.beginPath();
-    for (const corner of [from, { x: to.x, y: from.y }, to, { x: from.x, y: to.y }]) {
-      pen.lineTo(...project({ x: Math.min(corner.x, width), y: Math.min(corner.y, depth) }));
-    }
-    pen.fill();
   }
 }
 
