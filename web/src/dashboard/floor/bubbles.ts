@@ -2,7 +2,7 @@
 
 import type { Person } from "./person";
 
-type Thought = "call" | "fault" | "code" | "dots" | "idea" | "cup" | "tune";
+export type Thought = "call" | "fault" | "code" | "dots" | "idea" | "cup" | "tune";
 
 /** Every so many seconds those who are at work, or at rest, think of something for some seconds. */
 const EVERY = 11;
@@ -52,7 +52,7 @@ export function drawThought(
 }
 
 /** `time` is null where nothing is to move: then only those call who need somebody. */
-function thoughtOf(person: Person, time: number | null): Thought | null {
+export function thoughtOf(person: Person, time: number | null): Thought | null {
   switch (person.kind) {
     case "waiting":
       return "call";

@@ -13,6 +13,7 @@ import { drawThought } from "./bubbles";
 import type { Building, Campus } from "./campus";
 import type { Cat } from "./cat";
 import { type Daylight, daylightAt, hourOf } from "./daylight";
+import { drawFireflies, drawGardenLife } from "./garden-life";
 import type { Grounds } from "./grounds";
 import { drawMeadow, drawPaths, drawSign, PAINTS, repainted, type Sign } from "./grounds-paint";
 import { Figure, lookOf } from "./look";
@@ -122,14 +123,21 @@ export class Painter {
     const { bounds } = garden.grounds;
     go(origin[0] + garden.x, origin[1] + garden.y);
     // There is grass wherever one looks.
+    const meadow = {
+      left: left - origin[0] - garden.x,
+      top: top - origin[1] - garden.y,
+      width: this.#scene.width / shrunk,
+      height: this.#scene.height / shrunk,
+    };
     scene.fillStyle = this.#meadow ?? "#8cc963";
-    scene.fillRect(
-      left - origin[0] - garden.x,
-      top - origin[1] - garden.y,
-      this.#scene.width / shrunk,
-      this.#scene.height / shrunk,
-    );
+    scene.fillRect(meadow.left, meadow.top, meadow.width, meadow.height);
     scene.drawImage(this.#grounds, bounds.left, bounds.top);
+    const time = campus.buildings[0]?.scene.time ?? 0;
+    // What lives there is too small to be seen from afar.
+    const lively = !still && shrunk === 1;
+    if (lively && daylight.lamps < 0.5) {
+      drawGardenLife(scene, meadow, time);
+    }
     if (daylight.lamps > 0) {
       this.#tint(scene, daylight.outside);
     }
@@ -146,6 +154,9 @@ export class Painter {
     this.#tint(scene, daylight.tint);
     go(origin[0] + garden.x, origin[1] + garden.y);
     this.#lightPaths(scene, garden.grounds);
+    if (lively && daylight.lamps > 0.5) {
+      drawFireflies(scene, meadow, time, garden.grounds);
+    }
     for (const building of seen) {
       enter(building);
       if (campus.isAway(building.host)) {

@@ -29,7 +29,7 @@ export function drawSunlight(pen: CanvasRenderingContext2D, { windows }: Plan, s
   if (strength <= 0) {
     return;
   }
-  pen.fillStyle = `rgb(255 246 196 / ${0.26 * strength})`;
+  pen.fillStyle = `rgb(255 246 196 / ${0.36 * strength})`;
   // Each is two panes wide, with the bar between them, and slants a little.
   for (const pane of [0.14, 0.53]) {
     for (const x of windows.right) {

@@ -138,7 +138,7 @@ export function Palette({ office }: { office: Office }) {
               chosen.value = place;
             }}
           >
-            {entry.picture && <Picture name={entry.picture} times={1.5} />}
+            {entry.picture && <Picture name={entry.picture} />}
             {entry.face !== undefined && <Portrait id={entry.face} size="small" />}
             <span dir="auto">{entry.title}</span> <small dir="auto">{entry.detail}</small>
           </div>
