@@ -560,33 +560,35 @@ export class Painter {
       const [x, y] = at(building, [0, -WALL]);
       taken.push(drawSign(pen, x, y, signOf(building, campus.away), scale));
     }
-    pen.font = `600 ${Math.round(12 * scale)}px ${READABLE}`;
+    // Closer up names grow as well, but slower.
+    const size = scale * Math.min(1.5, Math.max(1, view.zoom / scale / 2.4));
+    pen.font = `600 ${Math.round(12 * size)}px ${READABLE}`;
     const written: { agent: Agent; plate: Plate }[] = [];
     for (const { agent, person, building } of byUrgency(campus, selected)) {
       const spot = person.here ? person : person.desk.seat;
       const [x, y] = at(building, project({ x: spot.x + 0.5, y: spot.y + 0.5 }));
-      const plate = plateFor(pen, x, y + 7 * scale, agent.name, scale);
+      const plate = plateFor(pen, x, y + 7 * size, agent.name, size);
       // Where it is crowded those whose names matter more have them; closer up, everybody has.
       if (!taken.some((other) => overlap(plate, other))) {
         taken.push(plate);
         const alarm = building.scene.alarmOf(agent.id);
         const away = campus.isAway(building.host);
         const paper = agent.id === selected ? "#ffe27a" : alarm ? ALARMS[alarm] : away ? AWAY : "#fffaec";
-        writePlate(pen, plate, person.kind, scale, paper);
+        writePlate(pen, plate, person.kind, size, paper);
         written.push({ agent, plate });
       }
     }
     if (view.zoom >= 2 * scale) {
-      pen.font = `500 ${Math.round(11 * scale)}px ${READABLE}`;
+      pen.font = `500 ${Math.round(11 * size)}px ${READABLE}`;
       for (const { agent, plate } of written) {
-        const strip = stripFor(pen, plate, agent, scale);
+        const strip = stripFor(pen, plate, agent, size);
         if (strip && !taken.some((other) => overlap(strip, other))) {
           taken.push(strip);
-          writeStrip(pen, strip, scale);
+          writeStrip(pen, strip, size);
         }
       }
     }
-    pen.font = `800 ${Math.round(13 * scale)}px ui-monospace, Menlo, monospace`;
+    pen.font = `800 ${Math.round(13 * size)}px ui-monospace, Menlo, monospace`;
     for (const building of campus.buildings) {
       for (const { kind, x, y, text, colour, age, life } of building.scene.effects.all) {
         if (kind !== "text") {
@@ -594,7 +596,7 @@ export class Painter {
         }
         const [px, py] = at(building, [x, y]);
         pen.globalAlpha = Math.min(1, (1 - age / life) * 2);
-        pen.lineWidth = 4 * scale;
+        pen.lineWidth = 4 * size;
         pen.strokeStyle = "#3a2233";
         pen.lineJoin = "round";
         pen.strokeText(text, px, py);

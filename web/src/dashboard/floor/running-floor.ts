@@ -8,6 +8,8 @@ import { type GestureListener, listenTo, type Place } from "./gestures";
 import { Painter, type View } from "./paint";
 
 const MAX_ZOOM = 6;
+/** Where so much fits, a room is shown at twice its size: at its own size nobody could be told from another. */
+const ENOUGH = 1.32;
 /** How what is too large for whole pixels is come closer to. */
 const SMALL_ZOOMS = [0.25, 0.35, 0.5, 0.75] as const;
 /** The way to another office takes so many seconds. */
@@ -260,8 +262,10 @@ export class RunningFloor implements GestureListener {
     const scale = devicePixelRatio || 1;
     const several = this.#campus.grounds !== null;
     const fitting = this.#zoomThatFits(box);
-    // Whoever sees all of a campus is to see all of it; of one room a margin may be cut off.
-    const rounded = Math.min(MAX_ZOOM, Math.floor(fitting + (whole && several ? 0 : 0.15)));
+    // Whoever sees all of a campus is to see all of it; of one room a corner may be cut off.
+    const fair =
+      whole && several ? fitting : Math.max(fitting + 0.15, fitting < ENOUGH * scale ? 0 : 2 * scale);
+    const rounded = Math.min(MAX_ZOOM, Math.floor(fair));
     // On a phone a part that can be seen is worth more than a whole that cannot.
     const small = this.#canvas.clientWidth < SMALL && !(whole && several);
     const least = small
