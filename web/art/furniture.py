@@ -414,6 +414,84 @@ def poster(shades: Shades) -> Picture:
     return picture
 
 
+def sideboard() -> Picture:
+    """A low sideboard along the right wall, two tiles wide, with a radio, books and a cactus."""
+    picture = Picture(68, 56, (18, 30))
+
+    def doors(along: float, z: float) -> Colour | None:
+        if z < 1.5:
+            return colour("#57321f")
+        if 10.4 < along < 11.4 or 20.6 < along < 21.6:
+            return colour("#57321f")
+        return colour("#ffd98a") if 7 <= z < 9 and int(along) in (8, 13, 23) else None
+
+    def radio(along: float, z: float) -> Colour | None:
+        if 4.5 < along < 9 and 16 < z < 20:
+            return colour("#5a341e") if int(along + z) % 2 else colour("#8a5a2b")
+        return colour("#ffd75e") if 10 < along < 12 and 17 < z < 19 else None
+
+    picture.box((0, 0, 0), (32, 10, 13), WALNUT, left=doors)
+    picture.box((-0.5, -0.5, 13), (32.5, 11, 14.5), OAK)
+    picture.box((3, 3, 14.5), (13, 7, 21.5), CREAM, left=radio)
+    for place, shades in enumerate((RED, BLUE, YELLOW, TEAL)):
+        left = 16 + 2 * place
+        picture.box((left, 2, 14.5), (left + 2, 7, 20 + place % 3), shades)
+    picture.box((26, 3, 14.5), (30, 7, 18), TERRACOTTA)
+    picture.blob((28, 5, 22), (2.4, 4.6), LEAF)
+    picture.blob((30, 5, 22), (1.3, 2), LEAF)
+    picture.outline()
+    return picture
+
+
+def printer() -> Picture:
+    """A cabinet with a printer on it, on one tile."""
+    picture = Picture(36, 48, (17, 30))
+
+    def front(along: float, z: float) -> Colour | None:
+        if z % 6 < 1:
+            return colour("#57321f")
+        return colour("#ffd98a") if 3 <= z % 6 < 4 and 6 < along < 10 else None
+
+    def slot(along: float, z: float) -> Colour | None:
+        if 4 < along < 12 and 14.5 < z < 16:
+            return colour("#313347")
+        return colour("#6dff9c") if 11.5 < along < 13 and 19 < z < 20.5 else None
+
+    picture.box((2, 2, 0), (14, 14, 12), WALNUT, left=front)
+    picture.box((1.5, 1.5, 12), (14.5, 14.5, 13), OAK)
+    picture.box((2.5, 3, 13), (13.5, 12, 22), WHITE, left=slot)
+    picture.box((4, 4, 22), (12, 8, 23), DARK)
+    picture.box((5, 4, 23), (11, 5.5, 28), WHITE)
+    picture.box((5, 12, 14.5), (11, 15.5, 15.2), CREAM)
+    picture.outline()
+    return picture
+
+
+def boxes() -> Picture:
+    """Some boxes that nobody has unpacked yet, on one tile."""
+    picture = Picture(36, 44, (17, 26))
+    card = Shades("#e0b070", "#c08a4c", "#a5733b", "#f0c890")
+
+    def tape(along: float, _: float) -> Colour | None:
+        return colour("#f4e2b4") if 5 < along % 16 < 7.5 else None
+
+    picture.box((1, 3, 0), (13, 14, 9), card, left=tape)
+    picture.box((3, 2, 9), (12, 11, 17), card, left=tape)
+    picture.box((9, 10, 0), (15, 15, 5), card)
+    picture.outline()
+    return picture
+
+
+def beanbag(shades: Shades) -> Picture:
+    """A seat that is no more than a bag, on one tile."""
+    picture = Picture(34, 34, (17, 18))
+    picture.blob((8, 8, 4), (12, 7), shades)
+    picture.blob((6, 6, 9), (8.5, 6), shades)
+    picture.blob((9, 9, 7), (5, 3), shades)
+    picture.outline()
+    return picture
+
+
 def lamp() -> Picture:
     """A standard lamp, on one tile; the page draws its light."""
     picture = Picture(30, 60, (15, 42))
@@ -511,6 +589,11 @@ FURNITURE: dict[str, Callable[[], Picture]] = {
     "coffee": coffee,
     "table": table,
     "sofa-teal": lambda: sofa(TEAL),
+    "sideboard": sideboard,
+    "printer": printer,
+    "boxes": boxes,
+    "beanbag-red": lambda: beanbag(RED),
+    "beanbag-purple": lambda: beanbag(PURPLE),
     "lamp": lamp,
     "cooler": cooler,
     "tree-round": lambda: tree("round"),

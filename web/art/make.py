@@ -95,7 +95,12 @@ def draw() -> tuple[dict[str, Image.Image], Atlas]:
 def pictures() -> dict[Path, Image.Image]:
     """Draw what stands alone, by the files where it is kept."""
     icons = {WEB / f"public/icons/{name}.png": make() for name, make in ICONS.items()}
-    return {**icons, WEB / "src/offline/offline.png": asleep()}
+    sleeper = FURNITURE["cat-sleep"]().image
+    return {
+        **icons,
+        WEB / "src/offline/offline.png": asleep(),
+        WEB / "src/dashboard/styles/cat.png": sleeper.crop(sleeper.getbbox()),
+    }
 
 
 def atlas_text(atlas: Atlas) -> str:

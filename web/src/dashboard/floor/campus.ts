@@ -30,6 +30,13 @@ export interface Box {
   readonly height: number;
 }
 
+/** What lies around the offices, and where its upper corner lies, in pixels from that of the picture's origin. */
+export interface Garden {
+  readonly grounds: Grounds;
+  readonly x: number;
+  readonly y: number;
+}
+
 interface Household {
   readonly host: string | null;
   readonly agents: readonly Agent[];
@@ -42,6 +49,8 @@ export class Campus {
   edition = 0;
   /** Null where there is but one office. */
   grounds: Grounds | null = null;
+  /** Around one office as around several. */
+  garden: Garden = { grounds: groundsFor([]), x: 0, y: 0 };
   /** Since when nobody speaks for a host. */
   away: ReadonlyMap<string, string> = new Map();
   #buildings: readonly Building[] = [];
@@ -174,16 +183,28 @@ export class Campus {
     return nearest;
   }
 
-  /** The part of the picture that the office of a host takes; null for the whole. */
+  /** The part of the picture that the office of a host takes; null for all of them. */
   boxOf(host: string | null): Box {
-    const { width, height, origin } = this.extent;
-    const building = host === null ? undefined : this.#buildings.find((one) => one.host === host);
-    if (!building) {
-      return { x: 0, y: 0, width, height };
-    }
-    const room = extentOf(building.scene.plan);
-    const [x, y] = [origin[0] + building.x - room.origin[0], origin[1] + building.y - room.origin[1]];
-    return { x, y, width: room.width, height: room.height };
+    const one = host === null ? undefined : this.#buildings.find((building) => building.host === host);
+    const boxes = (one ? [one] : this.#buildings).map((building) => this.#boxOfBuilding(building));
+    const [left, top] = [Math.min(...boxes.map(({ x }) => x)), Math.min(...boxes.map(({ y }) => y))];
+    return {
+      x: left,
+      y: top,
+      width: Math.max(...boxes.map(({ x, width }) => x + width)) - left,
+      height: Math.max(...boxes.map(({ y, height }) => y + height)) - top,
+    };
+  }
+
+  #boxOfBuilding({ scene, x, y }: Building): Box {
+    const { origin } = this.extent;
+    const room = extentOf(scene.plan);
+    return {
+      x: origin[0] + x - room.origin[0],
+      y: origin[1] + y - room.origin[1],
+      width: room.width,
+      height: room.height,
+    };
   }
 
   /** Have an office for each household; those that stay keep theirs. */
@@ -209,7 +230,10 @@ export class Campus {
     }
     this.#drawn = drawn;
     this.edition += 1;
-    this.grounds = this.#several ? groundsFor(scenes.map(([, { plan }]) => plan)) : null;
+    const grounds = groundsFor(scenes.map(([, { plan }]) => plan));
+    this.grounds = this.#several ? grounds : null;
+    const [left, top] = this.#several ? [0, 0] : project(grounds.plots[0] ?? { x: 0, y: 0 });
+    this.garden = { grounds, x: -left, y: -top };
     const hues = huesOf(scenes.flatMap(([host]) => host ?? []));
     this.#buildings = scenes
       .map(([host, scene], place): Building => {

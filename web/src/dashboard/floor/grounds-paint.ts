@@ -1,6 +1,7 @@
-/** Paints what lies between the offices of a campus, and their signs. */
+/** Paints what lies around the office, or between those of a campus, and their signs. */
 
-import { type Grounds, isPaved, scatter } from "./grounds";
+import { TILE } from "./atlas";
+import { type Grounds, isPaved, scatter, tilesWithin } from "./grounds";
 import { project } from "./scene";
 
 /** The colours of a host, by its hue: those of `.hue-…` in the style sheet for its sign, and pale for its walls. */
@@ -23,69 +24,56 @@ const SEAM = "#cdb788";
 const OUTLINE = "#3a2233";
 const PIXEL = '"Jersey 10", ui-rounded, "Segoe UI", system-ui, sans-serif';
 
-/** Grass, with paths through it, on a slab of earth. */
-export function drawGrounds(pen: CanvasRenderingContext2D, grounds: Grounds): void {
-  const { width, depth } = grounds;
-  drawSlab(pen, width, depth);
-  for (let x = 0; x < width; x += 1) {
-    for (let y = 0; y < depth; y += 1) {
-      const paved = isPaved(grounds, x, y);
-      const chance = scatter(x, y);
-      fillTile(pen, x, y, (paved ? STONE : GRASS)[(x + y) % 2] ?? GRASS[0]);
-      const [px, py] = project({ x, y });
-      if (paved) {
-        drawSeams(pen, grounds, x, y);
-      } else if (chance < 0.34) {
-        pen.fillStyle = TUFTS[chance < 0.2 ? 0 : 1];
-        const [left, top] = [px - 6 + ((chance * 97) % 10), py + 5 + ((chance * 53) % 6)];
-        pen.fillRect(Math.round(left), Math.round(top), 1, 2);
-        pen.fillRect(Math.round(left) + 2, Math.round(top) - 1, 1, 3);
-      } else if (chance > 0.95) {
-        pen.fillStyle = PETALS[Math.floor(chance * 1000) % PETALS.length] ?? "#ffffff";
-        const [left, top] = [Math.round(px - 4), Math.round(py + 6)];
-        pen.fillRect(left, top, 2, 2);
-        pen.fillRect(left + 5, top + 3, 2, 2);
-        pen.fillStyle = "#5c9a3c";
-        pen.fillRect(left, top + 2, 1, 2);
-        pen.fillRect(left + 5, top + 5, 1, 2);
-      }
+/** So many tiles of grass are drawn along each side; then it is the same again. */
+const MEADOW = 24;
+
+/** A piece of grass that can be laid side by side without end, from an upper corner of a tile on. */
+export function drawMeadow(): HTMLCanvasElement {
+  const canvas = document.createElement("canvas");
+  canvas.width = 2 * MEADOW * TILE;
+  canvas.height = MEADOW * TILE;
+  const pen = canvas.getContext("2d");
+  if (pen) {
+    const { width, height } = canvas;
+    const bounds = { left: -2 * TILE, top: -TILE, width: width + 4 * TILE, height: height + 2 * TILE };
+    const around = (place: number) => (place + 2 * MEADOW) % MEADOW;
+    for (const { x, y } of tilesWithin(bounds)) {
+      fillTile(pen, x, y, GRASS[(x + y) & 1] ?? GRASS[0]);
     }
+    for (const { x, y } of tilesWithin(bounds)) {
+      drawBlades(pen, x, y, scatter(around(x), around(y)));
+    }
+  }
+  return canvas;
+}
+
+/** A tuft or two flowers on a tile, on some of them. */
+function drawBlades(pen: CanvasRenderingContext2D, x: number, y: number, chance: number): void {
+  const [px, py] = project({ x, y });
+  if (chance < 0.34) {
+    pen.fillStyle = TUFTS[chance < 0.2 ? 0 : 1];
+    const [left, top] = [px - 6 + ((chance * 97) % 10), py + 5 + ((chance * 53) % 6)];
+    pen.fillRect(Math.round(left), Math.round(top), 1, 2);
+    pen.fillRect(Math.round(left) + 2, Math.round(top) - 1, 1, 3);
+  } else if (chance > 0.95) {
+    pen.fillStyle = PETALS[Math.floor(chance * 1000) % PETALS.length] ?? "#ffffff";
+    const [left, top] = [Math.round(px - 4), Math.round(py + 6)];
+    pen.fillRect(left, top, 2, 2);
+    pen.fillRect(left + 5, top + 3, 2, 2);
+    pen.fillStyle = "#5c9a3c";
+    pen.fillRect(left, top + 2, 1, 2);
+    pen.fillRect(left + 5, top + 5, 1, 2);
   }
 }
 
-/** The earth below the grass, seen at its two front edges. */
-function drawSlab(pen: CanvasRenderingContext2D, width: number, depth: number): void {
-  const [left, front, right] = [
-    project({ x: 0, y: depth }),
-    project({ x: width, y: depth }),
-    project({ x: width, y: 0 }),
-  ];
-  for (const [from, grass, earth] of [
-    [left, "#6fae4b", "#9a6b43"],
-    [right, "#5f9c40", "#7f5434"],
-  ] as const) {
-    for (const [colour, top, bottom] of [
-      [earth, 0, 11],
-      [grass, 0, 4],
-    ] as const) {
-      pen.fillStyle = colour;
-      pen.beginPath();
-      pen.moveTo(from[0], from[1] + top);
-      pen.lineTo(front[0], front[1] + top);
-      pen.lineTo(front[0], front[1] + bottom);
-      pen.lineTo(from[0], from[1] + bottom);
-      pen.fill();
+/** The paths through the grass. */
+export function drawPaths(pen: CanvasRenderingContext2D, grounds: Grounds): void {
+  for (const { x, y } of tilesWithin(grounds.bounds)) {
+    if (isPaved(grounds, x, y)) {
+      fillTile(pen, x, y, STONE[(x + y) & 1] ?? STONE[0]);
+      drawSeams(pen, grounds, x, y);
     }
   }
-  pen.strokeStyle = OUTLINE;
-  pen.lineWidth = 1;
-  pen.beginPath();
-  pen.moveTo(left[0] + 0.5, left[1]);
-  pen.lineTo(left[0] + 0.5, left[1] + 11.5);
-  pen.lineTo(front[0], front[1] + 11.5);
-  pen.lineTo(right[0] - 0.5, right[1] + 11.5);
-  pen.lineTo(right[0] - 0.5, right[1]);
-  pen.stroke();
 }
 
 function fillTile(pen: CanvasRenderingContext2D, x: number, y: number, colour: string): void {

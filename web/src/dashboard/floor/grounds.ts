@@ -3,7 +3,7 @@
  * as they come, since that is what shows each of them largest.
  */
 
-import type { FurnitureName } from "./atlas";
+import { type FurnitureName, TILE } from "./atlas";
 import type { Spot, Thing } from "./plan";
 
 /** Between two offices: a path along the front of one, and what the back walls of the other hide. */
@@ -14,6 +14,12 @@ const FRONT = 4;
 /** A path lies so far from the front of an office, and is so broad. */
 const VERGE = 1;
 const PATH = 2;
+/** So many tiles further do the paths lead: beyond what anybody sees. */
+const FAR = 80;
+/** So far around it all trees stand, in pixels. */
+const OUTSKIRTS = { across: 480, along: 300 } as const;
+/** A tree is as high above its tile, and reaches so far to its sides, in pixels. */
+const TREE = { height: 50, reach: 24 } as const;
 
 export interface Size {
   readonly width: number;
@@ -27,8 +33,17 @@ export interface Grounds extends Size {
   /** Where each of the offices stands, in the order in which they were given. */
   readonly plots: readonly Area[];
   readonly paths: readonly Area[];
+  /** What is more than grass, in pixels from the upper corner. */
+  readonly bounds: Bounds;
   /** What stands outside, those at the back first. */
   readonly things: readonly Thing[];
+}
+
+export interface Bounds {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
 }
 
 type Lots = Omit<Grounds, "things">;
@@ -38,6 +53,9 @@ const HIDES = 3;
 const LAMPS_APART = 7;
 /** How many of the places for them bear trees, and how many flowers and bushes. */
 const TREES = 0.55;
+/** Trees keep together: so many tiles wide are groves and clearings, and so many of them are clearings. */
+const GROVE = 7;
+const CLEARINGS = 0.5;
 
 /** Give each office a plot: from left to right, as they are given. */
 export function groundsFor(offices: readonly Size[]): Grounds {
@@ -56,23 +74,37 @@ export function scatter(x: number, y: number): number {
 
 /** Lamps along the paths, and trees and bushes on the grass, wherever they hide no office. */
 function planted(lots: Lots): readonly Thing[] {
+  const { left, top, width, height } = lots.bounds;
   const things: Thing[] = [];
-  for (let x = 1; x < lots.width; x += 1) {
-    for (let y = 1; y < lots.depth; y += 1) {
-      const name = isPaved(lots, x, y) ? null : standing(lots, x, y);
-      if (name && isClear(lots, x, y, name === "street-lamp" ? 0 : 1)) {
-        things.push({ name, x, y, width: 1, depth: 1 });
-      }
+  for (const { x, y } of tilesWithin({
+    left: left + TREE.reach,
+    top: top + TREE.height,
+    width: width - 2 * TREE.reach,
+    height: height - TREE.height,
+  })) {
+    const name = isPaved(lots, x, y) ? null : standing(lots, x, y);
+    if (name && isClear(lots, x, y, name === "street-lamp" ? 0 : 1)) {
+      things.push({ name, x, y, width: 1, depth: 1 });
     }
   }
-  return things.sort((one, other) => one.x + one.y - other.x - other.y);
+  return things;
+}
+
+/** The tiles that are seen as a whole within some pixels, those at the back first. */
+export function* tilesWithin({ left, top, width, height }: Bounds): Generator<Spot> {
+  const [first, last] = [Math.ceil(left / TILE) + 1, Math.floor((left + width) / TILE) - 1];
+  for (let row = Math.ceil((2 * top) / TILE); ((row + 2) * TILE) / 2 <= top + height; row += 1) {
+    for (let column = first + ((first + row) & 1); column <= last; column += 2) {
+      yield { x: (row + column) / 2, y: (row - column) / 2 };
+    }
+  }
 }
 
 function standing(lots: Lots, x: number, y: number): FurnitureName | null {
   const beside = lots.paths.some(
     (path) =>
-      (path.depth > PATH ? x - path.x === PATH && y % LAMPS_APART === 3 : false) ||
-      (path.width > PATH ? y - path.y === PATH && x % LAMPS_APART === 3 : false),
+      (path.depth > PATH ? x - path.x === PATH && isLampsTurn(y) : false) ||
+      (path.width > PATH ? y - path.y === PATH && isLampsTurn(x) : false),
   );
   if (beside) {
     return "street-lamp";
@@ -87,7 +119,14 @@ function standing(lots: Lots, x: number, y: number): FurnitureName | null {
     }
   }
   const kind = scatter(y, x);
+  if (scatter(Math.floor(x / GROVE) + 5, Math.floor(y / GROVE)) < CLEARINGS) {
+    return kind < 0.12 ? "bush" : null;
+  }
   return kind < TREES ? (kind < TREES * 0.6 ? "tree-round" : "tree-fir") : kind < 0.8 ? "bush" : null;
+}
+
+function isLampsTurn(step: number): boolean {
+  return (step + FAR * LAMPS_APART) % LAMPS_APART === 3;
 }
 
 /** Whether a thing can stand here without hiding an office, or standing in one; its top reaches so far to the sides. */
@@ -141,13 +180,19 @@ function arranged(offices: readonly Size[], columns: number): Lots {
   });
   const along = lefts.map((left, column) => {
     const x = left + (widths[column] ?? 0) + VERGE;
-    return { x, y: 0, width: PATH, depth: size.depth };
+    return { x, y: -FAR, width: PATH, depth: size.depth + 2 * FAR };
   });
   const across = tops.map((top, row) => {
     const y = top + (depths[row] ?? 0) + VERGE;
-    return { x: 0, y, width: size.width, depth: PATH };
+    return { x: -FAR, y, width: size.width + 2 * FAR, depth: PATH };
   });
-  return { ...size, plots, paths: [...along, ...across] };
+  const bounds = {
+    left: -size.depth * TILE - OUTSKIRTS.across,
+    top: -OUTSKIRTS.along,
+    width: (size.width + size.depth) * TILE + 2 * OUTSKIRTS.across,
+    height: ((size.width + size.depth) * TILE) / 2 + 2 * OUTSKIRTS.along,
+  };
+  return { ...size, plots, paths: [...along, ...across], bounds };
 }
 
 /** The cells of a grid as they are seen from left to right; those left over are in front. */

@@ -9,17 +9,21 @@ import { SIGNS, taskOf, textOf } from "../agent-words";
 import { needsPerson } from "../attention";
 import { silenceWord } from "../host-watch";
 import { FURNITURE, type FurnitureName, type Sheets, WALL } from "./atlas";
+import { drawThought } from "./bubbles";
 import type { Building, Campus } from "./campus";
 import type { Cat } from "./cat";
 import { type Daylight, daylightAt, hourOf } from "./daylight";
-import { drawGrounds, drawSign, PAINTS, repainted, type Sign } from "./grounds-paint";
+import { drawFireflies, drawGardenLife } from "./garden-life";
+import type { Grounds } from "./grounds";
+import { drawMeadow, drawPaths, drawSign, PAINTS, repainted, type Sign } from "./grounds-paint";
 import { Figure, lookOf } from "./look";
 import type { Person } from "./person";
 import type { Desk, Plan } from "./plan";
 import { type Alarm, extentOf, project, type Scene } from "./scene";
+import { drawShadows, drawSunlight, SHADOW } from "./shade";
 
 export interface View {
-  /** Device pixels for one pixel of the office: a whole number, but for a campus seen from afar, or on the way there. */
+  /** Device pixels for one pixel of the office: a whole number, but for what is seen from afar, or on the way there. */
   readonly zoom: number;
   /** Which pixel of the office lies at the canvas's upper left corner. */
   readonly x: number;
@@ -77,13 +81,13 @@ export class Painter {
   readonly #pen: CanvasRenderingContext2D;
   readonly #sheets: Sheets;
   readonly #scene = document.createElement("canvas");
-  readonly #mask = document.createElement("canvas");
   readonly #grounds = document.createElement("canvas");
+  readonly #meadow: CanvasPattern | null;
   readonly #rooms = new Map<string | null, Room>();
   readonly #figures = new Map<string, Figure>();
   readonly #walls = new Map<number, CanvasImageSource>();
   #edition = 0;
-  #daylight: Daylight = { ...daylightAt(12), around: ["", ""] };
+  #daylight: Daylight = daylightAt(12);
 
   constructor(canvas: HTMLCanvasElement, sheets: Sheets) {
     const pen = canvas.getContext("2d");
@@ -93,6 +97,7 @@ export class Painter {
     this.#canvas = canvas;
     this.#pen = pen;
     this.#sheets = sheets;
+    this.#meadow = pen.createPattern(drawMeadow(), "repeat");
   }
 
   /** Paint a moment. */
@@ -101,9 +106,6 @@ export class Painter {
     // With the gateway the lights go out.
     const lit = campus.buildings.some(({ scene }) => scene.gateway === "on") && !unlit;
     const daylight = lit ? hour : { ...hour, tint: BLACKOUT, lamps: 0.25 };
-    if (daylight.around.join() !== this.#daylight.around.join()) {
-      this.#canvas.style.background = `linear-gradient(${daylight.around.join(", ")})`;
-    }
     this.#daylight = daylight;
     this.#prepareGrounds(campus);
     const { width, height } = this.#canvas;
@@ -114,14 +116,30 @@ export class Painter {
     scene.imageSmoothingEnabled = shrunk < 1;
     const { origin } = campus.extent;
     const [left, top] = shrunk < 1 ? [view.x, view.y] : [Math.floor(view.x), Math.floor(view.y)];
-    scene.setTransform(1, 0, 0, 1, 0, 0);
-    scene.clearRect(0, 0, this.#scene.width, this.#scene.height);
     const go = (x: number, y: number) => {
       scene.setTransform(shrunk, 0, 0, shrunk, (x - left) * shrunk, (y - top) * shrunk);
     };
-    if (campus.grounds) {
-      go(0, 0);
-      scene.drawImage(this.#grounds, 0, 0);
+    const { garden } = campus;
+    const { bounds } = garden.grounds;
+    go(origin[0] + garden.x, origin[1] + garden.y);
+    // There is grass wherever one looks.
+    const meadow = {
+      left: left - origin[0] - garden.x,
+      top: top - origin[1] - garden.y,
+      width: this.#scene.width / shrunk,
+      height: this.#scene.height / shrunk,
+    };
+    scene.fillStyle = this.#meadow ?? "#8cc963";
+    scene.fillRect(meadow.left, meadow.top, meadow.width, meadow.height);
+    scene.drawImage(this.#grounds, bounds.left, bounds.top);
+    const time = campus.buildings[0]?.scene.time ?? 0;
+    // What lives there is too small to be seen from afar.
+    const lively = !still && shrunk === 1;
+    if (lively && daylight.lamps < 0.5) {
+      drawGardenLife(scene, meadow, time);
+    }
+    if (daylight.lamps > 0) {
+      this.#tint(scene, daylight.outside);
     }
     const seen = campus.buildings.filter(({ host }) => this.#isSeen(campus, host, view));
     const enter = ({ x, y }: Building) => go(origin[0] + x, origin[1] + y);
@@ -133,26 +151,27 @@ export class Painter {
         drawable.draw();
       }
     }
-    this.#light(scene, () => {
-      go(...origin);
-      this.#lightPaths(scene, campus);
-      for (const building of seen) {
-        enter(building);
-        if (campus.isAway(building.host)) {
-          drawVeil(scene, building.scene);
-        } else if (lit && building.scene.gateway !== "on") {
-          drawDark(scene, building.scene, daylight.lamps);
-        } else {
-          this.#lightLamps(scene, building.scene);
-        }
+    this.#tint(scene, daylight.tint);
+    go(origin[0] + garden.x, origin[1] + garden.y);
+    this.#lightPaths(scene, garden.grounds);
+    if (lively && daylight.lamps > 0.5) {
+      drawFireflies(scene, meadow, time, garden.grounds);
+    }
+    for (const building of seen) {
+      enter(building);
+      if (campus.isAway(building.host)) {
+        drawVeil(scene, building.scene);
+      } else if (lit && building.scene.gateway !== "on") {
+        drawDark(scene, building.scene, daylight.lamps);
+      } else {
+        this.#lightLamps(scene, building.scene);
       }
-    });
+    }
     for (const building of seen) {
       enter(building);
       this.#drawEffects(scene, building.scene, still);
     }
     this.#pen.setTransform(1, 0, 0, 1, 0, 0);
-    this.#pen.clearRect(0, 0, width, height);
     this.#pen.imageSmoothingEnabled = false;
     this.#pen.drawImage(
       this.#scene,
@@ -195,7 +214,7 @@ export class Painter {
 
   // The room.
 
-  /** Draw the ground of the campus once, and anew when something stands elsewhere. */
+  /** Draw what lies around the offices once, and anew when something stands elsewhere. */
   #prepareGrounds(campus: Campus): void {
     if (campus.edition === this.#edition) {
       return;
@@ -207,16 +226,22 @@ export class Painter {
         this.#rooms.delete(host);
       }
     }
-    if (campus.grounds) {
-      const { width, height, origin } = campus.extent;
-      const pen = sized(this.#grounds, width, height);
-      pen.setTransform(1, 0, 0, 1, 0, 0);
-      pen.clearRect(0, 0, width, height);
-      pen.setTransform(1, 0, 0, 1, origin[0], origin[1]);
-      drawGrounds(pen, campus.grounds);
-      for (const { name, x, y } of campus.grounds.things) {
-        this.#place(pen, name, x, y);
+    const { grounds } = campus.garden;
+    const { left, top, width, height } = grounds.bounds;
+    const pen = sized(this.#grounds, width, height);
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    pen.setTransform(1, 0, 0, 1, -left, -top);
+    drawPaths(pen, grounds);
+    for (const { name, x, y } of grounds.things) {
+      if (name !== "street-lamp") {
+        const [px, py] = project({ x: x + 0.5, y: y + 0.5 });
+        pen.fillStyle = SHADOW;
+        pen.beginPath();
+        pen.ellipse(px + 3, py + 1, 13, 6, 0, 0, 2 * Math.PI);
+        pen.fill();
       }
+      this.#place(pen, name, x, y);
     }
   }
 
@@ -260,6 +285,8 @@ export class Painter {
         }
       }
     }
+    drawShadows(pen, plan);
+    drawSunlight(pen, plan, 1 - 3 * this.#daylight.lamps);
     this.#drawEdge(pen, plan.width, plan.depth);
     for (const { name, x } of plan.right) {
       this.#place(pen, name, x, 0);
@@ -431,30 +458,20 @@ export class Painter {
     }
   }
 
-  /** Lay the light of the hour over everything that is drawn, and nothing else; then what changes that light. */
-  #light(scene: CanvasRenderingContext2D, change: () => void): void {
-    const { width, height } = this.#scene;
-    const mask = sized(this.#mask, width, height);
-    mask.clearRect(0, 0, width, height);
-    mask.drawImage(this.#scene, 0, 0);
+  /** Lay a light over everything that is drawn so far. */
+  #tint(scene: CanvasRenderingContext2D, colour: string): void {
     scene.save();
     scene.globalCompositeOperation = "multiply";
     scene.setTransform(1, 0, 0, 1, 0, 0);
-    scene.fillStyle = this.#daylight.tint;
-    scene.fillRect(0, 0, width, height);
-    scene.restore();
-    change();
-    scene.save();
-    scene.setTransform(1, 0, 0, 1, 0, 0);
-    scene.globalCompositeOperation = "destination-in";
-    scene.drawImage(this.#mask, 0, 0);
+    scene.fillStyle = colour;
+    scene.fillRect(0, 0, this.#scene.width, this.#scene.height);
     scene.restore();
   }
 
   /** The lamps outside shine on their paths. */
-  #lightPaths(scene: CanvasRenderingContext2D, { grounds }: Campus): void {
+  #lightPaths(scene: CanvasRenderingContext2D, grounds: Grounds): void {
     const { lamps } = this.#daylight;
-    if (lamps < 0.1 || !grounds) {
+    if (lamps < 0.1) {
       return;
     }
     scene.save();
@@ -497,9 +514,12 @@ export class Painter {
   /** What shines in any light: who calls, and what flies. */
   #drawEffects(pen: CanvasRenderingContext2D, office: Scene, still: boolean): void {
     for (const person of office.people.values()) {
-      if (person.here && person.kind === "waiting") {
-        const [x, y] = project({ x: person.x + 0.5, y: person.y + 0.5 }, person.pose(still).lift + 34);
-        drawBubble(pen, Math.round(x), Math.round(y));
+      if (person.here) {
+        const head = project(
+          { x: person.x + 0.5, y: person.y + 0.5 },
+          person.pose(still).lift + (person.seated ? 20 : 25),
+        );
+        drawThought(pen, person, head, still ? null : office.time);
       }
     }
     for (const particle of office.effects.all) {
@@ -540,33 +560,35 @@ export class Painter {
       const [x, y] = at(building, [0, -WALL]);
       taken.push(drawSign(pen, x, y, signOf(building, campus.away), scale));
     }
-    pen.font = `600 ${Math.round(11 * scale)}px ${READABLE}`;
+    // Closer up names grow as well, but slower.
+    const size = scale * Math.min(1.5, Math.max(1, view.zoom / scale / 2.4));
+    pen.font = `600 ${Math.round(12 * size)}px ${READABLE}`;
     const written: { agent: Agent; plate: Plate }[] = [];
     for (const { agent, person, building } of byUrgency(campus, selected)) {
       const spot = person.here ? person : person.desk.seat;
       const [x, y] = at(building, project({ x: spot.x + 0.5, y: spot.y + 0.5 }));
-      const plate = plateFor(pen, x, y + 7 * scale, agent.name, scale);
+      const plate = plateFor(pen, x, y + 7 * size, agent.name, size);
       // Where it is crowded those whose names matter more have them; closer up, everybody has.
       if (!taken.some((other) => overlap(plate, other))) {
         taken.push(plate);
         const alarm = building.scene.alarmOf(agent.id);
         const away = campus.isAway(building.host);
         const paper = agent.id === selected ? "#ffe27a" : alarm ? ALARMS[alarm] : away ? AWAY : "#fffaec";
-        writePlate(pen, plate, person.kind, scale, paper);
+        writePlate(pen, plate, person.kind, size, paper);
         written.push({ agent, plate });
       }
     }
     if (view.zoom >= 2 * scale) {
-      pen.font = `500 ${Math.round(10 * scale)}px ${READABLE}`;
+      pen.font = `500 ${Math.round(11 * size)}px ${READABLE}`;
       for (const { agent, plate } of written) {
-        const strip = stripFor(pen, plate, agent, scale);
+        const strip = stripFor(pen, plate, agent, size);
         if (strip && !taken.some((other) => overlap(strip, other))) {
           taken.push(strip);
-          writeStrip(pen, strip, scale);
+          writeStrip(pen, strip, size);
         }
       }
     }
-    pen.font = `800 ${Math.round(13 * scale)}px ui-monospace, Menlo, monospace`;
+    pen.font = `800 ${Math.round(13 * size)}px ui-monospace, Menlo, monospace`;
     for (const building of campus.buildings) {
       for (const { kind, x, y, text, colour, age, life } of building.scene.effects.all) {
         if (kind !== "text") {
@@ -574,7 +596,7 @@ export class Painter {
         }
         const [px, py] = at(building, [x, y]);
         pen.globalAlpha = Math.min(1, (1 - age / life) * 2);
-        pen.lineWidth = 4 * scale;
+        pen.lineWidth = 4 * size;
         pen.strokeStyle = "#3a2233";
         pen.lineJoin = "round";
         pen.strokeText(text, px, py);
@@ -696,17 +718,6 @@ function paintRoom(
   pen.restore();
 }
 
-function drawBubble(pen: CanvasRenderingContext2D, x: number, y: number): void {
-  pen.fillStyle = "#3a2233";
-  pen.fillRect(x - 5, y - 8, 11, 13);
-  pen.fillRect(x - 1, y + 5, 3, 2);
-  pen.fillStyle = "#ffffff";
-  pen.fillRect(x - 4, y - 7, 9, 11);
-  pen.fillStyle = "#d94a3f";
-  pen.fillRect(x - 1, y - 6, 3, 6);
-  pen.fillRect(x - 1, y + 1, 3, 2);
-}
-
 function glow(pen: CanvasRenderingContext2D, x: number, y: number, radius: number, colour: string): void {
   const light = pen.createRadialGradient(x, y, 0, x, y, radius);
   light.addColorStop(0, colour);
@@ -768,7 +779,7 @@ function overlap(one: Box, other: Box): boolean {
 function plateFor(pen: CanvasRenderingContext2D, x: number, y: number, name: string, scale: number): Plate {
   const text = shortened(name, LONGEST_NAME);
   const width = pen.measureText(text).width + 18 * scale;
-  const height = 15 * scale;
+  const height = 16 * scale;
   return { left: Math.round(x - width / 2), top: Math.round(y - height / 2), width, height, text };
 }
 
@@ -786,7 +797,7 @@ function stripFor(
   const text = shortened(task, LONGEST_TASK);
   const width = pen.measureText(text).width + 10 * scale;
   const left = Math.round(plate.left + plate.width / 2 - width / 2);
-  return { left, top: plate.top + plate.height + scale, width, height: 13 * scale, text };
+  return { left, top: plate.top + plate.height + scale, width, height: 14 * scale, text };
 }
 
 function writeStrip(
@@ -794,7 +805,7 @@ function writeStrip(
   { left, top, width, height, text }: Plate,
   scale: number,
 ): void {
-  pen.fillStyle = "rgb(58 38 23 / 0.78)";
+  pen.fillStyle = "rgb(58 38 23 / 0.84)";
   pen.beginPath();
   pen.roundRect(left, top, width, height, 4 * scale);
   pen.fill();

@@ -110,6 +110,9 @@ export function planFor(people: number, seed: string | null = null): Plan {
       chair: style.chairs[(column + row) % style.chairs.length] ?? "chair-blue",
     };
   });
+  const board = AISLE + 3;
+  // Below the windows, as far as the coffee corner leaves room.
+  const sideboards = Math.max(0, Math.floor((lounge - board - 3) / 3));
   const rack = { x: 0, y: depth - 2 };
   const shelf = { x: AISLE, y: 0 };
   const table = { x: lounge + 1, y: 4 };
@@ -128,6 +131,10 @@ export function planFor(people: number, seed: string | null = null): Plan {
     { name: style.plants.corner, x: lounge, y: depth - 1, width: 1, depth: 1 },
     { name: "lamp", x: width - 1, y: depth - 3, width: 1, depth: 1 },
     { name: "lamp", x: 0, y: depth - 4, width: 1, depth: 1 },
+    ...edgeOf(lounge, depth),
+    ...Array.from({ length: sideboards }, (_, place): Thing => {
+      return { name: "sideboard", x: board + 3 + 3 * place, y: 0, width: 2, depth: 1 };
+    }),
     ...corners.flatMap(({ things: own }) => own),
   ];
   const taken = new Set<string>();
@@ -138,7 +145,6 @@ export function planFor(people: number, seed: string | null = null): Plan {
       }
     }
   }
-  const board = AISLE + 3;
   return {
     width,
     depth,
@@ -178,6 +184,22 @@ export function planFor(people: number, seed: string | null = null): Plan {
     ],
     free: (x, y) => x >= 0 && y >= 0 && x < width && y < depth && !taken.has(`${x} ${y}`),
   };
+}
+
+/** What stands along the front edge, where nobody sits: it must be low, since it stands before everybody. */
+function edgeOf(lounge: number, depth: number): Thing[] {
+  const row: readonly FurnitureName[] = [
+    "boxes",
+    "printer",
+    "plant-flowers",
+    "beanbag-red",
+    "beanbag-purple",
+    "plant-flowers",
+  ];
+  return Array.from({ length: Math.max(0, Math.ceil((lounge - 3) / 2)) }, (_, place): Thing => {
+    const name = row[place % row.length] ?? "boxes";
+    return { name, x: 2 + 2 * place, y: depth - 1, width: 1, depth: 1 };
+  });
 }
 
 interface Corner {

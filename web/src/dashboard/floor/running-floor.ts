@@ -8,7 +8,9 @@ import { type GestureListener, listenTo, type Place } from "./gestures";
 import { Painter, type View } from "./paint";
 
 const MAX_ZOOM = 6;
-/** How a campus that is too large for whole pixels is come closer to. */
+/** Where so much fits, a room is shown at twice its size: at its own size nobody could be told from another. */
+const ENOUGH = 1.32;
+/** How what is too large for whole pixels is come closer to. */
 const SMALL_ZOOMS = [0.25, 0.35, 0.5, 0.75] as const;
 /** The way to another office takes so many seconds. */
 const WAY_SECONDS = 0.45;
@@ -243,7 +245,7 @@ export class RunningFloor implements GestureListener {
     const look = this.#look.peek();
     if (look.at !== "elsewhere") {
       const box = this.#campus.boxOf(look.at === "host" ? look.host : null);
-      const zoom = this.#zoomFor(box, look.at === "all" && this.#campus.grounds !== null);
+      const zoom = this.#zoomFor(box, look.at === "all");
       this.#way = null;
       const above = this.#campus.grounds ? SIGN_HEIGHT * scale : 0;
       this.#view = {
@@ -256,26 +258,33 @@ export class RunningFloor implements GestureListener {
   }
 
   /** How large a part can be shown: as whole pixels where it fits so. */
-  #zoomFor({ width, height }: Box, whole: boolean): number {
+  #zoomFor(box: Box, whole: boolean): number {
     const scale = devicePixelRatio || 1;
-    const above = this.#campus.grounds ? SIGN_HEIGHT * scale : 0;
-    const fitting = Math.min(this.#canvas.width / width, (this.#canvas.height - above) / height);
-    // Whoever sees all of it is to see all of it; of one room a margin may be cut off.
-    const rounded = Math.floor(fitting + (whole ? 0 : 0.15));
-    if (whole) {
-      return rounded >= 1 ? Math.min(MAX_ZOOM, rounded) : Math.max(SMALL_ZOOMS[0], fitting);
-    }
+    const several = this.#campus.grounds !== null;
+    const fitting = this.#zoomThatFits(box);
+    // Whoever sees all of a campus is to see all of it; of one room a corner may be cut off.
+    const fair =
+      whole && several ? fitting : Math.max(fitting + 0.15, fitting < ENOUGH * scale ? 0 : 2 * scale);
+    const rounded = Math.min(MAX_ZOOM, Math.floor(fair));
     // On a phone a part that can be seen is worth more than a whole that cannot.
-    const least = this.#canvas.clientWidth < SMALL ? Math.ceil(1.25 * scale) : 1;
-    return Math.max(least, Math.min(MAX_ZOOM, rounded));
+    const small = this.#canvas.clientWidth < SMALL && !(whole && several);
+    const least = small
+      ? Math.ceil(1.25 * scale)
+      : whole
+        ? Math.max(SMALL_ZOOMS[0], Math.min(1, fitting))
+        : 1;
+    return Math.max(least, rounded);
+  }
+
+  #zoomThatFits({ width, height }: Box): number {
+    const above = this.#campus.grounds ? SIGN_HEIGHT * (devicePixelRatio || 1) : 0;
+    return Math.min(this.#canvas.width / width, (this.#canvas.height - above) / height);
   }
 
   #zoomFrom(zoom: number, steps: number): number {
-    if (!this.#campus.grounds) {
-      return Math.max(1, Math.min(MAX_ZOOM, zoom + steps));
-    }
     const whole = Array.from({ length: MAX_ZOOM }, (_, place) => place + 1);
-    const zooms = [...SMALL_ZOOMS, ...whole];
+    const small = this.#campus.grounds !== null || this.#zoomThatFits(this.#campus.boxOf(null)) < 0.85;
+    const zooms = [...(small ? SMALL_ZOOMS : []), ...whole];
     const farther = zooms.filter((one) => one < zoom - 0.01).at(-1);
     const closer = zooms.find((one) => one > zoom + 0.01);
     return (steps > 0 ? closer : farther) ?? zoom;

@@ -4,6 +4,7 @@ import type { Data } from "../../client/protocol";
 import type { Agent } from "../../client/state";
 import { textOf } from "../agent-words";
 import { hostOf, hostsOf, namesOf } from "../hosts";
+import type { PictureName } from "../picture";
 import { PLACES, pathOfAgent, pathOfLedger, pathOfTask } from "../route";
 import { STATUS_WORDS, type Task } from "../tasks/task";
 
@@ -12,6 +13,9 @@ export interface Entry {
   readonly title: string;
   /** What it is, in a word or two. */
   readonly detail: string;
+  /** A picture of it, or the id of the agent whose face stands beside it. */
+  readonly picture?: PictureName | undefined;
+  readonly face?: string;
   readonly act: () => void;
 }
 
@@ -30,21 +34,31 @@ export function actionEntries(actions: Actions): readonly Entry[] {
     key: `view-${view}`,
     title,
     detail: "view",
+    picture: view,
     act: () => actions.go(path),
   }));
+  const view = (key: string, title: string, picture: PictureName, path: string) => ({
+    key,
+    title,
+    detail: "view",
+    picture,
+    act: () => actions.go(path),
+  });
+  const action = (key: string, title: string, picture: PictureName, act: (() => void) | null) => ({
+    key,
+    title,
+    detail: "action",
+    picture,
+    act,
+  });
   const others = [
-    { key: "ledger", title: "Ledger of the day", detail: "view", act: () => actions.go(pathOfLedger(null)) },
-    { key: "search", title: "Search what has happened", detail: "view", act: () => actions.go("/search") },
-    { key: "questions", title: "Questions", detail: "view", act: () => actions.go("/questions") },
-    { key: "new-task", title: "New task", detail: "action", act: actions.newTask },
-    {
-      key: "theme",
-      title: "Switch between day and night office",
-      detail: "action",
-      act: actions.switchTheme,
-    },
-    { key: "dismiss", title: "Dismiss all alerts", detail: "action", act: actions.dismissAlerts },
-    { key: "pause", title: "Pause or resume the list of events", detail: "action", act: actions.pause },
+    view("ledger", "Ledger of the day", "rosette", pathOfLedger(null)),
+    view("search", "Search what has happened", "search", "/search"),
+    view("questions", "Questions", "events", "/questions"),
+    action("new-task", "New task", "tasks", actions.newTask),
+    action("theme", "Switch between day and night office", "settings", actions.switchTheme),
+    action("dismiss", "Dismiss all alerts", "alerts", actions.dismissAlerts),
+    action("pause", "Pause or resume the list of events", "events", actions.pause),
   ];
   return [...places, ...others.flatMap(({ act, ...entry }) => (act ? [{ ...entry, act }] : []))];
 }
@@ -63,6 +77,7 @@ export function findEntries(
   const people = agents.map((agent) => ({
     key: `agent-${agent.id}`,
     title: names.get(agent.id) ?? agent.name,
+    face: agent.id,
     detail: ["agent", homeOf(agent), agent.status].filter((part) => part !== null).join(" · "),
     more: `${agent.id} ${homeOf(agent) ?? ""} ${textOf(agent.role) ?? ""} ${textOf(agent.codename) ?? ""}`.toLowerCase(),
     act: () => go(pathOfAgent(agent.id)),
@@ -84,6 +99,7 @@ export function findEntries(
       found.push({
         key: `task-${task.id}`,
         title: `${task.id} ${task.description}`,
+        picture: "tasks",
         detail: ["task", homeOf(task.record), STATUS_WORDS[task.status].toLowerCase()]
           .filter((part) => part !== null)
           .join(" · "),

@@ -3,6 +3,8 @@
 import { effect, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Office } from "../office";
+import { Picture } from "../picture";
+import { Portrait } from "../portrait";
 import { actionEntries, type Entry, findEntries } from "./entries";
 
 export function Palette({ office }: { office: Office }) {
@@ -136,6 +138,8 @@ export function Palette({ office }: { office: Office }) {
               chosen.value = place;
             }}
           >
+            {entry.picture && <Picture name={entry.picture} />}
+            {entry.face !== undefined && <Portrait id={entry.face} size="small" />}
             <span dir="auto">{entry.title}</span> <small dir="auto">{entry.detail}</small>
           </div>
         ))}

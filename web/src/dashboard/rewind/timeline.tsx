@@ -1,7 +1,7 @@
 /** The time line: drag it into the past, play it, and come back. */
 
 import { useSignal, useSignalEffect } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Alert } from "../../client/state";
 import { clock, dayAndTime, moment as momentIn } from "../age";
 import type { LiveFleet } from "../live";
@@ -34,12 +34,22 @@ export function Timeline({ live, rewind }: TimelineProps) {
   });
   useSignalEffect(() => (rewind.playing.value ? eachFrame((seconds) => rewind.step(seconds)) : undefined));
 
+  // The server's clock may be ahead of this one.
+  const to = Math.max(reach?.to ?? 0, live.time.value, live.lastEventAt.value ?? 0);
+  const shown = moment ?? to;
+
+  // Set once more when the end is known: a browser cuts a value that is set before off at the end that was.
+  useLayoutEffect(() => {
+    if (line.current) {
+      line.current.value = String(shown);
+    }
+  }, [shown, to]);
+
   if (!reach) {
     return null;
   }
-  // The server's clock may be ahead of this one.
-  const to = Math.max(reach.to, live.time.value, live.lastEventAt.value ?? 0);
-  const shown = moment ?? to;
+  // A line of no length would show the present at its beginning.
+  const from = Math.min(reach.from, to - 1000);
 
   function drag(time: number): void {
     rewind.playing.value = false;
@@ -82,22 +92,23 @@ export function Timeline({ live, rewind }: TimelineProps) {
       </fieldset>
       <span class="from">{dayAndTime(reach.from, to)}</span>
       <div class="line">
-        <Marks alerts={live.fleet.value?.system.alerts ?? []} from={reach.from} to={to} />
+        <Marks alerts={live.fleet.value?.system.alerts ?? []} from={from} to={to} />
         <input
           ref={line}
           type="range"
           aria-label="Moment"
           aria-valuetext={moment === null ? "now" : stamp(moment, to)}
-          min={reach.from}
+          min={from}
           max={to}
           step="any"
           value={shown}
+          style={{ "--share": `${((shown - from) / (to - from)) * 100}%` }}
           onInput={({ currentTarget }) => drag(Number(currentTarget.value))}
           onKeyDown={(event) => {
             const seconds = KEYS.get(event.key);
             if (seconds !== undefined) {
               event.preventDefault();
-              drag(Math.min(to, Math.max(reach.from, (rewind.moment.peek() ?? to) + seconds * 1000)));
+              drag(Math.min(to, Math.max(from, (rewind.moment.peek() ?? to) + seconds * 1000)));
             }
           }}
         />

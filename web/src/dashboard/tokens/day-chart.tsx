@@ -60,6 +60,8 @@ function options(element: HTMLElement, measure: Measure): uPlot.Options {
     padding: [12, 10, 0, 4],
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     legend: { show: true },
+    // Where no day is pointed at, the last one is told of.
+    hooks: { ready: [tellLast], setData: [tellLast], setCursor: [tellLast] },
     scales: {
       x: { time: false, range: (_, min, max) => [min - 43_200, max + 43_200] },
       y: { range: fromNull },
@@ -88,6 +90,13 @@ function options(element: HTMLElement, measure: Measure): uPlot.Options {
       },
     ],
   };
+}
+
+function tellLast(plot: uPlot): void {
+  const last = plot.data[0].length - 1;
+  if (last >= 0 && (plot.cursor.idx ?? null) === null && plot.legend.idx !== last) {
+    plot.setLegend({ idx: last });
+  }
 }
 
 /** A custom property as the colour that it comes to by day or night. */

@@ -7,6 +7,7 @@ import { textOf } from "../agent-words";
 import { isolated } from "../direction";
 import { dollars, short, whole } from "../figures";
 import type { Office } from "../office";
+import { Picture, type PictureName } from "../picture";
 import { pathOfAgent, pathOfSession } from "../route";
 import "../styles/tokens.css";
 import { SearchField } from "../search-field";
@@ -62,10 +63,30 @@ function Use({ office, fleet }: { office: Office; fleet: FleetState }) {
   return (
     <>
       <dl class="totals">
-        <Total word="Spent today" value={dollars(used.cost)} detail={`${whole(used.tokens)} in all`} />
-        <Total word="Used today" value={short(used.tokens)} detail="input, output and cached" />
-        <Total word="Spent in all" value={dollars(tokens.total.cost)} detail="since counting began" />
-        <Total word="Used in all" value={short(tokens.total.tokens)} detail={whole(tokens.total.tokens)} />
+        <Total
+          picture="purse"
+          word="Spent today"
+          value={dollars(used.cost)}
+          detail={`${whole(used.tokens)} in all`}
+        />
+        <Total
+          picture="tokens"
+          word="Used today"
+          value={short(used.tokens)}
+          detail="input, output and cached"
+        />
+        <Total
+          picture="purse"
+          word="Spent in all"
+          value={dollars(tokens.total.cost)}
+          detail="since counting began"
+        />
+        <Total
+          picture="tokens"
+          word="Used in all"
+          value={short(tokens.total.tokens)}
+          detail={whole(tokens.total.tokens)}
+        />
       </dl>
       <p class="freshness">
         {newest ? `Counted from the agents’ transcripts, last ${ago(newest, live.now.value)}.` : ""} Days are
@@ -204,10 +225,19 @@ function sessionAge(updated: unknown, now: number): string {
   return time === null ? "" : ` · ${ago(time, now)}`;
 }
 
-function Total({ word, value, detail }: { word: string; value: string; detail: string }) {
+interface TotalProps {
+  readonly word: string;
+  readonly value: string;
+  readonly detail: string;
+  readonly picture: PictureName;
+}
+
+function Total({ word, value, detail, picture }: TotalProps) {
   return (
     <div class="total">
-      <dt>{word}</dt>
+      <dt>
+        <Picture name={picture} times={3} /> {word}
+      </dt>
       <dd>
         <b>{value}</b> <small>{detail}</small>
       </dd>
