@@ -15,6 +15,7 @@ from missioncontrol.cli.settings import ClientToken, Json, Url
 from missioncontrol.cli.values import agent_ids, task_ids
 from missioncontrol.client import ClientError, Unreachable
 from missioncontrol.events import Data
+from missioncontrol.events.sentences import clean
 
 POLL_SECONDS = 50.0
 PAUSE_SECONDS = 1.0
@@ -60,16 +61,16 @@ def ask(
         # Whether the first attempt has arrived or not, a second one asks nothing twice.
         "key": key or secrets.token_hex(16),
     }
-    asked = server.ask(
-        "/api/questions", "POST", {name: value for name, value in given.items() if value is not None}
-    )
-    if not wait:
-        print(asked["id"])
-        return 0
+    body = {name: value for name, value in given.items() if value is not None}
+    asked: Data | None = None
     try:
+        asked = server.ask("/api/questions", "POST", body)
+        if not wait:
+            print(asked["id"])
+            return 0
         asked = _wait(server, asked)
     except KeyboardInterrupt:
-        _withdraw(server, asked)
+        _withdraw(server, asked, body)
         raise
     if json:
         print_json(asked)
@@ -91,8 +92,12 @@ def _wait(server: Server, asked: Data) -> Data:
     return asked
 
 
-def _withdraw(server: Server, asked: Data) -> None:
+def _withdraw(server: Server, asked: Data | None, body: Data) -> None:
     try:
+        if asked is None:
+            # Its id has not come back yet; the same key finds it.
+            asked = server.ask("/api/questions", "POST", body)
         server.ask(f"/api/questions/{quote(asked['id'], safe='')}", "DELETE")
     except ClientError as error:
-        print(f"mission-control: {asked['id']} could not be withdrawn: {error}", file=sys.stderr)
+        name = "the question" if asked is None else asked["id"]
+        print(f"mission-control: {name} could not be withdrawn: {clean(error)}", file=sys.stderr)
