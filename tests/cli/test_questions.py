@@ -66,13 +66,15 @@ def test_whoever_asks_prints_the_answer_also_after_a_restart(
     assert "answered by anna already" in wrong
 
 
-def test_whoever_gives_up_withdraws_the_question(server: ServerProcess) -> None:
-    process = asking(server, "Still there?")
-    listed(server, "Still there?")
-    process.send_signal(signal.SIGINT)
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_gives_up_withdraws_the_question(server: ServerProcess, ending: signal.Signals) -> None:
+    text = f"Still there before {ending.name}?"
+    process = asking(server, text)
+    listed(server, text)
+    process.send_signal(ending)
     process.communicate(timeout=30)
     assert process.returncode == 130
-    assert listed(server, "Still there?", "closed")["reason"] == "withdrawn"
+    assert listed(server, text, "closed")["reason"] == "withdrawn"
 
 
 def test_whoever_gives_up_before_the_id_has_come_back_withdraws_the_question_too(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import sys
+import threading
 from time import monotonic, sleep
 from typing import Annotated
 from urllib.parse import quote
@@ -45,7 +47,7 @@ def ask(
     """Ask a person, and print the answer once there is one.
 
     The exit status is 1 where the question was withdrawn, or its time was up. While the server is away this goes on
-    waiting; ended by Ctrl-C it withdraws the question.
+    waiting; ended by Ctrl-C or SIGTERM it withdraws the question.
 
     For example:
 
@@ -63,6 +65,7 @@ def ask(
     }
     body = {name: value for name, value in given.items() if value is not None}
     asked: Data | None = None
+    _take_sigterm_for_ctrl_c()
     try:
         asked = server.ask("/api/questions", "POST", body)
         if not wait:
@@ -79,6 +82,12 @@ def ask(
     else:
         print(f"mission-control: nobody has answered ({asked['reason']})", file=sys.stderr)
     return 0 if asked["status"] == "answered" else 1
+
+
+def _take_sigterm_for_ctrl_c() -> None:
+    """Let `timeout` and whatever else ends programs withdraw the question, too; nobody would wait for its answer."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _wait(server: Server, asked: Data) -> Data:
