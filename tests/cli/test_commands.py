@@ -106,6 +106,20 @@ def test_a_server_that_is_not_there_is_one_clear_line_and_status_1(
     assert error.count("\n") == 1
 
 
+def test_a_refusal_that_repeats_somebodys_words_cannot_act_on_the_terminal(
+    beside: BesideServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "The task is \x1b]0;mine\x07\x9b2J's."
+    problem = {"status": 409, "code": "conflict", "detail": said, "title": "Conflict"}
+    beside.fake.pages = {
+        "/api/tasks/ESC": web.json_response(problem, status=409, content_type="application/problem+json")
+    }
+    assert main(["tasks", "show", "ESC", "--url", beside.url]) == 1
+    error = capsys.readouterr().err
+    assert "The task is \N{REPLACEMENT CHARACTER}]0;mine" in error
+    assert not {"\x1b", "\x07", "\x9b"} & set(error)
+
+
 def test_a_new_token_comes_with_its_lines_for_the_config_file(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from missioncontrol.cli import main
+from missioncontrol.cli.server import Server
 from missioncontrol.client import call
 from missioncontrol.testing import ServerProcess, start_server
 
@@ -64,13 +66,33 @@ def test_whoever_asks_prints_the_answer_also_after_a_restart(
     assert "answered by anna already" in wrong
 
 
-def test_whoever_gives_up_withdraws_the_question(server: ServerProcess) -> None:
-    process = asking(server, "Still there?")
-    listed(server, "Still there?")
-    process.send_signal(signal.SIGINT)
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_gives_up_withdraws_the_question(server: ServerProcess, ending: signal.Signals) -> None:
+    text = f"Still there before {ending.name}?"
+    process = asking(server, text)
+    listed(server, text)
+    process.send_signal(ending)
     process.communicate(timeout=30)
     assert process.returncode == 130
-    assert listed(server, "Still there?", "closed")["reason"] == "withdrawn"
+    assert listed(server, text, "closed")["reason"] == "withdrawn"
+
+
+def test_whoever_gives_up_before_the_id_has_come_back_withdraws_the_question_too(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, asked = Server.ask, []
+
+    def interrupted(self: Server, *given: Any) -> Any:
+        answer = ask(self, *given)
+        asked.append(given[1])
+        if len(asked) == 1:
+            raise KeyboardInterrupt
+        return answer
+
+    monkeypatch.setattr(Server, "ask", interrupted)
+    assert main(["ask", "Too late?", "--url", server.url]) == 130
+    assert asked == ["POST", "POST", "DELETE"]
+    assert listed(server, "Too late?", "closed")["reason"] == "withdrawn"
 
 
 def test_a_question_whose_time_is_up_is_said_to_be_so(

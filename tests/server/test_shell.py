@@ -148,6 +148,14 @@ async def test_a_wrong_method_is_told_the_right_ones(
     assert response.headers["allow"] == allow
 
 
+@pytest.mark.parametrize("refusal", ["gzip;q=0", "br, gzip; q=0.000", "identity", "notgzip"])
+async def test_whoever_rules_gzip_out_gets_none(client: httpx.AsyncClient, refusal: str) -> None:
+    plain = await client.get("/api/openapi.json", headers={"accept-encoding": refusal})
+    assert "content-encoding" not in plain.headers
+    packed = await client.get("/api/openapi.json", headers={"accept-encoding": "br;q=0, GZIP;q=0.5"})
+    assert packed.headers["content-encoding"] == "gzip"
+
+
 @pytest.mark.parametrize(
     ("path", "allow"),
     [

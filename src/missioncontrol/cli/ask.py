@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import sys
+import threading
 from time import monotonic, sleep
 from typing import Annotated
 from urllib.parse import quote
@@ -15,6 +17,7 @@ from missioncontrol.cli.settings import ClientToken, Json, Url
 from missioncontrol.cli.values import agent_ids, task_ids
 from missioncontrol.client import ClientError, Unreachable
 from missioncontrol.events import Data
+from missioncontrol.events.sentences import clean
 
 POLL_SECONDS = 50.0
 PAUSE_SECONDS = 1.0
@@ -44,7 +47,7 @@ def ask(
     """Ask a person, and print the answer once there is one.
 
     The exit status is 1 where the question was withdrawn, or its time was up. While the server is away this goes on
-    waiting; ended by Ctrl-C it withdraws the question.
+    waiting; ended by Ctrl-C or SIGTERM it withdraws the question.
 
     For example:
 
@@ -60,16 +63,17 @@ def ask(
         # Whether the first attempt has arrived or not, a second one asks nothing twice.
         "key": key or secrets.token_hex(16),
     }
-    asked = server.ask(
-        "/api/questions", "POST", {name: value for name, value in given.items() if value is not None}
-    )
-    if not wait:
-        print(asked["id"])
-        return 0
+    body = {name: value for name, value in given.items() if value is not None}
+    asked: Data | None = None
+    _take_sigterm_for_ctrl_c()
     try:
+        asked = server.ask("/api/questions", "POST", body)
+        if not wait:
+            print(asked["id"])
+            return 0
         asked = _wait(server, asked)
     except KeyboardInterrupt:
-        _withdraw(server, asked)
+        _withdraw(server, asked, body)
         raise
     if json:
         print_json(asked)
@@ -78,6 +82,12 @@ def ask(
     else:
         print(f"mission-control: nobody has answered ({asked['reason']})", file=sys.stderr)
     return 0 if asked["status"] == "answered" else 1
+
+
+def _take_sigterm_for_ctrl_c() -> None:
+    """Let `timeout` and whatever else ends programs withdraw the question, too; nobody would wait for its answer."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _wait(server: Server, asked: Data) -> Data:
@@ -91,8 +101,12 @@ def _wait(server: Server, asked: Data) -> Data:
     return asked
 
 
-def _withdraw(server: Server, asked: Data) -> None:
+def _withdraw(server: Server, asked: Data | None, body: Data) -> None:
     try:
+        if asked is None:
+            # Its id has not come back yet; the same key finds it.
+            asked = server.ask("/api/questions", "POST", body)
         server.ask(f"/api/questions/{quote(asked['id'], safe='')}", "DELETE")
     except ClientError as error:
-        print(f"mission-control: {asked['id']} could not be withdrawn: {error}", file=sys.stderr)
+        name = "the question" if asked is None else asked["id"]
+        print(f"mission-control: {name} could not be withdrawn: {clean(error)}", file=sys.stderr)

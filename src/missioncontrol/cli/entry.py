@@ -87,6 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, status: int) -> int:
-    line = " ".join(message.split())
-    print(f"mission-control: {line}", file=sys.stderr)
+    # Here, because a command that goes well does not need it, and each import makes all commands slower.
+    from missioncontrol.events.sentences import clean
+
+    # A server repeats what others have said, and a terminal must not act on it.
+    print(f"mission-control: {clean(message)}", file=sys.stderr)
     return status

@@ -19,7 +19,7 @@ from missioncontrol.cli.settings import ClientToken, Json, Url, read_token, read
 from missioncontrol.cli.values import EventPatterns
 from missioncontrol.client import Client, ClientState, Event, Gap, Item, Snapshot
 from missioncontrol.client.route import Choice
-from missioncontrol.events.sentences import describe
+from missioncontrol.events.sentences import clean, describe
 
 
 def watch(
@@ -78,9 +78,9 @@ async def _follow(client: Client, printer: Printer | JsonPrinter) -> int:
 def _report_state(state: ClientState, reason: str) -> None:
     match state:
         case ClientState.CONNECTING:
-            print(f"mission-control: not connected yet, trying on. {reason}", file=sys.stderr)
+            print(f"mission-control: not connected yet, trying on. {clean(reason)}", file=sys.stderr)
         case ClientState.RECONNECTING:
-            print(f"mission-control: connection lost, coming back. {reason}", file=sys.stderr)
+            print(f"mission-control: connection lost, coming back. {clean(reason)}", file=sys.stderr)
         case ClientState.CONNECTED:
             print("mission-control: connected", file=sys.stderr)
         case ClientState.CLOSED:

@@ -6,6 +6,7 @@ the OpenAPI document, and tests hold the answers against it.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -35,6 +36,7 @@ AnyRequest = Request[Any, Any, Any]
 JSON = "application/json"
 MAX_LIMIT = 1_000
 
+_NEVER = re.compile(r"\s*q=0(\.0*)?\s*")
 _CURSOR_PATTERN = r"^[A-Za-z0-9]{1,32}:(0|[1-9][0-9]{0,17})$"
 _ONE_PATTERN = r"(\*|[A-Za-z][A-Za-z0-9_.-]{0,59}(:(\*|[A-Za-z0-9_][A-Za-z0-9_.:-]{0,59}))?)"
 _PATTERNS_PATTERN = rf"^{_ONE_PATTERN}(,{_ONE_PATTERN}){{0,15}}$"
@@ -174,6 +176,12 @@ def read_before(text: str | None, epoch: str) -> int | None:
     """
     cursor = read_cursor(text)
     return None if cursor is None else cursor.id_in(epoch)
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Say whether an Accept-Encoding names gzip, and does not rule it out (RFC 9110, section 12.5.3)."""
+    codings = (coding.partition(";") for coding in accepted.lower().split(","))
+    return any(name.strip() == "gzip" and not _NEVER.fullmatch(weight) for name, _, weight in codings)
 
 
 class _Identified(msgspec.Struct):

@@ -32,7 +32,7 @@ from litestar.types import (
 
 from missioncontrol.errors import Misdirected, MissionControlError, UnsupportedMediaType
 from missioncontrol.server.access import COOKIE, Access, Page, check_query_names
-from missioncontrol.server.answers import SERVICE, require_scope
+from missioncontrol.server.answers import SERVICE, require_scope, takes_gzip
 from missioncontrol.server.event_stream import PATH
 from missioncontrol.server.forwarded import NOTHING_SAID, TrustedProxies
 from missioncontrol.server.mcp.endpoint import ENDPOINT, McpEndpoint, mcp
@@ -327,7 +327,7 @@ def _check_packing(path: str, headers: Any) -> None:
 
 
 def _accepts_gzip(headers: Any) -> bool:
-    return any(name == b"accept-encoding" and b"gzip" in value for name, value in headers)
+    return any(name == b"accept-encoding" and takes_gzip(value.decode("latin-1")) for name, value in headers)
 
 
 def _worth_packing(headers: Iterable[tuple[bytes, bytes]]) -> bool:

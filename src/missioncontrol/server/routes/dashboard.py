@@ -17,7 +17,7 @@ from litestar import HttpMethod, Response, route
 from litestar.params import FromPath
 
 from missioncontrol.errors import NotFound
-from missioncontrol.server.answers import PUBLIC, AnyRequest
+from missioncontrol.server.answers import PUBLIC, AnyRequest, takes_gzip
 
 WEB_FOLDER = Path(__file__).parent.parent / "web"
 ASSETS = "assets"
@@ -124,7 +124,7 @@ def _send(request: AnyRequest, asset: Asset) -> Response[bytes]:
     if asset.etag in known:
         return Response(b"", status_code=304, headers=headers)
     body = asset.body
-    if asset.packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
+    if asset.packed is not None and takes_gzip(request.headers.get("accept-encoding", "")):
         headers["content-encoding"] = "gzip"
         body = asset.packed
     return Response(body, media_type=asset.media_type, headers=headers)
