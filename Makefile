@@ -11,7 +11,7 @@ UV_VERSION := 0.13.9
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-# A browser draws on all cores by itself; everything else waits a good part of its time.
+# Tests wait a good part of their time, those in a browser too.
 TWO_AT_A_TIME := -n 2 --dist worksteal
 BUILT := src/missioncontrol/server/web
 # What uv links is copied instead where the cache lies on another file system.
@@ -37,7 +37,7 @@ run: setup  ## the server over a simulated fleet, in the foreground
 test: setup chromium proxies terminals  ## everything that CI runs
 	$(MAKE) --no-print-directory format-check lint types contracts web-check web-unit
 	$(PYTEST) -m "not stress and not browser" $(TWO_AT_A_TIME)
-	$(PYTEST) -m "browser and not stress"
+	$(PYTEST) -m "browser and not stress" $(TWO_AT_A_TIME)
 
 check: $(PYTHON_STAMP) $(NODE_STAMP)  ## the quick part: form, lint, types, contracts, unit tests
 	$(MAKE) --no-print-directory format-check lint types contracts web-check web-unit unit
