@@ -14,6 +14,7 @@ from aiohttp import web
 from missioncontrol.cli import doctor as doctor_module
 from missioncontrol.cli import main
 from missioncontrol.cli.doctor import (
+    Check,
     check_clock,
     check_data,
     check_descriptors,
@@ -21,10 +22,12 @@ from missioncontrol.cli.doctor import (
     check_nats,
     check_port,
     check_python,
+    check_runtimes,
     check_server,
     check_sqlite,
     check_workspace,
 )
+from missioncontrol.config import Config, SourcesConfig
 from tests.cli.conftest import BesideServer
 from tests.nats_process import NatsProcess
 
@@ -70,6 +73,20 @@ def test_a_workspace_without_agents_is_doubtful(tmp_path: Path) -> None:
     assert check_workspace(tmp_path).verdict == "warn"
     (tmp_path / "mission-control" / "agents" / "scout").mkdir(parents=True)
     assert check_workspace(tmp_path).found.endswith("1 agent")
+
+
+def test_a_runtime_that_is_named_and_not_there_is_warned_about(tmp_path: Path) -> None:
+    (tmp_path / "claude/projects").mkdir(parents=True)
+
+    def check(claude: str) -> Check:
+        return check_runtimes(Config(sources=SourcesConfig(openclaw="off", codex="off", claude=claude)))
+
+    there = check(str(tmp_path / "claude"))
+    assert (there.verdict, there.found) == ("ok", f"claude at {tmp_path / 'claude'}")
+    missing = check(str(tmp_path / "cloud"))
+    assert missing.verdict == "warn"
+    assert "sources.claude" in missing.found
+    assert check("off").verdict == "ok"
 
 
 def test_a_data_folder_needs_room_for_what_the_log_keeps(

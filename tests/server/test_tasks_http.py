@@ -230,6 +230,15 @@ async def test_the_list_is_sorted_filtered_and_comes_in_pages(client: httpx.Asyn
         assert (await client.get(f"/api/tasks?{query}")).json()["count"] == count, query
 
 
+async def test_a_due_time_that_is_none_is_refused(client: httpx.AsyncClient) -> None:
+    problem = check_problem(
+        await client.post("/api/tasks", json={"description": "x", "due": "Friday"}), 400, "bad_task"
+    )
+    assert "2026-11-23T18:00:00Z" in problem["detail"]
+    for due in (None, "2026-12-01", "2026-12-01T10:00:00+02:00"):
+        assert (await create(client, due=due))["due"] == due
+
+
 async def test_stats_summary_due_and_search(client: httpx.AsyncClient) -> None:
     await create(client, description="Write the letter", priority="P0", due="2026-01-01T00:00:00Z")
     await create(client, status="completed", due="2026-01-01T00:00:00Z", tags=["Post"])

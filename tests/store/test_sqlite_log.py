@@ -102,6 +102,11 @@ async def test_a_missing_guard_is_no_loss(tmp_path: Path) -> None:
     await log.close()
 
 
+async def test_a_folder_that_is_made_is_nobody_elses_to_read(tmp_path: Path) -> None:
+    await (await SqliteLog.open(tmp_path / "log")).close()
+    assert (tmp_path / "log").stat().st_mode & 0o777 == 0o700
+
+
 async def test_a_folder_in_use_is_refused_with_the_holder_named(tmp_path: Path) -> None:
     log = await SqliteLog.open(tmp_path)
     with pytest.raises(OpenError, match="in use by another mission-control"):

@@ -70,7 +70,7 @@ async def _name_host(config: Config, workspace: Path, link: StreamLink, nodes: N
 
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise OpenError(
             f"The data folder {folder} cannot be written ({error.strerror}); choose another one with --data."

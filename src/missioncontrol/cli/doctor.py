@@ -43,6 +43,7 @@ from missioncontrol.cli.status import ask_health
 from missioncontrol.client import ClientError
 from missioncontrol.config import Config
 from missioncontrol.events.sentences import clean, size
+from missioncontrol.sources.transcripts.places import find_claude, find_codex, find_openclaw
 
 Verdict = Literal["ok", "warn", "fail"]
 
@@ -114,6 +115,7 @@ def examine(config: Config, token: str | None) -> Iterator[Check]:
     yield check_python()
     yield check_sqlite()
     yield check_workspace(config.workspace_path)
+    yield check_runtimes(config)
     yield check_data(config.data_path, config.log.retention_bytes)
     for address in config.nats_servers:
         yield check_nats(address)
@@ -162,6 +164,28 @@ def check_workspace(folder: Path) -> Check:
         advice = "Agents are folders below agents/ or mission-control/agents/; is this the right workspace?"
         return Check("workspace", "warn", f"{folder}: no agents", advice)
     return Check("workspace", "ok", f"{folder}: {count} agent{'' if count == 1 else 's'}")
+
+
+def check_runtimes(config: Config) -> Check:
+    """Which runtimes have left transcripts here, and are those there that the settings name."""
+    sources = config.sources
+    named = {"openclaw": sources.openclaw, "claude": sources.claude, "codex": sources.codex}
+    places = {
+        "openclaw": find_openclaw(sources.openclaw, config.workspace_path),
+        "claude": find_claude(sources.claude),
+        "codex": find_codex(sources.codex),
+    }
+    there = [f"{name} at {place.folder}" for name, place in places.items() if place and place.folder.is_dir()]
+    missing = [
+        f"sources.{name} names {named[name]}, which is no folder"
+        for name, place in places.items()
+        if place and named[name] != "auto" and not place.folder.is_dir()
+    ]
+    if missing:
+        return Check(
+            "runtimes", "warn", "; ".join([*missing, *there]), "Name the folder that the runtime writes."
+        )
+    return Check("runtimes", "ok", "; ".join(there) or "none has left transcripts here")
 
 
 def check_data(folder: Path, wanted: int) -> Check:

@@ -128,6 +128,10 @@ def checked(fields: Any) -> Data:
         raise BadTask("tags must be a list of texts.")
     if any(not isinstance(subtask, dict) for subtask in task.get("subtasks", ())):
         raise BadTask("subtasks must be a list of objects.")
+    if task.get("due") is not None and moment(task["due"]) is None:
+        raise BadTask(
+            f"due {task['due'][:40]!r} is no time; write one such as 2026-11-23T18:00:00Z, or null."
+        )
     if "status" in task:
         task["status"] = checked_status(task["status"])
     if "priority" in task:
