@@ -212,7 +212,7 @@ async def test_a_gateway_that_is_not_well_and_gets_well_is_told_each_time(
     async with fake_gateway() as fake:
         configure(openclaw, fake)
         await world.start()
-        await world.until(lambda: world.told("system:status") or "gateway" in str(world.told()))
+        await world.until(lambda: "running" in str(world.folded.part("system")))
         fake.healthy = False
         await world.until(lambda: world.told("system:alert"))
         fake.healthy = True
