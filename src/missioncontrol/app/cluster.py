@@ -55,16 +55,21 @@ async def join(config: Config, workspace: Path) -> tuple[JetStreamLog, Nodes]:
 
 async def _name_host(config: Config, workspace: Path, link: StreamLink, nodes: Nodes) -> str:
     kept = config.data_path / "host"
+    trouble: StoreError | None = None
     if link.connected:
         try:
             host = await nodes.claim(config.cluster.host, workspace)
         except StoreError as error:
-            raise OpenError(f"{error} Is JetStream enabled on the NATS servers (nats-server -js)?") from None
-        await asyncio.to_thread(kept.write_text, f"{host}\n", encoding="utf-8")
-        return host
+            # The servers answer, but have no leader for their streams, as after one of them was lost.
+            trouble = error
+        else:
+            await asyncio.to_thread(kept.write_text, f"{host}\n", encoding="utf-8")
+            return host
     # Whoever serves its copy while NATS is away is called what it was called before.
     with suppress(OSError):
         return (await asyncio.to_thread(kept.read_text, encoding="utf-8")).strip()
+    if trouble is not None:
+        raise OpenError(f"{trouble} Is JetStream enabled on the NATS servers (nats-server -js)?")
     return config.cluster.host or "unknown"
 
 

@@ -694,11 +694,9 @@ async def _first_facts(link: StreamLink, folder: Path) -> Facts:
     trouble = link.trouble or "NATS is away."
     if link.connected:
         try:
-            facts = await link.open()
+            return await _same_past(link, await link.open(), known)
         except StoreError as error:
             trouble = str(error)
-        else:
-            return await _same_past(link, facts, known)
     if known is None:
         raise OpenError(
             f"No log can be had: {trouble.partition(';')[0].rstrip('.')}, and this node has no copy to read from. "
