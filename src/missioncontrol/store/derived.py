@@ -147,7 +147,7 @@ class DerivedDatabase:
         # It holds what others wrote, some of which is private.
         self.path.chmod(0o600)
         # What a power cut takes back is made again.
-        for setting in ("journal_mode = WAL", "synchronous = OFF", "cache_size = -16000"):
+        for setting in ("journal_mode = WAL", "synchronous = OFF", "cache_size = -4000"):
             self._writer.execute(f"PRAGMA {setting}")
         with self._writer:
             self._writer.execute(
