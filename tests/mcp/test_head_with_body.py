@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -49,6 +50,26 @@ async def test_a_head_whose_body_is_late_goes_alone(monkeypatch: pytest.MonkeyPa
 
     await eventually(there)
     await together(BODY)
+    assert sent.messages == [HEAD, BODY]
+
+
+async def test_a_body_waits_for_a_head_that_is_being_sent_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "HEAD_SECONDS", 0.0)
+    sent, begun, room = Sent(), asyncio.Event(), asyncio.Event()
+
+    async def send_slowly(message: Any) -> None:
+        begun.set()
+        await room.wait()
+        await sent(message)
+
+    together = HeadWithBody(send_slowly)
+    await together(HEAD)
+    await begun.wait()
+    body = asyncio.create_task(together(BODY))
+    await asyncio.sleep(0)
+    assert sent.messages == []
+    room.set()
+    await body
     assert sent.messages == [HEAD, BODY]
 
 

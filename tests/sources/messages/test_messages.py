@@ -21,6 +21,7 @@ from missioncontrol.errors import QueryTooSlow, Unavailable
 from missioncontrol.sources.messages import END, NAME, MessageIndex, Messages, Said, first_id
 from missioncontrol.sources.messages import index as index_module
 from missioncontrol.sources.tokens import Tokens
+from missioncontrol.sources.transcripts.jsonl import JsonlMessageReader
 from missioncontrol.sources.transcripts.records import Message
 
 pytestmark = pytest.mark.anyio
@@ -178,6 +179,33 @@ async def test_a_database_is_read_on_while_it_is_written(library: Library) -> No
     await library.restart()
     await library.until_said("Done.", "Done.", session="db-1")
     connection.close()
+
+
+async def test_a_line_that_is_repeated_later_is_kept_once(library: Library) -> None:
+    library.say("one")
+    library.say("two", first=5_000)
+    library.say("one")
+    await library.start()
+    await library.until_said("one", "two")
+
+
+async def test_a_file_that_cannot_be_read_holds_up_no_other(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.say("secret", session="a-locked-one")
+    library.say("one")
+    read = JsonlMessageReader.read
+
+    def refuse(self: JsonlMessageReader, path: Path, *rest: Any) -> Any:
+        if path.stem == "a-locked-one":
+            raise PermissionError(13, "Permission denied")
+        return read(self, path, *rest)
+
+    monkeypatch.setattr(JsonlMessageReader, "read", refuse)
+    await library.start()
+    await library.until_said("one")
+    assert library.supervisor is not None
+    assert library.supervisor.health()["messages"].restarts == 0
 
 
 async def test_a_damaged_file_is_made_anew_from_the_transcripts(library: Library) -> None:

@@ -138,15 +138,21 @@ class HeadWithBody:
 
     async def _wait(self) -> None:
         await asyncio.sleep(HEAD_SECONDS)
-        await self.release()
-
-    async def release(self) -> None:
-        """Send the head, if it was not sent."""
         head, self._head = self._head, None
         if head is not None:
             await self._send(head)
-        if self._timer is not None and self._timer is not asyncio.current_task():
-            self._timer.cancel()
+
+    async def release(self) -> None:
+        """Send the head, if it was not sent; returns when it is."""
+        head, self._head = self._head, None
+        timer, self._timer = self._timer, None
+        if head is not None:
+            if timer is not None:
+                timer.cancel()
+            await self._send(head)
+        elif timer is not None:
+            # It sends the head at this moment, or has sent it.
+            await timer
 
 
 @asgi(PATH, copy_scope=False)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,10 +110,10 @@ class MessageIndex:
             how many are new.
         """
         # In their order: FTS5 writes what it holds whenever an id is smaller than the one before.
-        rows = sorted((_id_of(message), message) for message in messages if message.at >= since)
+        rows = {_id_of(message): message for message in messages if message.at >= since}
         with self._database.writing() as writer:
             entered = 0
-            for id_, message in rows:
+            for id_, message in sorted(rows.items(), key=itemgetter(0)):
                 number = _number(writer, message.session)
                 kept = writer.execute(
                     "INSERT OR IGNORE INTO message VALUES (?, ?, ?, ?, ?, ?)",

@@ -10,7 +10,6 @@ import msgspec
 from missioncontrol.sources.transcripts.archive import unpack
 from missioncontrol.sources.transcripts.database import Database
 from missioncontrol.sources.transcripts.jsonl import JsonlMessageReader, Position
-from missioncontrol.sources.transcripts.lines import BrokenLineError
 from missioncontrol.sources.transcripts.messages import Memory, MessageParser
 from missioncontrol.sources.transcripts.openclaw_sqlite import MAX_EVENT
 from missioncontrol.sources.transcripts.places import Kind, Transcript
@@ -23,14 +22,14 @@ Read = tuple[list[Message], bytes]
 """What was read, and where to read on."""
 
 
-_P = TypeVar("_P", "Position", "SessionsPosition")
-
-
 class SessionsPosition(msgspec.Struct, omit_defaults=True):
     """How far the sessions of a database have been read: the last event of each, and what was known then."""
 
     signature: str = ""
     sessions: dict[str, tuple[int, Memory]] = {}
+
+
+_P = TypeVar("_P", Position, SessionsPosition)
 
 
 def reader_of(kind: Kind) -> Callable[[Transcript, bytes | None, int], Read] | None:
@@ -98,7 +97,7 @@ def _read_events(database: Database, position: SessionsPosition, since: int) -> 
                 event = text if packed is None else unpack(packed, MAX_EVENT)
                 room -= len(event or "")
                 messages += _messages(parser.parse(event or b""))
-            except (BrokenLineError, ValueError):
+            except ValueError:
                 continue
             if room <= 0:
                 break

@@ -122,7 +122,7 @@ class Messages:
         except FileNotFoundError:
             self._written.forget(transcript)
             self._index.forget_file(path)
-        except UnreadableError:
+        except (UnreadableError, OSError):
             # The source of tokens complains of it, and says when it can be read again.
             return
         else:
