@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -16,8 +17,9 @@ from tests.nats_process import NatsProcess
 from missioncontrol.config import load_config
 from missioncontrol.errors import Draining, OpenError, Outdated, StoreError
 from missioncontrol.events import EVERYTHING, Draft, Record, decode_event
-from missioncontrol.store import Checkpoint, StateCheckpoint, jetstream
-from missioncontrol.store.jetstream import JetStreamLog
+from missioncontrol.store import Checkpoint, StateCheckpoint
+from missioncontrol.store.jetstream import JetStreamLog, mirror
+from missioncontrol.store.schema import DATABASE_NAME
 
 pytestmark = [pytest.mark.anyio, pytest.mark.nats]
 
@@ -48,7 +50,7 @@ class Nodes:
 
 @pytest.fixture(autouse=True)
 def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jetstream, "FIRST_CONNECT_SECONDS", 1.5)
+    monkeypatch.setattr(mirror, "FIRST_CONNECT_SECONDS", 1.5)
 
 
 @pytest.fixture
@@ -393,3 +395,31 @@ async def test_a_token_or_password_that_is_wrong_is_said(tmp_path: Path) -> None
         log = await nodes.open("beta", {"log.url": server.url.replace("//", "//u:secret@")})
         assert await log.append(drafts(1)) == [1]
         await nodes.close()
+
+
+async def test_a_damaged_copy_is_made_again_from_the_stream(nodes: Nodes) -> None:
+    alpha = await nodes.open("alpha")
+    await alpha.append(drafts(500, source="files"), Checkpoint("files", {"a": b"1"}))
+    before, epoch = await bodies(alpha), alpha.epoch
+    await alpha.close()
+    copy = nodes.folder / "alpha" / "copy" / DATABASE_NAME
+    os.truncate(copy, copy.stat().st_size // 2)
+    again = await nodes.open("alpha")
+    assert (again.epoch, await bodies(again)) == (epoch, before)
+    assert await again.recall("files") == {"a": b"1"}
+
+
+async def test_a_copy_that_is_damaged_while_it_is_used_is_replaced(nodes: Nodes) -> None:
+    alpha = await nodes.open("alpha")
+    await alpha.append(drafts(500))
+    replaced = asyncio.Event()
+    alpha.replaced = lambda _: replaced.set()
+    copy = nodes.folder / "alpha" / "copy" / DATABASE_NAME
+    os.truncate(copy, 0)
+    async with asyncio.timeout(20):
+        await replaced.wait()
+    assert "damaged" in str(alpha.trouble)
+    await alpha.close()
+    again = await nodes.open("alpha")
+    assert again.head == 500
+    assert await again.append(drafts(1)) == [501]

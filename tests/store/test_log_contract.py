@@ -172,7 +172,7 @@ async def test_patterns_choose_and_the_cursor_moves_on_all_the_same(log: Log) ->
 
 
 async def test_newest_come_first_and_may_end_before_an_id(log: Log) -> None:
-    await log.append(drafts(5) + drafts(5, "task:created"))
+    await log.append(drafts(5) + drafts(5, "task:step"))
     assert [record.id for record in await log.newest(EVERYTHING, limit=3)] == [10, 9, 8]
     assert [record.id for record in await log.newest(Patterns(["agent"]), limit=2)] == [5, 4]
     assert [record.id for record in await log.newest(EVERYTHING, limit=9, before=3)] == [2, 1]
@@ -243,3 +243,11 @@ async def test_of_many_who_change_a_task_at_once_one_is_first(log: Log) -> None:
     assert sum(result == [2] for result in results) == 1
     assert sum(isinstance(result, Outdated) for result in results) == 19
     assert log.head == 2
+
+
+async def test_what_is_remembered_under_no_text_is_refused_alone(log: Log) -> None:
+    with pytest.raises(BadEvent, match="no text"):
+        await log.append(drafts(1), Checkpoint("files", {"at:\udcff": b"1"}))
+    assert log.trouble is None
+    assert await log.append(drafts(1), Checkpoint("files", {"at:ÿ": b"1"})) == [1]
+    assert await log.recall("files") == {"at:ÿ": b"1"}

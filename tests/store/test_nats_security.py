@@ -17,15 +17,14 @@ from tests.nats_process import NatsProcess
 from missioncontrol.config import load_config
 from missioncontrol.errors import ConfigError, OpenError
 from missioncontrol.events import Draft
-from missioncontrol.store import jetstream
-from missioncontrol.store.jetstream import JetStreamLog
+from missioncontrol.store.jetstream import JetStreamLog, mirror
 
 pytestmark = [pytest.mark.anyio, pytest.mark.nats]
 
 
 @pytest.fixture(autouse=True)
 def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jetstream, "FIRST_CONNECT_SECONDS", 1.5)
+    monkeypatch.setattr(mirror, "FIRST_CONNECT_SECONDS", 1.5)
 
 
 async def append_once(folder: Path, url: str, **cluster: str) -> list[int]:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
+import shutil
 import sqlite3
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from missioncontrol.errors import Damaged, DiskFull, OpenError, StoreError
-from missioncontrol.events import EVERYTHING, Draft, decode_event
+from missioncontrol.errors import Damaged, DamagedFile, DiskFull, OpenError, Outdated, StoreError
+from missioncontrol.events import EVERYTHING, Draft, Record, decode_event
 from missioncontrol.store import Checkpoint, Retention, SqliteLog, StateCheckpoint
 from missioncontrol.store.schema import DATABASE_NAME, GUARD_NAME, MIGRATIONS
-from missioncontrol.store.writer import Call
+from missioncontrol.store.work import Call
 
 pytestmark = pytest.mark.anyio
 
@@ -55,6 +60,55 @@ async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     assert await log.recall("files") == {"x": b"y"}
     assert await log.load_state(701) == StateCheckpoint(700, b"state")
     await log.close()
+
+
+async def test_a_large_commit_is_delivered_in_slices_between_which_the_loop_goes_on(tmp_path: Path) -> None:
+    log = await SqliteLog.open(tmp_path)
+    seen: list[int] = []
+    turns: list[int] = []
+
+    def listener(records: Sequence[Record]) -> None:
+        assert records[-1].id == log.head
+        seen.extend(record.id for record in records)
+        time.sleep(0.004)
+
+    log.listen(listener)
+
+    async def count_turns() -> None:
+        while True:
+            turns.append(len(seen))
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    large = asyncio.create_task(log.append([Draft("a:b", {"n": n}) for n in range(5_000)]))
+    task = Draft("task:created", {"task": {"id": "T"}})
+    next_one = asyncio.create_task(log.append([task]))
+    await asyncio.sleep(0)
+    with pytest.raises(Outdated):
+        await log.append([task], after=0)
+    # What it is about has been delivered by now, and everything before it.
+    assert len(seen) == 5_001
+    assert await large == list(range(1, 5_001))
+    assert await next_one == [5_001]
+    counting.cancel()
+    assert seen == list(range(1, 5_002))
+    assert len(set(turns) - {0, 5_000, 5_001}) > 3
+    await log.close()
+
+
+async def test_a_log_that_is_closed_has_delivered_everything(tmp_path: Path) -> None:
+    log = await SqliteLog.open(tmp_path)
+    seen: list[int] = []
+
+    def listener(records: Sequence[Record]) -> None:
+        seen.extend(record.id for record in records)
+        time.sleep(0.02)
+
+    log.listen(listener)
+    appending = asyncio.create_task(log.append([Draft("a:b", {"n": n}) for n in range(3_000)]))
+    await asyncio.sleep(0)
+    await log.close()
+    assert await appending == seen == list(range(1, 3_001))
 
 
 async def test_a_lost_tail_begins_a_new_epoch(tmp_path: Path) -> None:
@@ -146,7 +200,7 @@ async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
 async def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OpenError, match="cannot be written"):
+    with pytest.raises(OpenError, match="cannot be used"):
         await SqliteLog.open(tmp_path / "file" / "data")
 
 
@@ -171,7 +225,6 @@ async def test_a_database_that_was_taken_away_refuses_appends(tmp_path: Path) ->
     log = await SqliteLog.open(tmp_path)
     await log.append([Draft("a:b")])
     (tmp_path / DATABASE_NAME).unlink()
-    log._writer._checked = 0.0
     with pytest.raises(Damaged, match="removed or replaced"):
         await log.append([Draft("a:b")])
     assert log.head == 1
@@ -256,13 +309,121 @@ async def test_a_caller_that_goes_away_takes_nothing_back(tmp_path: Path) -> Non
     await log.close()
 
 
-async def test_the_clock_going_back_does_not_take_time_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def overwrite(folder: Path, sql: str, *values: object) -> None:
+    """Change rows behind the log's back, as a disk may."""
+    with sqlite3.connect(folder / DATABASE_NAME) as database:
+        database.execute(sql, values)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\0" * 300,
+        b"\xff\xfe\xfd" * 100,
+        b'{"type":"a:b"\n"id":3}',
+        b'{"type":"a:b","id":3',
+        b"no JSON at all",
+    ],
+)
+async def test_an_event_whose_body_is_damaged_has_its_place_and_nothing_more_is_accepted(
+    tmp_path: Path, body: bytes
 ) -> None:
     log = await SqliteLog.open(tmp_path)
+    await log.append([Draft("a:b", {"n": n}) for n in range(5)])
+    overwrite(tmp_path, "UPDATE events SET body = ? WHERE id = 3", body)
+    page = await log.read(0, EVERYTHING)
+    assert [decode_event(one).id for one in page.bodies] == [1, 2, 3, 4, 5]
+    assert page.illegible == (3,)
+    assert [decode_event(one).type for one in page.bodies] == ["a:b", "a:b", "log:unreadable", "a:b", "a:b"]
+    assert [record.type for record in await log.newest(EVERYTHING, limit=3)] == [
+        "a:b",
+        "a:b",
+        "log:unreadable",
+    ]
+    assert log.figures.unreadable == 1
+    with pytest.raises(Damaged, match="events cannot be read"):
+        await log.append([Draft("a:b")])
+    assert log.trouble is not None
+    await log.close()
+    with pytest.raises(DamagedFile, match="the event 3 cannot be read"):
+        await SqliteLog.open(tmp_path)
+
+
+async def test_a_key_that_is_no_text_is_damage_and_ends_no_thread(tmp_path: Path) -> None:
+    log = await SqliteLog.open(tmp_path)
+    await log.append([Draft("a:b", key="k")], Checkpoint("files", {"x": b"y"}))
+    overwrite(tmp_path, "UPDATE source_memory SET key = CAST(x'ff' AS TEXT)")
+    with pytest.raises(Damaged, match="a row cannot be read"):
+        await log.recall("files")
+    with pytest.raises(Damaged):
+        await log.append([Draft("a:b")])
+    assert len((await log.read(0, EVERYTHING)).bodies) == 1
+    await log.close()
+
+
+async def test_a_restored_database_is_accepted_again_in_another_epoch(tmp_path: Path) -> None:
+    log = await SqliteLog.open(tmp_path / "log")
+    await log.append([Draft("a:b") for _ in range(50)])
+    await log.close()
+    shutil.copytree(tmp_path / "log", tmp_path / "backup")
+    log = await SqliteLog.open(tmp_path / "log")
+    await log.append([Draft("a:b") for _ in range(5_000)])
+    epoch = log.epoch
+    os.truncate(tmp_path / "log" / DATABASE_NAME, 0)
+    with pytest.raises(Damaged, match="was cut"):
+        await log.append([Draft("a:b")])
+    await log.close()
+    with pytest.raises(DamagedFile, match="is damaged"):
+        await SqliteLog.open(tmp_path / "log")
+    for suffix in ("", "-wal", "-shm"):
+        (tmp_path / "log" / f"{DATABASE_NAME}{suffix}").unlink(missing_ok=True)
+    shutil.copy(tmp_path / "backup" / DATABASE_NAME, tmp_path / "log")
+    log = await SqliteLog.open(tmp_path / "log")
+    assert log.epoch != epoch
     await log.append([Draft("a:b")])
-    monkeypatch.setattr("missioncontrol.store.writer.now", lambda: 1_000)
+    await eventually(lambda: log.head == 52)
+    # The loss is told, as an event that everybody sees.
+    (told,) = [record for record in await log.newest(EVERYTHING, limit=9) if record.type == "system:alert"]
+    assert "has begun a new epoch" in told.data["message"]
+    await log.close()
+
+
+async def test_a_database_that_was_moved_away_is_not_replaced_by_an_empty_one(tmp_path: Path) -> None:
+    log = await SqliteLog.open(tmp_path)
     await log.append([Draft("a:b")])
-    first, second = (record.time for record in await log.newest(EVERYTHING, limit=2))
-    assert first == second
+    (tmp_path / DATABASE_NAME).rename(tmp_path / "elsewhere")
+    # No reader has a connection yet.
+    with pytest.raises(StoreError):
+        await log.read(0, EVERYTHING)
+    assert not (tmp_path / DATABASE_NAME).exists()
+    (tmp_path / "elsewhere").rename(tmp_path / DATABASE_NAME)
+    await eventually(lambda: log.trouble is None)
+    assert len((await log.read(0, EVERYTHING)).bodies) == 1
+    assert (await log.append([Draft("a:b")]))[0] >= 2
+    await log.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where open files are listed")
+async def test_too_many_open_files_are_named_and_take_nothing_that_was_accepted(tmp_path: Path) -> None:
+    log = await SqliteLog.open(tmp_path)
+    await log.append([Draft("a:b")])
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held: list[int] = []
+    try:
+        highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 4, before[1]))
+        with suppress(OSError):
+            while True:
+                held.append(os.open("/dev/null", os.O_RDONLY))
+        assert await log.append([Draft("a:b")]) == [2]
+        with pytest.raises(StoreError, match="Too many files"):
+            await log.read(0, EVERYTHING)
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert len((await log.read(0, EVERYTHING)).bodies) == 2
+    assert await log.append([Draft("a:b")]) == [3]
     await log.close()

@@ -1,6 +1,6 @@
 """Events, cursors and patterns: the words that every other part speaks."""
 
-from missioncontrol.events.catalogue import CATALOGUE
+from missioncontrol.events.catalogue import CATALOGUE, MAX_ID_LENGTH
 from missioncontrol.events.cursor import Cursor, new_epoch
 from missioncontrol.events.event import (
     MAX_DATA_BYTES,
@@ -11,11 +11,14 @@ from missioncontrol.events.event import (
     convert_drafts,
     decode_drafts,
     decode_event,
+    decode_long_drafts,
     encode_body,
     encode_data,
     encode_source,
     is_traceparent,
     now,
+    read_event,
+    read_record,
     rfc3339,
     subject_of,
     write_body,
@@ -26,6 +29,7 @@ __all__ = [
     "CATALOGUE",
     "EVERYTHING",
     "MAX_DATA_BYTES",
+    "MAX_ID_LENGTH",
     "NOTHING",
     "Cursor",
     "Data",
@@ -37,12 +41,15 @@ __all__ = [
     "convert_drafts",
     "decode_drafts",
     "decode_event",
+    "decode_long_drafts",
     "encode_body",
     "encode_data",
     "encode_source",
     "is_traceparent",
     "new_epoch",
     "now",
+    "read_event",
+    "read_record",
     "rfc3339",
     "subject_of",
     "write_body",

@@ -21,6 +21,7 @@ MAX_HOST_LENGTH = 63
 NOBODY = "unassigned"
 """What stands for no agent at all, in whatever case; it belongs to no host."""
 
+_MOVED = frozenset({"movedTo", "movedFrom"})
 _REFERENCES = ("agentId", "agent", "taskId", "task", "leadId")
 
 
@@ -127,6 +128,10 @@ def _rewrite(type_: str, data: Data, rename: Callable[[str], str]) -> Data:
             new["lead"] = _thing(new["lead"], rename)
     elif kind == "token":
         _set(new, "agent", rename)
+        if isinstance(delta := data.get("delta"), dict) and not _MOVED.isdisjoint(delta):
+            new["delta"] = delta = dict(delta)
+            for name in _MOVED:
+                _set(delta, name, rename)
     elif kind == "question":
         # Ids of questions are unlike each other everywhere; they have no host in them.
         if isinstance(question := data.get("question"), dict):
@@ -197,7 +202,7 @@ def _concerns(type_: str, data: Data, teller: str | None, host: str) -> bool:
         return owns(data, "leadId") or owns(data.get("lead"), "id", "leadId")
     if kind == "token":
         return owns(data, "agent")
-    if kind == "question":
-        # Anybody may answer from anywhere: questions are kept by the fleet alone.
+    if kind in ("question", "standup"):
+        # Anybody may answer from anywhere, and a standup is about all hosts: the fleet alone keeps both.
         return False
     return teller == host

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from time import monotonic
 from typing import Any, Protocol
@@ -16,7 +16,8 @@ from typing import Any, Protocol
 import msgspec
 
 from missioncontrol.errors import BadMessage, MissionControlError
-from missioncontrol.events import Cursor, Patterns, Record, now, rfc3339
+from missioncontrol.events import Cursor, Draft, Patterns, Record, now, rfc3339
+from missioncontrol.events.reduced import reduced_body, reduced_record, reduced_snapshot
 from missioncontrol.hub.hub import Direct, Hub
 from missioncontrol.protocol.codes import CloseCode, SessionState
 from missioncontrol.protocol.encoding import Encoding, encode_bodies, encode_record
@@ -83,7 +84,9 @@ class Connection:
         "_log",
         "_max_history",
         "_outstanding",
+        "_publish",
         "_reader",
+        "_reduced",
         "_snapshot",
         "_tasks",
         "opened",
@@ -96,15 +99,25 @@ class Connection:
         self,
         hub: Hub,
         log: Log,
+        publish: Callable[[Sequence[Draft]], Awaitable[list[int]]],
         snapshot: Callable[[], bytes],
         sink: Sink,
         session: Session,
         *,
         max_history: int = 100,
+        reduced: bool = False,
     ) -> None:
         """Put the parts together.
 
-        `snapshot` gives the state at the head, as JSON; `max_history` is what `getHistory` answers at most.
+        Args:
+            hub: the fan-out.
+            log: what is read from.
+            publish: appends what the client sends, or refuses it.
+            snapshot: gives the state at the head, as JSON.
+            sink: the transport.
+            session: the state machine.
+            max_history: what `getHistory` answers at most.
+            reduced: whether the client gets events and state without the texts of questions.
         """
         self.session = session
         self.sink = sink
@@ -112,7 +125,9 @@ class Connection:
         self.slow = 0
         self._hub = hub
         self._log = log
+        self._publish = publish
         self._max_history = max_history
+        self._reduced = reduced
         self._snapshot = snapshot
         self._blocked = False
         self._reader: asyncio.Task[None] | None = None
@@ -202,6 +217,13 @@ class Connection:
             self._hub.figures.slow_clients += 1
             self.session.left_live(self._hub.leave(self))
 
+    def fall_behind(self) -> None:
+        """Read on from the log: the hub has not had everything that was committed."""
+        if self.session.state is SessionState.LIVE:
+            self.session.left_live(self._hub.leave(self))
+            # Later, when the hub knows the new head.
+            asyncio.get_running_loop().call_soon(self._go_on)
+
     def unblocked(self) -> None:
         """The transport has room again."""
         self._blocked = False
@@ -260,7 +282,8 @@ class Connection:
                     self.sink.send(action.type, action.data, action.ref, action.cursor)
                 case SendSnapshot():
                     cursor = str(Cursor(self._hub.epoch, self._hub.head))
-                    body = b'{"state":%b,"cursor":"%b"}' % (self._snapshot(), cursor.encode())
+                    state = reduced_snapshot(self._snapshot()) if self._reduced else self._snapshot()
+                    body = b'{"state":%b,"cursor":"%b"}' % (state, cursor.encode())
                     self.sink.send("snapshot", msgspec.Raw(body), action.ref, None)
                 case LeaveLive():
                     if action.flush:
@@ -290,7 +313,7 @@ class Connection:
         hub.flush()
         self._hand_over(records)
         self.session.caught_up(hub.head)
-        hub.join(self, self.sink.write)
+        hub.join(self, self.sink.write, reduced=self._reduced)
         if self._blocked:
             self.session.left_live(hub.leave(self))
         return True
@@ -298,6 +321,8 @@ class Connection:
     def _hand_over(self, records: list[Record]) -> None:
         matches = self.session.patterns.matches
         epoch = self._hub.epoch
+        if self._reduced:
+            records = [reduced_record(record) for record in records]
         data = b"".join(
             [encode_record(record, self.encoding, epoch) for record in records if matches(record.type)]
         )
@@ -320,7 +345,10 @@ class Connection:
                     continue
                 self._do(actions)
                 if page.bodies:
-                    data = encode_bodies(page.bodies, self.encoding, self._hub.epoch)
+                    bodies = page.bodies
+                    if self._reduced:
+                        bodies = [reduced_body(body) for body in bodies]
+                    data = encode_bodies(bodies, self.encoding, self._hub.epoch)
                     self._hub.figures.caught_up_events += len(page.bodies)
                     self._hub.figures.bytes += len(data)
                     self.sink.write(data)
@@ -354,6 +382,10 @@ class Connection:
             self.sink.pause_reading()
 
     def _finished(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A request that is never answered would be waited for: the client comes back and asks again.
+            logger.error("a request of a client failed", exc_info=error)
+            self._give_up("a request failed")
         if self._tasks is not None:
             self._tasks.discard(task)
             if not self._tasks:
@@ -364,7 +396,7 @@ class Connection:
 
     async def _append(self, action: Append) -> None:
         try:
-            ids = await self._log.append(action.drafts)
+            ids = await self._publish(action.drafts)
         except MissionControlError as error:
             self._do([refusal(error, action.ref)])
             return
@@ -377,11 +409,15 @@ class Connection:
         except MissionControlError as error:
             self._do([refusal(error, action.ref)])
             return
+        if self._reduced:
+            records = [reduced_record(record) for record in records]
         self._do([Send("history", msgspec.Raw(history_json(records)), action.ref)])
 
 
 def history_json(records: list[Record]) -> bytes:
-    """Write records as a JSON array whose items also carry `_timestamp`, in milliseconds since 1970."""
-    return b"[%b]" % b",".join(
-        [b'%b,"_timestamp":%d}' % (record.body[:-1], record.time) for record in records]
-    )
+    """Write records as a JSON array whose items also carry their time as `timestamp` and `_timestamp`, ISO 8601."""
+    items = []
+    for record in records:
+        time = rfc3339(record.time)
+        items.append(b'%b,"timestamp":"%b","_timestamp":"%b"}' % (record.body[:-1], time, time))
+    return b"[%b]" % b",".join(items)

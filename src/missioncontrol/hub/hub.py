@@ -6,11 +6,13 @@ once, and the same bytes are handed to each member: no work per client and event
 Invariants:
 
 - `head` is the newest record that was published here, `flushed` the newest that was handed to the audiences;
+- records are published in the order of their ids, without holes. One that was published before is passed over; after a
+  hole every member leaves its audience and reads what it missed from the log, so that none is skipped;
 - a member of an audience has been handed everything of its patterns up to `flushed`, and nothing after it;
 - when the last flush is longer ago than the window, a record is flushed at once; else when the window is over. A
   commit that brings a batch waits for a quarter of it only: its events share a write already;
-- one flush hands over at most `FLUSH_BYTES`; the rest follows in the loop's next turn, so that a member that
-  cannot take more has the chance to say so.
+- one flush hands over at most `FLUSH_BYTES`, and of fewer events the more audiences there are; the rest follows in the
+  loop's next turn, so that a member that cannot take more has the chance to say so.
 """
 
 from __future__ import annotations
@@ -26,10 +28,14 @@ import msgspec
 
 from missioncontrol.errors import Draining
 from missioncontrol.events import Patterns, Record
+from missioncontrol.events.reduced import reduced_record
 from missioncontrol.protocol.encoding import Encoding, encode_record, frame, sse_named
 from missioncontrol.protocol.messages import ClientCount, encode_message
 
 FLUSH_BYTES = 512 * 1024
+FLUSH_PAIRS = 10_000
+"""How many pairs of an audience and an event one flush decides about, at most; one event goes to all at once."""
+
 BATCH_RECORDS = 8
 RECENT_RECORDS = 4_096
 RECENT_BYTES = 2 * 1024 * 1024
@@ -55,6 +61,7 @@ class HubFigures(msgspec.Struct):
     refused: int = 0
     too_slow: int = 0
     no_heartbeat: int = 0
+    holes: int = 0
 
 
 class Member(Protocol):
@@ -74,23 +81,27 @@ class Member(Protocol):
     def describe(self) -> dict[str, Any]:
         """Say who and where it is, for whoever operates the server."""
 
+    def fall_behind(self) -> None:
+        """Leave the audience with the position that the hub returns, and read on from the log in a later turn."""
+
 
 class Audience:
     """Members who are handed the same bytes: over the socket itself where nothing is ahead of them in the
     transport, else through the transport."""
 
-    __slots__ = ("directs", "encoding", "patterns", "writes")
+    __slots__ = ("directs", "encoding", "patterns", "reduced", "writes")
 
-    def __init__(self, patterns: Patterns, encoding: Encoding) -> None:
+    def __init__(self, patterns: Patterns, encoding: Encoding, reduced: bool) -> None:
         self.patterns = patterns
         self.encoding = encoding
+        self.reduced = reduced
         self.writes: dict[Member, Write] = {}
         self.directs: dict[Member, tuple[Direct, Write]] = {}
 
     def go_direct(self) -> None:
         """Let those whose transport has caught up have the short way."""
         for member, write in list(self.writes.items()):
-            send = member.direct()
+            send = _direct(member)
             if send is not None:
                 del self.writes[member]
                 self.directs[member] = (send, write)
@@ -106,8 +117,8 @@ class Audience:
         for member, (send, write) in directs:
             try:
                 sent = send(data)
-            except OSError:
-                # Full, or gone: the transport finds out, and tells it.
+            except Exception:
+                # Full, or gone: the transport finds out, and reports it. Whatever it is, the others get theirs.
                 sent = 0
             if sent != size:
                 self.go_through_transport(member)
@@ -135,7 +146,7 @@ class Hub:
         self.roster: set[Member] = set()
         self._window = flush_window
         self._loop = asyncio.get_running_loop()
-        self._audiences: dict[tuple[Patterns, Encoding], Audience] = {}
+        self._audiences: dict[tuple[Patterns, Encoding, bool], Audience] = {}
         self._homes: dict[Member, Audience] = {}
         self._pending: deque[Record] = deque()
         self._recent: deque[Record] = deque()
@@ -168,6 +179,10 @@ class Hub:
 
     def publish(self, records: Sequence[Record]) -> None:
         """Take what the log has just made durable, in order."""
+        if records and records[0].id != self.head + 1:
+            records = self._in_sequence(records)
+        if not records:
+            return
         self.head = records[-1].id
         self._pending.extend(records)
         recent = self._recent
@@ -184,6 +199,22 @@ class Hub:
                 self._flush_some()
             elif self._timer is None:
                 self._timer = self._loop.call_later(wait, self._flush_due)
+
+    def _in_sequence(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Return the records that follow on the head; what is missing before them is then read from the log."""
+        fresh = [record for record in records if record.id > self.head]
+        if fresh and fresh[0].id != self.head + 1:
+            self.figures.holes += 1
+            logger.error("hub.hole", extra={"after": self.head, "before": fresh[0].id})
+            # Those who are live have everything up to here; memory must not reach over the hole.
+            self.flush()
+            self._recent.clear()
+            self._recent_bytes = 0
+            for member in list(self._homes):
+                member.fall_behind()
+            self.flushed = self.head = fresh[0].id - 1
+            self.release_waiters()
+        return fresh
 
     def flush(self) -> None:
         """Hand over everything that is pending, now: `flushed` is then `head`."""
@@ -211,12 +242,15 @@ class Hub:
             self.roster.remove(member)
             self._presence_changed()
 
-    def join(self, member: Member, write: Write) -> None:
-        """Make a member live: from `flushed`, which must be its position, on."""
+    def join(self, member: Member, write: Write, *, reduced: bool = False) -> None:
+        """Make a member live: from `flushed`, which must be its position, on.
+
+        With `reduced` it gets events without the texts of questions; see `missioncontrol.events.reduced`.
+        """
         patterns = member.patterns
         if not patterns:
             return
-        key = (patterns, member.encoding)
+        key = (patterns, member.encoding, reduced)
         audience = self._audiences.get(key)
         if audience is None:
             audience = self._audiences[key] = Audience(*key)
@@ -230,7 +264,7 @@ class Hub:
             audience.writes.pop(member, None)
             audience.directs.pop(member, None)
             if not audience.writes and not audience.directs:
-                del self._audiences[audience.patterns, audience.encoding]
+                del self._audiences[audience.patterns, audience.encoding, audience.reduced]
         return self.flushed
 
     def through_transport(self, member: Member) -> None:
@@ -293,7 +327,8 @@ class Hub:
         pending = self._pending
         batch: list[Record] = []
         size = 0
-        while pending and (not batch or size < FLUSH_BYTES):
+        most = max(1, FLUSH_PAIRS // (len(self._audiences) or 1))
+        while pending and (not batch or (size < FLUSH_BYTES and len(batch) < most)):
             record = pending.popleft()
             size += len(record.body)
             batch.append(record)
@@ -310,10 +345,19 @@ class Hub:
     def _hand_over(self, batch: list[Record]) -> None:
         self.flushed = batch[-1].id
         figures = self.figures
+        encoded: dict[tuple[Encoding, bool], list[tuple[str, bytes]]] = {}
+        reduced: list[Record] | None = None
         for audience in list(self._audiences.values()):
             matches = audience.patterns.matches
             encoding = audience.encoding
-            parts = [encode_record(record, encoding, self.epoch) for record in batch if matches(record.type)]
+            if (forms := encoded.get((encoding, audience.reduced))) is None:
+                records = batch
+                if audience.reduced:
+                    records = reduced = reduced or [reduced_record(record) for record in batch]
+                forms = encoded[encoding, audience.reduced] = [
+                    (record.type, encode_record(record, encoding, self.epoch)) for record in records
+                ]
+            parts = [form for type_, form in forms if matches(type_)]
             if not parts:
                 continue
             data = parts[0] if len(parts) == 1 else b"".join(parts)
@@ -360,6 +404,14 @@ def _write(write: Write, data: bytes) -> None:
     except Exception:
         # One broken transport must not keep the others waiting; its own loss is reported to it.
         logger.debug("a transport refused a write", exc_info=True)
+
+
+def _direct(member: Member) -> Direct | None:
+    try:
+        return member.direct()
+    except Exception:
+        # The transport is broken, and reports that itself when it is written to.
+        return None
 
 
 def _release(waiters: Iterable[asyncio.Future[float | None]]) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from missioncontrol.errors import BadMessage, InputError
 from missioncontrol.events import Cursor, Data
+from missioncontrol.events.limits import MAX_MESSAGE_DEPTH, check_json
 
 
 class Subscribe(msgspec.Struct, tag="subscribe", tag_field="type"):
@@ -62,6 +63,9 @@ class Pong(msgspec.Struct, tag="pong", tag_field="type"):
 
 ClientMessage = Subscribe | Unsubscribe | GetHistory | Publish | Ping | Pong
 
+MAX_REF_BYTES = 4096
+"""A longer `ref` is not repeated in the answer to a message that is not understood."""
+
 CLIENT_MESSAGES: tuple[type[msgspec.Struct], ...] = (Subscribe, Unsubscribe, GetHistory, Publish, Ping, Pong)
 
 _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
@@ -73,7 +77,10 @@ def decode_message(text: bytes) -> ClientMessage:
 
     Raises:
         BadMessage: it is not JSON, of an unknown type, or not of that type's shape.
+        TooDeep: it has too many levels.
+        TooLarge: it has too many elements.
     """
+    check_json(text, "The message", depth=MAX_MESSAGE_DEPTH)
     try:
         return _decoder.decode(text)
     except msgspec.ValidationError as error:
@@ -86,7 +93,9 @@ def message_ref(text: bytes) -> Any:
     """Find the `ref` of a message that is otherwise not understood; UNSET where there is none."""
     try:
         raw = _tagged.decode(text).get("ref")
-        return msgspec.UNSET if raw is None else msgspec.json.decode(raw)
+        if raw is None or len(bytes(raw)) > MAX_REF_BYTES:
+            return msgspec.UNSET
+        return msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return msgspec.UNSET
 
@@ -153,9 +162,10 @@ class Heartbeat(msgspec.Struct):
 
 
 class Answer(msgspec.Struct):
-    """With a `pong`."""
+    """With a `pong`: the server's time as RFC 3339, and as `time` in milliseconds since 1970."""
 
     timestamp: str
+    time: int
 
 
 class Published(msgspec.Struct):

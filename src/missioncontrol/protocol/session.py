@@ -179,7 +179,7 @@ class Session:
         """Take one message from the client."""
         try:
             message = decode_message(text)
-        except BadMessage as error:
+        except InputError as error:
             return [refusal(error, message_ref(text))]
         try:
             match message:
@@ -192,7 +192,8 @@ class Session:
                 case GetHistory():
                     return [self._history(message, max_history, at)]
                 case Ping():
-                    return [Send("pong", Answer(rfc3339(now()).decode()), message.ref)]
+                    time = now()
+                    return [Send("pong", Answer(rfc3339(time).decode(), time), message.ref)]
                 case Pong():
                     return []
         except InputError as error:

@@ -18,11 +18,13 @@ from threading import Lock, RLock
 from time import monotonic
 
 from missioncontrol.errors import QueryTooSlow
+from missioncontrol.private_files import create_private_database, make_private_folder
 
 QUERY_SECONDS = 1.0
 """How long one query may take."""
 
 _STEPS = 20_000
+_DAMAGE = ("no such table", "no such column", "vtable constructor failed", "Could not decode")
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
 
 logger = logging.getLogger(__name__)
@@ -137,15 +139,14 @@ class DerivedDatabase:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            # Those of a class of their own are about something else: full, locked, interrupted.
-            self._damaged |= type(error) is sqlite3.DatabaseError
+            self._damaged |= _is_damage(error)
             raise
 
     def _connect(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = sqlite3.connect(self.path, check_same_thread=False, isolation_level="IMMEDIATE")
+        make_private_folder(self.path.parent)
         # It holds what others wrote, some of which is private.
-        self.path.chmod(0o600)
+        create_private_database(self.path)
+        self._writer = sqlite3.connect(self.path, check_same_thread=False, isolation_level="IMMEDIATE")
         # What a power cut takes back is made again.
         for setting in ("journal_mode = WAL", "synchronous = OFF", "cache_size = -4000"):
             self._writer.execute(f"PRAGMA {setting}")
@@ -156,3 +157,9 @@ class DerivedDatabase:
         self._reader = sqlite3.connect(self.path, check_same_thread=False)
         self._reader.execute("PRAGMA query_only = ON")
         self._reader.set_progress_handler(lambda: int(monotonic() > self._deadline), _STEPS)
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    # Those of a class of their own are about something else, such as full, locked or interrupted; or they say that what
+    # has to be there is not.
+    return type(error) is sqlite3.DatabaseError or str(error).startswith(_DAMAGE)

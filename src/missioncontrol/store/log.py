@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from missioncontrol.errors import Outdated
+from missioncontrol.errors import BadEvent, Outdated
 from missioncontrol.events import Cursor, Draft, Patterns, Record
 
 Listener = Callable[[Sequence[Record]], None]
@@ -39,17 +39,38 @@ class Checkpoint(NamedTuple):
     changes: Mapping[str, bytes | None]
 
 
+def check_keys(checkpoint: Checkpoint | None) -> None:
+    """Refuse a checkpoint whose keys no log can keep.
+
+    Raises:
+        BadEvent: a key is not text that can be written as UTF-8.
+    """
+    if checkpoint is None:
+        return
+    for key in checkpoint.changes:
+        # Most are ASCII, which is known without looking.
+        if not key.isascii():
+            try:
+                key.encode()
+            except UnicodeEncodeError:
+                raise BadEvent(
+                    f"{checkpoint.source} remembers something under {key!r}, which is no text."
+                ) from None
+
+
 class Page(NamedTuple):
     """A stretch of the log: the bodies of the wanted events after `after`, up to and including `last`.
 
     `last` moves on even where the patterns let nothing through. `first` is the oldest id that the log held
-    when the page was read: where it is greater than `after` + 1, the ids between are gone.
+    when the page was read: where it is greater than `after` + 1, the ids between are gone. `illegible` are the ids of
+    events whose bodies are damaged; they are in `bodies` as `log:unreadable`.
     """
 
     after: int
     last: int
     first: int
     bodies: list[bytes]
+    illegible: tuple[int, ...] = ()
 
 
 class StateCheckpoint(NamedTuple):
@@ -67,7 +88,7 @@ class Retention(msgspec.Struct, frozen=True):
 
 
 class LogFigures(msgspec.Struct):
-    """Counters since start, for metrics; times in seconds."""
+    """Counters since start, for metrics; times in seconds. `unreadable` events are shown as `log:unreadable`."""
 
     events: int = 0
     bytes: int = 0
@@ -77,6 +98,7 @@ class LogFigures(msgspec.Struct):
     duplicates: int = 0
     failures: int = 0
     trimmed: int = 0
+    unreadable: int = 0
     queued: int = 0
 
 

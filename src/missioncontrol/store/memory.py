@@ -24,6 +24,7 @@ from missioncontrol.store.log import (
     Page,
     Retention,
     StateCheckpoint,
+    check_keys,
     outdated,
 )
 
@@ -73,6 +74,7 @@ class MemoryLog:
         """Append all drafts or none; see `Log.append`."""
         if len(drafts) > MAX_APPEND_EVENTS:
             raise TooLarge(f"{len(drafts):,} events at once; the limit is {MAX_APPEND_EVENTS:,}.")
+        check_keys(checkpoint)
         encoded = [encode_data(draft) for draft in drafts]
         if self.trouble is not None:
             raise StoreError(self.trouble)
@@ -88,7 +90,7 @@ class MemoryLog:
                 ids.append(self._keys[draft.key])
                 continue
             id_ = self.head + 1
-            time = max(now(), self._records[-1].time if self._records else 0)
+            time = now()
             record = Record(id_, draft.type, time, encode_body(draft, id_, time, data), draft.data)
             self._records.append(record)
             records.append(record)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 
-from missioncontrol.events import Patterns, Record
+from missioncontrol.events import Patterns, Record, write_body
+from missioncontrol.store.clock import last_id_at, read_segments
 from missioncontrol.store.log import Page, StateCheckpoint
+
+_YEAR_10000 = 253_402_300_800_000
 
 
 def where_type(patterns: Patterns) -> tuple[str, list[str]]:
@@ -51,9 +54,40 @@ def read_page(
             f"SELECT group_concat(body, x'0A') FROM (SELECT body FROM events WHERE id > ? AND id <= ?{condition} ORDER BY id)",  # noqa: S608, E501
             (start, last, *values),
         ).fetchone()
-        return Page(after, last, first, joined.split(b"\n") if joined is not None else [])
+        if joined is None or is_legible(joined):
+            return Page(after, last, first, joined.split(b"\n") if joined is not None else [])
+        rows = execute(
+            f"SELECT id, time, body FROM events WHERE id > ? AND id <= ?{condition} ORDER BY id",  # noqa: S608
+            (start, last, *values),
+        ).fetchall()
+        bad = tuple(id_ for id_, _, body in rows if b"\n" in body or not is_legible(body))
+        bodies = [body if id_ not in bad else _unreadable(id_, time, len(body)) for id_, time, body in rows]
+        return Page(after, last, first, bodies, bad)
     finally:
         execute("COMMIT")
+
+
+def is_legible(bodies: bytes) -> bool:
+    """Say whether bodies, one a line, look as they were written: cheap, and enough to see overwritten pages."""
+    try:
+        if not bodies.isascii():
+            bodies.decode()
+    except UnicodeDecodeError:
+        return False
+    return (
+        b"\0" not in bodies
+        and bodies.startswith(b'{"type":"')
+        and bodies.endswith(b"}")
+        and bodies.count(b'}\n{"type":"') == bodies.count(b"\n")
+    )
+
+
+def _unreadable(id_: int, time: object, size: int) -> bytes:
+    """Write the body of the event that stands for one whose body is damaged."""
+    data = b'{"size":%d,"reason":"its body is damaged"}' % size
+    # The time may be damaged too.
+    moment = time if isinstance(time, int) and 0 <= time < _YEAR_10000 else 0
+    return write_body("log:unreadable", id_, moment, b'"log"', data)
 
 
 def read_newest(connection: sqlite3.Connection, before: int, patterns: Patterns, limit: int) -> list[Record]:
@@ -63,20 +97,17 @@ def read_newest(connection: sqlite3.Connection, before: int, patterns: Patterns,
         f"SELECT id, type, time, body FROM events WHERE id < ?{condition} ORDER BY id DESC LIMIT ?",  # noqa: S608
         (before, *values, limit),
     )
-    return [Record(id_, type_.decode(), time, body) for id_, type_, time, body in rows]
+    return [
+        Record(id_, type_.decode("utf-8", "replace"), time, body)
+        if b"\n" not in body and is_legible(body)
+        else Record(id_, "log:unreadable", time, _unreadable(id_, time, len(body)))
+        for id_, type_, time, body in rows
+    ]
 
 
 def find_id_at(connection: sqlite3.Connection, time: int, first: int, head: int) -> int:
-    """Find the last id told at or before `time` by halving: times never go back, and need no index."""
-    low, high = first - 1, head
-    while low < high:
-        middle = (low + high + 1) // 2
-        row = connection.execute("SELECT time FROM events WHERE id = ?", (middle,)).fetchone()
-        if row is None or row[0] <= time:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    """Find the last id told at or before `time` by halving: the column needs no index; see `clock`."""
+    return last_id_at(connection, time, first, head, read_segments(connection))
 
 
 def read_memory(connection: sqlite3.Connection, source: str) -> dict[str, bytes]:

@@ -12,17 +12,28 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import sqlite3
+import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from missioncontrol.errors import OpenError
+from missioncontrol.errors import DamagedFile, OpenError
 from missioncontrol.events import new_epoch, now, rfc3339
+from missioncontrol.private_files import (
+    DATABASE_SUFFIXES,
+    create_private_database,
+    make_private_folder,
+    open_private,
+)
 
 DATABASE_NAME = "events.sqlite"
 GUARD_NAME = "head"
+NEW_LOG = "the log is new"
 LOCK_NAME = "lock"
 APPLICATION_ID = 0x4D434C47
+_NOTED = re.compile(r"([^:\s]+):([0-9]{1,18})(?: ([0-9]{1,18}))?", re.ASCII)
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     (
@@ -62,6 +73,9 @@ class Opened(NamedTuple):
     time: int
     end: int
     new_epoch_reason: str | None
+    synchronous: str = "normal"
+    doubt: float = 0.0
+    copied: bool = False
 
 
 class CopyOf(NamedTuple):
@@ -69,6 +83,36 @@ class CopyOf(NamedTuple):
 
     epoch: str
     first: int
+
+
+def check_file(path: Path) -> None:
+    """Check that a file of the data folder is a regular file, or can become one.
+
+    Raises:
+        OpenError: there is something else under its name, or it cannot be read.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if not path.is_symlink() or path.resolve().parent.is_dir():
+            return
+        kind = "is a symbolic link into a folder that does not exist"
+    except OSError as error:
+        kind = f"cannot be read ({error.strerror})"
+    else:
+        if stat.S_ISREG(mode):
+            return
+        kind = next((what for is_it, what in _KINDS if is_it(mode)), "is not a regular file")
+    raise OpenError(
+        f"{path} {kind}; it has to be a file of mission-control. Move it away, or choose another folder with --data."
+    )
+
+
+_KINDS = (
+    (stat.S_ISDIR, "is a folder"),
+    (stat.S_ISFIFO, "is a named pipe"),
+    (stat.S_ISSOCK, "is a socket"),
+)
 
 
 class FolderLock:
@@ -81,11 +125,12 @@ class FolderLock:
             OpenError: the folder cannot be written, or another process holds it.
         """
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._fd = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            make_private_folder(folder)
+            check_file(folder / LOCK_NAME)
+            self._fd = open_private(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise OpenError(
-                f"The data folder {folder} cannot be written ({error.strerror}); choose another one with --data."
+                f"The data folder {folder} cannot be used ({error.strerror}); choose another one with --data."
             ) from None
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -108,25 +153,46 @@ class FolderLock:
         os.close(self._fd)
 
 
+class Noted(NamedTuple):
+    """What the tail guard knows: the log's epoch, its newest id, and the bytes of the file (0 where not noted)."""
+
+    epoch: str
+    id: int
+    size: int
+
+
 class TailGuard:
-    """A few bytes beside the database that say how far it had come.
+    """A few bytes beside the database that say how far it had come, and how large its file was.
 
     Written with each commit, before anybody hears of it. Not synced: it guards against lost files, and the boot
     id guards against lost caches.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._fd = os.open(folder / GUARD_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Open the file, or make it.
 
-    def read(self) -> tuple[str, int] | None:
-        """Return the epoch and the id that were written last; None when there is nothing legible."""
-        epoch, _, id_ = os.pread(self._fd, 128, 0).decode("ascii", "replace").strip().partition(":")
-        return (epoch, int(id_)) if epoch and id_.isascii() and id_.isdigit() else None
-
-    def write(self, epoch: str, id_: int) -> None:
-        """Note how far the log has come."""
+        Raises:
+            OpenError: it cannot be opened, or is no regular file.
+        """
+        path = folder / GUARD_NAME
+        check_file(path)
         try:
-            os.pwrite(self._fd, b"%-63b\n" % f"{epoch}:{id_}".encode(), 0)
+            self._fd = open_private(path, os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            raise OpenError(
+                f"{path} cannot be opened ({error.strerror}). Check its owner and its mode, or choose another folder "
+                f"with --data."
+            ) from None
+
+    def read(self) -> Noted | None:
+        """Return what was written last; None when there is nothing legible."""
+        match = _NOTED.fullmatch(os.pread(self._fd, 128, 0).decode("ascii", "replace").strip())
+        return None if match is None else Noted(match[1], int(match[2]), int(match[3] or 0))
+
+    def write(self, epoch: str, id_: int, size: int) -> None:
+        """Note how far the log has come, and how many bytes the database's file has."""
+        try:
+            os.pwrite(self._fd, b"%-63b\n" % f"{epoch}:{id_} {size}".encode(), 0)
         except OSError:
             # The commit stands; only the warning of a later loss would be missing.
             pass
@@ -136,10 +202,21 @@ class TailGuard:
         os.close(self._fd)
 
 
-def connect(path: Path, *, synchronous: str = "normal", query_only: bool = False) -> sqlite3.Connection:
-    """Open one connection with the settings that all of them share; text comes back as bytes."""
+def connect(
+    path: Path, *, synchronous: str = "normal", query_only: bool = False, create: bool = False
+) -> sqlite3.Connection:
+    """Open one connection with the settings that all of them share; text comes back as bytes.
+
+    A database that is missing is made only where `create` says so: one that was moved away is not replaced by an empty
+    one.
+    """
     connection = sqlite3.connect(
-        path, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=5.0
+        f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+        timeout=5.0,
     )
     connection.text_factory = bytes
     connection.execute("PRAGMA journal_mode = WAL")
@@ -162,6 +239,8 @@ def open_database(folder: Path, guard: TailGuard, synchronous: str, copy_of: Cop
         OpenError: the file is foreign, damaged, of a newer version, or cannot be written.
     """
     path = folder / DATABASE_NAME
+    for suffix in DATABASE_SUFFIXES:
+        check_file(folder / f"{DATABASE_NAME}{suffix}")
     try:
         connection = _open_ours(path, synchronous)
         try:
@@ -172,15 +251,18 @@ def open_database(folder: Path, guard: TailGuard, synchronous: str, copy_of: Cop
             connection.close()
             raise
     except sqlite3.Error as error:
-        raise OpenError(f"{path} cannot be opened: {_explain(error)}") from None
+        name = getattr(error, "sqlite_errorname", "") or ""
+        kind = DamagedFile if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) else OpenError
+        raise kind(f"{path} cannot be opened: {_explain(error)}") from None
 
 
 def _explain(error: sqlite3.Error) -> str:
     name = getattr(error, "sqlite_errorname", "") or ""
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return (
-            "the file is damaged, or no database at all. Nothing was changed. Move it away (with its -wal and -shm) "
-            "to start a new log, or try `sqlite3 FILE .recover`."
+            "the file is damaged, or no database at all. Nothing was changed. Restore a backup; or move it away (with "
+            "its -wal and -shm) and start again: a new log begins, and clients are told so by a gap. "
+            "`sqlite3 FILE .recover` reads what is left."
         )
     if name.startswith("SQLITE_FULL") or name == "SQLITE_IOERR_SHMSIZE":
         return "there is no room on the disk. Make room and start again."
@@ -201,7 +283,8 @@ def _open_ours(path: Path, synchronous: str) -> sqlite3.Connection:
             raise OpenError(
                 f"{path} is the database of another program. Nothing was changed; choose another folder with --data."
             )
-    connection = connect(path, synchronous=synchronous)
+    create_private_database(path)
+    connection = connect(path, synchronous=synchronous, create=True)
     try:
         _migrate(connection, path)
     except BaseException:
@@ -259,12 +342,14 @@ def _where_it_stands(connection: sqlite3.Connection, guard: TailGuard, synchrono
     epoch = meta.get("epoch")
     reason = None
     boot = _boot_id()
+    noted = guard.read()
     if epoch is None:
-        reason = "the log is new"
+        reason = NEW_LOG
+        if noted is not None and noted.id:
+            reason = f"the database is gone, and events up to {noted.id} are known to have existed"
     else:
-        noted = guard.read()
-        if noted is not None and noted[0] == epoch and noted[1] > head:
-            reason = f"events up to {noted[1]} are known to have existed, the database ends at {head}"
+        if noted is not None and noted.epoch == epoch and noted.id > head:
+            reason = f"events up to {noted.id} are known to have existed, the database ends at {head}"
         elif meta.get("clean") != "1" and meta.get("boot") != boot and meta.get("synced") != "full":
             reason = "the machine went down before the newest events were surely on the disk"
     if epoch is None or reason is not None:
@@ -275,8 +360,32 @@ def _where_it_stands(connection: sqlite3.Connection, guard: TailGuard, synchrono
         [("epoch", epoch), ("boot", boot), ("clean", "0"), ("synced", synchronous)],
     )
     connection.execute("COMMIT")
-    guard.write(epoch, head)
-    return Opened(connection, epoch, head + 1 if first is None else first, head, time, end, reason)
+    guard.write(epoch, head, _size(connection))
+    return Opened(
+        connection,
+        epoch,
+        head + 1 if first is None else first,
+        head,
+        time,
+        end,
+        reason,
+        synchronous,
+        _doubt(meta),
+    )
+
+
+def _doubt(meta: Mapping[str, str]) -> float:
+    """Return how many seconds of doubt about the clock were left."""
+    try:
+        return float(meta.get("doubt", "0"))
+    except ValueError:
+        return 0.0
+
+
+def _size(connection: sqlite3.Connection) -> int:
+    """Return the bytes that the database's file has now."""
+    (path,) = (row[2] for row in connection.execute("PRAGMA database_list") if row[1] == b"main")
+    return os.stat(path).st_size  # noqa: PTH116
 
 
 def _where_the_copy_stands(connection: sqlite3.Connection, guard: TailGuard, copy_of: CopyOf) -> Opened:
@@ -288,6 +397,7 @@ def _where_the_copy_stands(connection: sqlite3.Connection, guard: TailGuard, cop
         reason = "there was no copy yet" if "epoch" not in meta else "the log is another one than before"
         for table in ("events", "states", "source_memory"):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608
+        connection.execute("DELETE FROM meta WHERE key = 'clock'")
         first = head = None
     elif head is not None and head + 1 < copy_of.first:
         reason = f"the log has been trimmed up to {copy_of.first - 1}, the copy ends at {head}"
@@ -299,5 +409,5 @@ def _where_the_copy_stands(connection: sqlite3.Connection, guard: TailGuard, cop
         first, head = copy_of.first, copy_of.first - 1
     newest = connection.execute("SELECT time, end FROM events ORDER BY id DESC LIMIT 1").fetchone()
     time, end = newest or (0, 0)
-    guard.write(copy_of.epoch, head)
-    return Opened(connection, copy_of.epoch, first, head, time, end, reason)
+    guard.write(copy_of.epoch, head, _size(connection))
+    return Opened(connection, copy_of.epoch, first, head, time, end, reason, copied=True)

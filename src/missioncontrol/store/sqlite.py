@@ -10,16 +10,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from missioncontrol.errors import Draining, MissionControlError, Overloaded, StoreError, TooLarge
+from missioncontrol.errors import (
+    Damaged,
+    DamagedFile,
+    Draining,
+    MissionControlError,
+    OpenError,
+    Overloaded,
+    StoreError,
+    TooLarge,
+)
 from missioncontrol.events import Cursor, Draft, Patterns, Record, encode_data
+from missioncontrol.private_files import close_database
+from missioncontrol.store.clock import Clock
+from missioncontrol.store.damage import check_whole, drop_database
 from missioncontrol.store.log import (
     MAX_APPEND_EVENTS,
     Checkpoint,
@@ -28,37 +40,36 @@ from missioncontrol.store.log import (
     Page,
     Retention,
     StateCheckpoint,
+    check_keys,
 )
 from missioncontrol.store.reader import find_id_at, read_memory, read_newest, read_page, read_state
+from missioncontrol.store.readers import Answer, ReaderPool
+from missioncontrol.store.rows import find_keys, save_state
 from missioncontrol.store.schema import (
     DATABASE_NAME,
+    NEW_LOG,
     CopyOf,
     FolderLock,
     Opened,
     TailGuard,
-    connect,
     open_database,
 )
-from missioncontrol.store.writer import (
-    Append,
-    Call,
-    Committed,
-    Copied,
-    Copy,
-    Writer,
-    explain,
-    find_keys,
-    save_state,
-)
+from missioncontrol.store.trouble import damaged, explain
+from missioncontrol.store.work import Append, Call, Committed, Copied, Copy
+from missioncontrol.store.writer import Writer
 
 MAX_QUEUED_EVENTS = 500_000
 MAX_QUEUED_BYTES = 128 * 1024 * 1024
 ENCODE_HERE_BELOW = 2_000
-READERS = 2
+
+SLICE_EVENTS = 200
+SLICE_BYTES = 128 * 1024
+"""With how much of a commit the listeners are called at once."""
+
+DELIVER_SECONDS = 0.01
+"""After so long others have a turn of the event loop before the rest of a commit."""
 
 logger = logging.getLogger(__name__)
-
-Answer = TypeVar("Answer")
 
 
 class SqliteLog:
@@ -71,23 +82,39 @@ class SqliteLog:
         guard: TailGuard,
         lock: FolderLock,
         retention: Retention,
+        clock: Clock | None = None,
     ) -> None:
         self.figures = LogFigures()
         self.new_epoch_reason = opened.new_epoch_reason
+        self.alert: Callable[[Draft], None] = self._append_alert
+        self._alerting: set[asyncio.Task[None]] = set()
         self._folder = folder
         self._epoch = opened.epoch
         self._head = opened.head
         self._lock = lock
         self._listeners: list[Listener] = []
+        # What the listeners are still to be called with, and how much of the first they were.
+        self._deliveries: deque[tuple[list[Record], Callable[[], None]]] = deque()
+        self._delivered = 0
         self._queued_bytes = 0
         self._closed = False
         self._loop = asyncio.get_running_loop()
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="log-reader")
-        self._connections = threading.local()
-        self._open_connections: list[sqlite3.Connection] = []
+        self._readers = ReaderPool(folder / DATABASE_NAME)
         self._writer = Writer(
-            folder, opened, guard, retention, self.figures, self._loop, self._committed, self._failed
+            folder,
+            opened,
+            guard,
+            retention,
+            self.figures,
+            self._loop,
+            self._committed,
+            self._failed,
+            self._readers.closed,
+            lambda draft: self.alert(draft),
+            clock or Clock(),
         )
+        if opened.new_epoch_reason not in (None, NEW_LOG) and not opened.copied:
+            self.alert(_loss(opened))
 
     @classmethod
     async def open(
@@ -97,6 +124,7 @@ class SqliteLog:
         retention: Retention | None = None,
         synchronous: str = "normal",
         copy_of: CopyOf | None = None,
+        clock: Clock | None = None,
     ) -> SqliteLog:
         """Open or create the log in a data folder.
 
@@ -105,6 +133,7 @@ class SqliteLog:
             retention: how much of the past is kept.
             synchronous: `normal` survives the death of the process; `full` also a power cut, for an fsync a commit.
             copy_of: the log that this is a copy of, whose records come by `copy`; nobody appends then.
+            clock: what gives the time; the machine's, where there is none.
 
         Raises:
             OpenError: the folder is in use or cannot be written, or the file is foreign, damaged or too new.
@@ -112,10 +141,11 @@ class SqliteLog:
 
         def open_files() -> tuple[Opened, TailGuard, FolderLock]:
             lock = FolderLock(folder)
+            close_database(folder / DATABASE_NAME)
             try:
                 guard = TailGuard(folder)
                 try:
-                    return open_database(folder, guard, synchronous, copy_of), guard, lock
+                    return _open_whole(folder, guard, synchronous, copy_of), guard, lock
                 except BaseException:
                     guard.close()
                     raise
@@ -124,7 +154,7 @@ class SqliteLog:
                 raise
 
         opened, guard, lock = await asyncio.to_thread(open_files)
-        return cls(folder, opened, guard, lock, retention or Retention())
+        return cls(folder, opened, guard, lock, retention or Retention(), clock)
 
     @property
     def epoch(self) -> str:
@@ -144,8 +174,13 @@ class SqliteLog:
     @property
     def trouble(self) -> str | None:
         """Why nothing can be appended at the moment; None when all is well."""
-        error = self._writer.trouble
+        error = self._writer.damage or self._writer.trouble
         return None if error is None else str(error)
+
+    @property
+    def damage(self) -> Damaged | None:
+        """What was found damaged; nothing is accepted any more."""
+        return self._writer.damage
 
     def cursor(self) -> Cursor:
         """The cursor that stands at the head."""
@@ -163,6 +198,7 @@ class SqliteLog:
             raise TooLarge(
                 f"{len(drafts):,} events at once; the limit is {MAX_APPEND_EVENTS:,}. Send fewer at a time."
             )
+        check_keys(checkpoint)
         # A long list is encoded by the writer's thread, so that the loop goes on; the order is the queue's.
         encoded = [encode_data(draft) for draft in drafts] if len(drafts) < ENCODE_HERE_BELOW else None
         if self._closed:
@@ -198,19 +234,60 @@ class SqliteLog:
         """Return the ids of the events that have these keys."""
         return await self._ask(partial(find_keys, keys=keys)) if keys else {}
 
+    def _append_alert(self, draft: Draft) -> None:
+        """Append what the log itself has to report; where that fails, the log's trouble is reported anyhow."""
+        task = self._loop.create_task(self._try_to_append(draft))
+        self._alerting.add(task)
+        task.add_done_callback(self._alerting.discard)
+
+    async def _try_to_append(self, draft: Draft) -> None:
+        with suppress(MissionControlError):
+            await self.append([draft])
+
     def _committed(self, commit: Committed) -> None:
-        if commit.records:
-            self._head = commit.records[-1].id
-            for listener in self._listeners:
-                try:
-                    listener(commit.records)
-                except Exception:
-                    logger.exception("a listener of the log failed")
+        self._deliver_later(partial(self._deliver, commit), commit.records)
+
+    def _deliver_later(self, finish: Callable[[], None], records: list[Record]) -> None:
+        """Call listeners with records and then `finish`, after everything that came before."""
+        self._deliveries.append((records, finish))
+        if len(self._deliveries) == 1:
+            self._deliver_slices()
+
+    def _deliver_slices(self) -> None:
+        """Call the listeners slice by slice; when that has taken its time, others have a turn of the loop."""
+        until = self._loop.time() + DELIVER_SECONDS
+        while self._deliveries:
+            records, finish = self._deliveries[0]
+            count = _slice_length(records, self._delivered)
+            slice_ = records if count == len(records) else records[self._delivered : self._delivered + count]
+            self._delivered += count
+            if slice_:
+                self._head = slice_[-1].id
+                for listener in self._listeners:
+                    try:
+                        listener(slice_)
+                    except Exception:
+                        logger.exception("a listener of the log failed")
+            if self._delivered == len(records):
+                finish()
+                self._deliveries.popleft()
+                self._delivered = 0
+            if self._deliveries and self._loop.time() >= until:
+                self._loop.call_soon(self._deliver_slices)
+                return
+
+    def _deliver(self, commit: Committed) -> None:
         for done, ids in commit.answers:
             if not done.done():
                 done.set_result(ids)
+        if commit.done is not None and not commit.done.done():
+            commit.done.set_result(None)
 
     def _failed(self, waiting: Iterable[asyncio.Future[Any]], error: MissionControlError) -> None:
+        # What it is about, such as an event that came before, listeners are to know by then.
+        self._deliver_later(partial(self._fail, list(waiting), error), [])
+
+    def _fail(self, waiting: Iterable[asyncio.Future[Any]], error: MissionControlError) -> None:
         if isinstance(error, StoreError):
             logger.error("log.failed", extra={"reason": str(error)})
         for done in waiting:
@@ -228,11 +305,16 @@ class SqliteLog:
         self, after: int, patterns: Patterns, *, limit: int = 1000, max_bytes: int = 262_144
     ) -> Page:
         """Read one page of events after an id; see `Log.read`."""
-        return await self._ask(
+        page = await self._ask(
             partial(
                 read_page, after=after, head=self._head, patterns=patterns, limit=limit, max_bytes=max_bytes
             )
         )
+        if page.illegible:
+            self.figures.unreadable += len(page.illegible)
+            ids = ", ".join(map(str, page.illegible[:5]))
+            await self._note_damage(damaged(self._folder, f"events cannot be read ({ids})"))
+        return page
 
     async def newest(self, patterns: Patterns, *, limit: int, before: int | None = None) -> list[Record]:
         """Read the newest events, newest first; see `Log.newest`."""
@@ -266,26 +348,69 @@ class SqliteLog:
         self._closed = True
         # Readers first: a connection that is left open would keep the write-ahead log from being folded in.
         await asyncio.to_thread(self._readers.shutdown)
-        for connection in self._open_connections:
-            connection.close()
         self._writer.queue.put(None)
         await asyncio.to_thread(self._writer.join)
-        # What the writer's last commit has to say is queued on this loop; let it be heard.
+        # What the writer's last commit has to report is queued on this loop.
         await asyncio.sleep(0)
+        while self._deliveries:
+            self._deliver_slices()
         self._lock.release()
+
+    async def _note_damage(self, error: Damaged) -> None:
+        # It writes a file, on a disk of which little is known now.
+        await asyncio.to_thread(self._writer.note_damage, error)
 
     async def _ask(self, question: Callable[[sqlite3.Connection], Answer]) -> Answer:
         if self._closed:
             raise Draining("The log is closing.")
         try:
-            return await self._loop.run_in_executor(self._readers, self._answer, question)
+            return await self._readers.ask(question)
         except sqlite3.Error as error:
-            raise explain(error) from error
+            explained = await asyncio.to_thread(explain, error, self._folder)
+            if isinstance(explained, Damaged):
+                await self._note_damage(explained)
+            raise explained from error
+        except UnicodeDecodeError as error:
+            # A name, a key or a type that is no text: nobody has written that.
+            harmed = damaged(self._folder, f"a row cannot be read ({error})")
+            await self._note_damage(harmed)
+            raise harmed from error
 
-    def _answer(self, question: Callable[[sqlite3.Connection], Answer]) -> Answer:
-        connection: sqlite3.Connection | None = getattr(self._connections, "own", None)
-        if connection is None:
-            connection = connect(self._folder / DATABASE_NAME, query_only=True)
-            self._connections.own = connection
-            self._open_connections.append(connection)
-        return question(connection)
+
+def _slice_length(records: list[Record], start: int) -> int:
+    """Return how many records from `start` on listeners are called with at once."""
+    end = min(start + SLICE_EVENTS, len(records))
+    size = 0
+    for index in range(start, end):
+        size += len(records[index].body)
+        if size > SLICE_BYTES:
+            return index - start + 1
+    return end - start
+
+
+def _loss(opened: Opened) -> Draft:
+    text = f"The log has begun a new epoch: {opened.new_epoch_reason}. Clients are told so by a gap."
+    data = {"level": "critical", "message": text, "details": {"epoch": opened.epoch}}
+    return Draft("system:alert", data, source="log")
+
+
+def _open_whole(folder: Path, guard: TailGuard, synchronous: str, copy_of: CopyOf | None) -> Opened:
+    """Open a database that is not damaged; a damaged copy is made again.
+
+    Raises:
+        OpenError: it is damaged and no copy, or cannot be opened.
+    """
+    try:
+        check_whole(folder, guard)
+        return open_database(folder, guard, synchronous, copy_of)
+    except OpenError as error:
+        if copy_of is None or not isinstance(error, DamagedFile):
+            raise
+        logger.warning("copy.damaged", extra={"reason": str(error)})
+    try:
+        drop_database(folder)
+    except OSError as error:
+        raise OpenError(
+            f"The copy in {folder} is damaged and cannot be removed ({error.strerror})."
+        ) from None
+    return open_database(folder, guard, synchronous, copy_of)

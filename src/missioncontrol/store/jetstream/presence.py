@@ -38,16 +38,23 @@ from nats.js.errors import (
 
 from missioncontrol.errors import OpenError, StoreError
 from missioncontrol.events import now, rfc3339
-from missioncontrol.events.hosts import host_named
-from missioncontrol.store.stream import StreamLink, words
+from missioncontrol.events.hosts import host_named, is_host
+from missioncontrol.private_files import write_private
+from missioncontrol.store.jetstream.link import StreamLink, words
 
 BEAT_SECONDS = 2.0
 AWAY_SECONDS = 6.0
 LEASE_SECONDS = 10.0
 FORGET_SECONDS = 24 * 3600.0
+MAX_NODES = 10_000
+MAX_WORDS_BYTES = 16 * 1024
+"""How long what a node says of itself, or of its name, may be."""
 
 NOTIFY_LEASE = "_notify"
 """The lease of the one node that sends the fleet's notifications; no host can be called so."""
+
+STANDUP_LEASE = "_standup"
+"""The lease of the one node that holds the fleet's scheduled standups."""
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +80,10 @@ class HostClaim(msgspec.Struct, rename="camel"):
     machine: str
     workspace: str
     claimed: str
+
+
+_node_decoder = msgspec.json.Decoder(Node)
+_claim_decoder = msgspec.json.Decoder(HostClaim)
 
 
 class Nodes:
@@ -146,10 +157,10 @@ class Nodes:
             bucket = await self._bucket("hosts")
             with suppress(NotFoundError, APIError):
                 for host in await bucket.keys():
-                    with suppress(KeyNotFoundError, msgspec.MsgspecError):
-                        found[host] = msgspec.json.decode(
-                            (await bucket.get(host)).value or b"", type=HostClaim
-                        )
+                    with suppress(KeyNotFoundError):
+                        claim = _read_claim((await bucket.get(host)).value)
+                        if is_host(host) and claim is not None:
+                            found[host] = claim
         except (NatsError, TimeoutError) as error:
             raise StoreError(f"NATS does not answer: {words(error)}.") from None
         return found
@@ -158,21 +169,23 @@ class Nodes:
         try:
             await bucket.create(host, msgspec.json.encode(claim))
         except KeyWrongLastSequenceError:
-            known = msgspec.json.decode((await bucket.get(host)).value or b"", type=HostClaim)
-            return known.owner == claim.owner
+            known = _read_claim((await bucket.get(host)).value)
+            return known is not None and known.owner == claim.owner
         return True
 
     async def _claim_configured(self, bucket: Any, host: str, claim: HostClaim) -> None:
         if await self._claim_free(bucket, host, claim):
             return
-        known = msgspec.json.decode((await bucket.get(host)).value or b"", type=HostClaim)
+        known = _read_claim((await bucket.get(host)).value)
+        machine = "an unknown machine" if known is None else known.machine
         if await self._alive(host):
+            workspace = "" if known is None else f", with the workspace {known.workspace}"
             raise OpenError(
-                f"Another host is called {host!r} already: {known.machine}, with the workspace {known.workspace}. "
+                f"Another host is called {host!r} already: {machine}{workspace}. "
                 f"Choose another name with cluster.host."
             )
         # Whoever had the name is gone, such as a machine that was replaced.
-        logger.warning("host.taken_over", extra={"host": host, "was": known.machine})
+        logger.warning("host.taken_over", extra={"host": host, "was": machine})
         await bucket.put(host, msgspec.json.encode(claim))
 
     async def _alive(self, host: str) -> bool:
@@ -180,10 +193,9 @@ class Nodes:
         heard = asyncio.Event()
 
         async def listen(message: Msg) -> None:
-            with suppress(msgspec.MsgspecError):
-                node = msgspec.json.decode(message.data, type=Node)
-                if node.host == host and node.node != self.name:
-                    heard.set()
+            node = _read_node(message.data)
+            if node is not None and node.host == host and node.node != self.name:
+                heard.set()
 
         subscription = await self._link.client.subscribe(self._subject, cb=listen)
         try:
@@ -231,22 +243,34 @@ class Nodes:
     async def _keep_beating(self) -> None:
         subscribed = False
         while True:
-            with suppress(NatsError, StoreError):
+            try:
                 client = self._link.client
                 if not subscribed:
                     await client.subscribe(self._subject, cb=self._listen)
                     subscribed = True
                 if self._tell is not None:
                     await client.publish(self._subject, msgspec.json.encode(self._tell()))
+            except (NatsError, StoreError, OSError):
+                # NATS is away; what is known of it is reported elsewhere.
+                pass
+            except Exception:
+                # A node that falls silent is taken for dead by all others.
+                logger.exception("presence.failed")
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _listen(self, message: Msg) -> None:
-        with suppress(msgspec.MsgspecError):
-            node = msgspec.json.decode(message.data, type=Node)
-            self._heard[node.node] = (node, monotonic())
-            limit = monotonic() - FORGET_SECONDS
-            for name in [name for name, (_, at) in self._heard.items() if at < limit]:
-                del self._heard[name]
+        node = _read_node(message.data)
+        if node is None:
+            return
+        # The one that spoke last is last in the dictionary, so that the oldest is first.
+        self._heard.pop(node.node, None)
+        self._heard[node.node] = (node, monotonic())
+        limit = monotonic() - FORGET_SECONDS
+        while self._heard:
+            oldest, (_, at) = next(iter(self._heard.items()))
+            if at >= limit and len(self._heard) <= MAX_NODES:
+                break
+            del self._heard[oldest]
 
     # Leases.
 
@@ -254,7 +278,7 @@ class Nodes:
         """Take or renew a lease; says whether this node has it now.
 
         Args:
-            name: the host whose sources it is for, or `NOTIFY_LEASE`.
+            name: the host whose sources it is for, or one of the leases of the whole fleet.
 
         Raises:
             StoreError: NATS does not answer; a lease that was held goes on until it ends.
@@ -290,6 +314,22 @@ class Nodes:
             return await context.create_key_value(bucket=bucket, replicas=self._replicas, ttl=ttl, history=1)
 
 
+def _read_node(data: bytes) -> Node | None:
+    """Read how a node says it is; None where that is nothing that a node says."""
+    try:
+        node = _node_decoder.decode(data) if len(data) <= MAX_WORDS_BYTES else None
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return node if node is not None and is_host(node.host) and len(node.node) <= 200 else None
+
+
+def _read_claim(data: bytes | None) -> HostClaim | None:
+    try:
+        return _claim_decoder.decode(data) if data and len(data) <= MAX_WORDS_BYTES else None
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+
+
 def _node_name(folder: Path) -> str:
     """Return this node's name, which it keeps in its data folder."""
     path = folder / "node"
@@ -300,7 +340,7 @@ def _node_name(folder: Path) -> str:
     if not name:
         name = f"{host_named(socket.gethostname().partition('.')[0])[:40]}-{token_hex(3)}"
         with suppress(OSError):
-            path.write_text(f"{name}\n", encoding="utf-8")
+            write_private(path, f"{name}\n")
     return name
 
 
