@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from missioncontrol.errors import Damaged
 from missioncontrol.events import CATALOGUE, Record
 from missioncontrol.state import KINDS, FleetState, kind_of
+from missioncontrol.state.limits import MAX_RECORD_BYTES
+from tests.state.histories import KEYS, Histories
 
 SPEC = Path(__file__).parents[2] / "spec"
 VECTORS: list[dict[str, Any]] = json.loads((SPEC / "fold.json").read_text(encoding="utf-8"))
@@ -61,38 +63,7 @@ scalars = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(["", "a", "b", "idle", "busy", "warning", "2026-11-23T10:15:00.000Z"])
 )
-names = st.sampled_from(
-    [
-        "id",
-        "agentId",
-        "agent",
-        "agents",
-        "status",
-        "kind",
-        "stats",
-        "taskId",
-        "task",
-        "leadId",
-        "lead",
-        "updates",
-        "score",
-        "factors",
-        "tokens",
-        "cost",
-        "session",
-        "alert",
-        "level",
-        "message",
-        "details",
-        "result",
-        "name",
-        "fileCount",
-        "lastActivity",
-        "timestamp",
-        "previousStatus",
-        "confirmed",
-    ]
-)
+names = st.sampled_from(KEYS)
 values = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4),
@@ -150,6 +121,36 @@ def test_no_event_makes_the_fold_raise_or_change_its_data(history: list[tuple[st
         state.apply([one])
         state.snapshot()
         assert json.dumps(one.data) == before
+    assert state.faults == 0, state.fault
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_data_that_is_nearly_right_is_folded_without_a_fault_and_survives_a_dump(seed: int) -> None:
+    histories = Histories(seed)
+    for _ in range(60):
+        state = FleetState()
+        for id_, (type_, data, _host) in enumerate(histories.history(), 1):
+            state.apply([record_of(id_, type_, data)])
+        assert state.faults == 0, state.fault
+        assert FleetState.load(state.dump()).snapshot() == state.snapshot()
+
+
+def test_a_fault_of_one_part_costs_nothing_but_its_own_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = FleetState()
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("broken")
+
+    monkeypatch.setitem(state._folds, "task:created", [broken])
+    state.apply(
+        [
+            record_of(1, "task:created", {"task": {"id": "T"}}),
+            record_of(2, "lead:added", {"lead": {"id": "L"}}),
+        ]
+    )
+    assert (state.id, state.faults) == (2, 1)
+    assert "event 1 (task:created)" in str(state.fault)
+    assert list(state.table("leads")) == ["L"]
 
 
 def test_an_event_is_folded_once() -> None:
@@ -168,6 +169,58 @@ def test_a_snapshot_belongs_to_whoever_asked_for_it() -> None:
     state.apply([record_of(1, "task:created", {"task": {"id": "T", "tags": ["a"]}})])
     state.snapshot()["tasks"][0]["tags"].append("b")
     assert state.snapshot()["tasks"] == [{"id": "T", "tags": ["a"]}]
+
+
+def test_a_change_encodes_the_record_that_changed_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = FleetState()
+    state.apply([record_of(id_, "task:created", {"task": {"id": f"T{id_}"}}) for id_ in range(1, 1_001)])
+    state.encoded()
+    encoded: list[Any] = []
+
+    def encode(value: Any) -> bytes:
+        encoded.append(value)
+        return json.dumps(value).encode()
+
+    monkeypatch.setattr("missioncontrol.state.tables.encode_json", encode)
+    state.apply([record_of(1_001, "task:updated", {"taskId": "T7", "updates": {"status": "review"}})])
+    assert b'"review"' in state.part("tasks")
+    # What the event adds is measured, and the record encoded when it is asked for.
+    assert encoded == [{"status": "review"}, {"id": "T7", "status": "review"}]
+
+
+def test_many_changes_of_a_large_record_encode_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = FleetState()
+    task = {"id": "T", "notes": "x" * 40_000}
+    state.apply([record_of(1, "task:created", {"task": task})])
+    encoded: list[int] = []
+
+    def encode(value: Any) -> bytes:
+        encoded.append(len(json.dumps(value)))
+        return json.dumps(value).encode()
+
+    monkeypatch.setattr("missioncontrol.state.tables.encode_json", encode)
+    state.apply(
+        [
+            record_of(number, "task:updated", {"taskId": "T", "updates": {"n": number}})
+            for number in range(2, 1_002)
+        ]
+    )
+    assert json.loads(state.record("tasks", "T") or b"") == {**task, "n": 1_001}
+    assert len([size for size in encoded if size > 40_000]) == 1
+
+
+def test_a_record_grows_up_to_its_limit_and_not_beyond_however_it_was_measured() -> None:
+    state = FleetState()
+    state.apply([record_of(1, "task:created", {"task": {"id": "T"}})])
+    state.apply(
+        [
+            record_of(number, "task:updated", {"taskId": "T", "updates": {f"k{number}": "v" * 990}})
+            for number in range(2, 102)
+        ]
+    )
+    kept = json.loads(state.record("tasks", "T") or b"")
+    assert len(kept) - 1 == (MAX_RECORD_BYTES - len('{"id":"T"}')) // len(',"k2":"' + "v" * 990 + '"')
+    assert state.left_out()["tasks"] == 100 - (len(kept) - 1)
 
 
 def test_the_json_is_made_once_per_change() -> None:

@@ -11,7 +11,18 @@ from functools import lru_cache
 from typing import Any
 
 from missioncontrol.events import Data, Record
-from missioncontrol.state.tables import Table, id_in, number_in, place_of, text_in, time_of
+from missioncontrol.state.limits import MAX_AGENTS
+from missioncontrol.state.tables import Table, encode_json
+from missioncontrol.state.values import (
+    id_in,
+    list_in,
+    number_in,
+    object_in,
+    place_of,
+    text_in,
+    time_of,
+    word_in,
+)
 
 KINDS = ("busy", "idle", "online", "offline", "waiting", "error", "unknown")
 """What a status can mean."""
@@ -49,15 +60,22 @@ _SIGNS = {
 _LETTERS = re.compile(r"[a-z]+")
 _ALONE = {"on": "online", "off": "offline"}
 _NOT = frozenset({"not", "no", "never", "non"})
+_REMEMBERED_LENGTH = 100
+_ADDED_BYTES = 512
+"""How long the fields are, at most, that the fold adds to an agent besides what its event says."""
 
 
-@lru_cache(maxsize=1024)
 def kind_of(status: str) -> str:
     """Fold a status in anybody's words into one of `KINDS`.
 
     The first known word counts (`idle (waiting for work)` is idle), a denied one means its absence (`not running`
     and `no longer active` are offline); then any word in -ing is work; then a sign, such as a coloured dot.
     """
+    # Only short ones are remembered: a status may be as long as an event.
+    return _remembered(status) if len(status) <= _REMEMBERED_LENGTH else _find_kind(status)
+
+
+def _find_kind(status: str) -> str:
     words: list[str] = _LETTERS.findall(status.lower())
     if len(words) == 1 and words[0] in _ALONE:
         return _ALONE[words[0]]
@@ -70,6 +88,9 @@ def kind_of(status: str) -> str:
     if any(len(word) > 5 and word.endswith("ing") for word in words):
         return "busy"
     return next((_SIGNS[sign] for sign in status if sign in _SIGNS), "unknown")
+
+
+_remembered = lru_cache(maxsize=1024)(_find_kind)
 
 
 _BLANK: Data = {
@@ -91,11 +112,16 @@ _BLANK: Data = {
 }
 
 
+def _growth(data: Data, old: Data) -> int:
+    """Return by how many bytes of JSON an event makes an agent longer, at most."""
+    return len(encode_json(data)) + len(encode_json(old["status"])) + _ADDED_BYTES
+
+
 class Agents(Table):
-    """The agents by id."""
+    """The agents by id; each has the fields of a blank one, and `name`, `status` and `kind` of their types."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(MAX_AGENTS)
         self.folds = {
             "agent:statusChange": self._status_change,
             "agent:updated": self._updated,
@@ -106,8 +132,7 @@ class Agents(Table):
 
     def _status_change(self, data: Data, record: Record) -> None:
         id_ = id_in(data, "agentId")
-        told = data.get("agent")
-        whole: Data = told if isinstance(told, dict) else {}
+        whole = object_in(data, "agent")
         status = text_in(data, "status") or text_in(whole, "status")
         if id_ is None or status is None:
             return
@@ -115,12 +140,12 @@ class Agents(Table):
         place = place_of(id_, record)
         agent = {**old, **place, **whole, "id": id_, "status": status}
         agent["name"] = text_in(agent, "name") or _short(id_, place)
-        if "previousStatus" in data:
+        if data.get("previousStatus") is not None:
             agent["previousStatus"] = text_in(data, "previousStatus")
         elif old["id"] and status != old["status"]:
             agent["previousStatus"] = old["status"]
         kind = data.get("kind")
-        agent["kind"] = kind if kind in KINDS else kind_of(status)
+        agent["kind"] = kind if _is_kind(kind) else kind_of(status)
         agent["statusSource"] = text_in(data, "statusSource") or text_in(whole, "statusSource") or "event"
         agent["confirmed"] = (
             text_in(data, "confirmed") or text_in(whole, "confirmed") or time_of(data, record)
@@ -129,7 +154,7 @@ class Agents(Table):
             agent["lastActive"] = active
         if isinstance(stats := data.get("stats"), dict):
             agent["stats"] = stats
-        self.put(id_, agent)
+        self.put(id_, agent, _growth(data, old))
 
     def _updated(self, data: Data, record: Record) -> None:
         id_ = id_in(data, "agentId")
@@ -142,13 +167,13 @@ class Agents(Table):
         agent["status"] = text_in(agent, "status") or old["status"]
         if agent["status"] != old["status"]:
             agent["previousStatus"] = old["status"]
-        if agent["kind"] not in KINDS or (agent["status"] != old["status"] and "kind" not in updates):
+        if not _is_kind(agent["kind"]) or (agent["status"] != old["status"] and "kind" not in updates):
             agent["kind"] = kind_of(agent["status"])
-        self.put(old["id"], agent)
+        self.put(old["id"], agent, _growth(data, old))
 
     def _activity(self, data: Data, record: Record) -> None:
         updates: Data = {}
-        if last := text_in(data, "lastActivity"):
+        if last := word_in(data, "lastActivity"):
             updates["lastActivity"] = last
         if (count := number_in(data, "fileCount")) is not None:
             updates["fileCount"] = count
@@ -161,17 +186,27 @@ class Agents(Table):
         self.remove(id_in(data, "agentId"))
 
     def _baseline(self, data: Data, record: Record) -> None:
-        agents: Any = data.get("agents")
-        for told in agents if isinstance(agents, list) else ():
-            if not isinstance(told, dict) or (id_ := id_in(told, "id")) is None:
-                continue
-            place = place_of(id_, record)
-            agent = {**_BLANK, **place, **told, "id": id_}
-            agent["name"] = text_in(agent, "name") or _short(id_, place)
-            agent["status"] = text_in(agent, "status") or "unknown"
-            if agent["kind"] not in KINDS or "kind" not in told:
-                agent["kind"] = kind_of(agent["status"])
-            self.put(id_, agent)
+        for found in list_in(data, "agents"):
+            if isinstance(found, dict) and (id_ := id_in(found, "id")) is not None:
+                self.put(id_, _whole(id_, found, place_of(id_, record)))
+
+    def restored(self, record: Data) -> Data:
+        """Return a kept agent with the fields that every agent has."""
+        return _whole(record["id"], record, {})
+
+
+def _whole(id_: str, found: Data, place: Data) -> Data:
+    """Return an agent's record, made of what is known of one that may be new."""
+    agent = {**_BLANK, **place, **found, "id": id_}
+    agent["name"] = text_in(agent, "name") or _short(id_, place)
+    agent["status"] = text_in(agent, "status") or "unknown"
+    if "kind" not in found or not _is_kind(agent["kind"]):
+        agent["kind"] = kind_of(agent["status"])
+    return agent
+
+
+def _is_kind(value: Any) -> bool:
+    return isinstance(value, str) and value in KINDS
 
 
 def _short(id_: str, place: Data) -> str:

@@ -12,8 +12,8 @@ import msgspec
 
 from missioncontrol.events import Data, Patterns, Record, rfc3339
 from missioncontrol.state.fold import FleetState
-from missioncontrol.state.tables import id_in, number_in, text_in
 from missioncontrol.state.tokens import Tokens
+from missioncontrol.state.values import id_in, number_in, text_in
 
 LEDGER_EVENTS = Patterns(["task", "lead", "state:baseline"])
 """What the reckoning has to see of a day."""
@@ -68,38 +68,52 @@ class Reckoning(msgspec.Struct):
     award: Award | None
 
 
-def reckon(day: str, state: FleetState, records: Iterable[Record], known: FleetState) -> Reckoning:
-    """Reckon a day.
+class DayLedger:
+    """Reckons a day, a few events at a time."""
 
-    Args:
-        day: its name, as token use has it: `2026-11-23`.
-        state: the state at its beginning; afterwards its tasks and leads are those at the day's end.
-        records: the events of the day that match `LEDGER_EVENTS`, oldest first.
-        known: the state by now, for names and for token use, of which some may have been found later.
-    """
-    tasks, leads = state.table("tasks"), state.table("leads")
-    finished: dict[str, FinishedTask] = {}
-    found: dict[str, str] = {}
-    for record in records:
-        state.apply([record])
-        if record.type == "task:completed" and (id_ := id_in(record.data, "taskId")) is not None:
-            finished[id_] = _finished(id_, record, tasks.get(id_, {}))
-        elif record.type == "task:updated" and (id_ := id_in(record.data, "taskId")) in finished:
-            if _status_in(record.data) not in (None, "completed"):
-                del finished[id_]
-        elif record.type == "lead:added" and (lead := _lead_in(record.data)) is not None:
-            found[lead] = rfc3339(record.time).decode()
-    shares = _shares(day, finished.values(), known)
-    best = next((share for share in shares if share.tasks), None)
-    total = known.tokens.day(day)
-    return Reckoning(
-        list(finished.values()),
-        [_found(id_, time, leads[id_]) for id_, time in found.items() if id_ in leads],
-        shares,
-        int(total.get("tokens", 0)),
-        float(total.get("cost", 0)),
-        None if best is None else Award(best.agent, best.name, best.tasks, best.cost),
-    )
+    def __init__(self, day: str, state: FleetState) -> None:
+        """Begin.
+
+        Args:
+            day: its name, as token use has it: `2026-11-23`.
+            state: the state at its beginning; afterwards its tasks and leads are those at the day's end.
+        """
+        self._day = day
+        self._state = state
+        self._finished: dict[str, FinishedTask] = {}
+        self._found: dict[str, str] = {}
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Enter the next events of the day that match `LEDGER_EVENTS`, oldest first."""
+        tasks, finished = self._state.table("tasks"), self._finished
+        for record in records:
+            self._state.apply([record])
+            if record.type == "task:completed" and (id_ := id_in(record.data, "taskId")) is not None:
+                finished[id_] = _finished(id_, record, tasks.get(id_, {}))
+            elif record.type == "task:updated" and (id_ := id_in(record.data, "taskId")) in finished:
+                if _status_in(record.data) not in (None, "completed"):
+                    del finished[id_]
+            elif record.type == "lead:added" and (lead := _lead_in(record.data)) is not None:
+                self._found[lead] = rfc3339(record.time).decode()
+
+    def reckoning(self, known: FleetState) -> Reckoning:
+        """Return what the day comes to.
+
+        Args:
+            known: the state by now, for names and for token use, of which some may have been found later.
+        """
+        leads = self._state.table("leads")
+        shares = _shares(self._day, self._finished.values(), known)
+        best = next((share for share in shares if share.tasks), None)
+        total = known.tokens.day(self._day)
+        return Reckoning(
+            list(self._finished.values()),
+            [_found(id_, time, leads[id_]) for id_, time in self._found.items() if id_ in leads],
+            shares,
+            int(total.get("tokens", 0)),
+            float(total.get("cost", 0)),
+            None if best is None else Award(best.agent, best.name, best.tasks, best.cost),
+        )
 
 
 def _shares(day: str, tasks: Iterable[FinishedTask], known: FleetState) -> list[AgentShare]:

@@ -1,25 +1,27 @@
 """Questions to a person: who asks what, and what became of it.
 
-Of several answers the first counts, on every node and in every client alike. All open questions are kept, and of
-those that are over the newest of each kind.
+Of several questions with one id the first counts, and of several answers to it, on every node and in every client
+alike. All open questions are kept, and of those that are over the newest of each kind.
 """
 
 from __future__ import annotations
 
 from missioncontrol.events import Data, Record
-from missioncontrol.state.tables import Table, id_in, place_of, text_in, time_of
+from missioncontrol.state.limits import KEPT_PER_KIND, MAX_OPEN_QUESTIONS
+from missioncontrol.state.tables import Table
+from missioncontrol.state.values import id_in, list_in, place_of, text_in, time_of
 
 QUESTION_KINDS = ("question", "permission", "budget")
 
-KEPT_PER_KIND = 100
-"""How many questions of a kind are kept that are over; the log has them all."""
+_NOT_ASKED = frozenset({"answer", "answeredBy", "answeredAt", "reason", "closedAt", "digest", "review"})
+"""What becomes of a question, and what the server makes of it: not part of what is asked."""
 
 
 class Questions(Table):
     """The questions by id; `event` is the last event about each."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(MAX_OPEN_QUESTIONS + KEPT_PER_KIND * (len(QUESTION_KINDS) + 1))
         self.folds = {
             "question:asked": self._asked,
             "question:answered": self._answered,
@@ -30,17 +32,35 @@ class Questions(Table):
         item = data.get("question")
         if not isinstance(item, dict) or (id_ := id_in(item, "id")) is None or not text_in(item, "text"):
             return
-        kind, options = item.get("kind"), item.get("options")
+        # An id is asked once: what people were shown of a question never changes.
+        if id_ in self.records or self.count_open() >= MAX_OPEN_QUESTIONS:
+            return
+        kind = item.get("kind")
         fields: Data = {
             "id": id_,
-            "kind": kind if kind in QUESTION_KINDS else "question",
-            "options": [one for one in options if isinstance(one, str)] if isinstance(options, list) else [],
+            "kind": kind if isinstance(kind, str) and kind in QUESTION_KINDS else "question",
+            "options": [one for one in list_in(item, "options") if isinstance(one, str)],
             "agentId": id_in(item, "agentId"),
             "askedAt": text_in(item, "askedAt") or time_of(data, record),
             "status": "open",
             "event": record.id,
         }
-        self.put(id_, {**place_of(id_, record), **item, **fields})
+        asked = {name: value for name, value in item.items() if name not in _NOT_ASKED}
+        self.put(id_, {**place_of(id_, record), **asked, **fields})
+
+    def count_open(self) -> int:
+        """Return how many questions wait for an answer."""
+        return sum(one["status"] == "open" for one in self.records.values())
+
+    def restored(self, record: Data) -> Data:
+        """Return a kept question with the fields that every question has."""
+        kind, status, event = record.get("kind"), record.get("status"), record.get("event")
+        return {
+            **record,
+            "kind": kind if isinstance(kind, str) and kind in QUESTION_KINDS else "question",
+            "status": status if status in ("open", "answered", "closed") else "closed",
+            "event": event if isinstance(event, int) else 0,
+        }
 
     def _answered(self, data: Data, record: Record) -> None:
         answer = text_in(data, "answer")

@@ -2,8 +2,9 @@
 
 import { type Data, isData, type LogEvent } from "../protocol";
 import { isKind, type Kind, kindOf } from "../status";
-import { inOrder, type TableFold } from "./tables";
-import { idIn, listIn, type Place, placeOf, textIn, timeOf } from "./values";
+import { MAX_AGENTS } from "./limits";
+import { inOrder, put, type TableFold } from "./tables";
+import { dataIn, idIn, listIn, numberIn, type Place, placeOf, textIn, timeOf, wordIn } from "./values";
 
 /** An agent's record; fields beyond these are kept. */
 export interface Agent extends Data {
@@ -32,7 +33,7 @@ const BLANK: Data = {
 
 function foldStatusChange(agents: Agents, data: Data, event: LogEvent): void {
   const id = idIn(data.agentId);
-  const whole = isData(data.agent) ? data.agent : {};
+  const whole = dataIn(data.agent);
   const status = textIn(data.status) ?? textIn(whole.status);
   if (id === null || status === null) {
     return;
@@ -41,12 +42,12 @@ function foldStatusChange(agents: Agents, data: Data, event: LogEvent): void {
   const place = placeOf(id, event);
   const merged: Data = { ...BLANK, ...old, ...place, ...whole };
   let previousStatus = merged.previousStatus;
-  if ("previousStatus" in data) {
+  if ((data.previousStatus ?? null) !== null) {
     previousStatus = textIn(data.previousStatus);
   } else if (old && status !== old.status) {
     previousStatus = old.status;
   }
-  agents.set(id, {
+  put(agents, MAX_AGENTS, {
     ...merged,
     id,
     name: textIn(merged.name) ?? short(id, place),
@@ -69,7 +70,7 @@ function foldUpdated(agents: Agents, data: Data): void {
   const status = textIn(updates.status) ?? old.status;
   const kept = status === old.status ? old.kind : null;
   const kind = "kind" in updates ? updates.kind : kept;
-  agents.set(old.id, {
+  put(agents, MAX_AGENTS, {
     ...old,
     ...updates,
     id: old.id,
@@ -82,14 +83,14 @@ function foldUpdated(agents: Agents, data: Data): void {
 
 function foldActivity(agents: Agents, data: Data): void {
   const old = agents.get(idIn(data.agentId) ?? "");
-  const lastActivity = textIn(data.lastActivity);
+  const lastActivity = wordIn(data.lastActivity);
   const activity = textIn(data.activity);
-  const { fileCount } = data;
+  const fileCount = numberIn(data.fileCount);
   if (old) {
-    agents.set(old.id, {
+    put(agents, MAX_AGENTS, {
       ...old,
       ...(lastActivity === null ? {} : { lastActivity }),
-      ...(typeof fileCount === "number" ? { fileCount } : {}),
+      ...(fileCount === null ? {} : { fileCount }),
       ...(activity === null ? {} : { activity }),
     });
   }
@@ -118,7 +119,7 @@ function take(agents: Agents, told: unknown, place: Place): void {
   const id = isData(told) ? idIn(told.id) : null;
   if (isData(told) && id !== null) {
     const status = textIn(told.status) ?? "unknown";
-    agents.set(id, {
+    put(agents, MAX_AGENTS, {
       ...BLANK,
       ...place,
       ...told,

@@ -6,7 +6,9 @@
 
 import type { LogEvent, Snapshot } from "../protocol";
 import { AGENT_FOLDS, type Agent, agentsIn } from "./agents";
+import { MAX_DEPTH } from "./limits";
 import { QUESTION_FOLDS, type Question, questionsIn } from "./questions";
+import { STANDUP_FOLDS, type Standup, standupsIn } from "./standups";
 import { SYSTEM_FOLDS, type SystemState, systemIn } from "./system";
 import { byId, type Item, inOrder, itemsIn, LEAD_FOLDS, TASK_FOLDS, type TableFold } from "./tables";
 import { NO_TOKENS, TOKEN_FOLDS, type TokenState, tokensIn } from "./tokens";
@@ -14,6 +16,7 @@ import { deeperThan } from "./values";
 
 export type { Agent } from "./agents";
 export type { Question, QuestionKind, QuestionStatus } from "./questions";
+export type { Standup } from "./standups";
 export type { Alert, AlertLevel, SystemState } from "./system";
 export type { Item } from "./tables";
 export type { TokenState } from "./tokens";
@@ -29,10 +32,9 @@ export interface FleetState {
   readonly system: SystemState;
   /** In the order of their ids. */
   readonly questions: readonly Question[];
+  /** Newest first. */
+  readonly standups: readonly Standup[];
 }
-
-/** How deep an event's data may be nested to be folded; as the server has it. */
-const MAX_DEPTH = 100;
 
 export const EMPTY_STATE: FleetState = {
   id: 0,
@@ -42,6 +44,7 @@ export const EMPTY_STATE: FleetState = {
   leads: [],
   system: { gateway: null, alerts: [] },
   questions: [],
+  standups: [],
 };
 
 export function stateFromSnapshot({ state, cursor }: Snapshot): FleetState {
@@ -53,6 +56,7 @@ export function stateFromSnapshot({ state, cursor }: Snapshot): FleetState {
     leads: itemsIn("lead", state.leads),
     system: systemIn(state.system),
     questions: questionsIn(state.questions),
+    standups: standupsIn(state.standups),
   };
 }
 
@@ -60,10 +64,11 @@ export function stateFromSnapshot({ state, cursor }: Snapshot): FleetState {
 export function foldEvents(state: FleetState, events: readonly LogEvent[]): FleetState {
   const fresh = freshEvents(state.id, events);
   const shallow = fresh.filter(({ data }) => !deeperThan(data, MAX_DEPTH));
-  let { tokens, system } = state;
+  let { tokens, system, standups } = state;
   for (const event of shallow) {
     tokens = TOKEN_FOLDS.get(event.type)?.(tokens, event.data, event) ?? tokens;
     system = SYSTEM_FOLDS.get(event.type)?.(system, event.data, event) ?? system;
+    standups = STANDUP_FOLDS.get(event.type)?.(standups, event.data, event) ?? standups;
   }
   return {
     id: fresh.at(-1)?.id ?? state.id,
@@ -73,6 +78,7 @@ export function foldEvents(state: FleetState, events: readonly LogEvent[]): Flee
     leads: foldTable(state.leads, LEAD_FOLDS, shallow),
     system,
     questions: foldTable(state.questions, QUESTION_FOLDS, shallow),
+    standups,
   };
 }
 

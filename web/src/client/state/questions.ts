@@ -1,7 +1,8 @@
-/** Questions to a person: who asks what, and what became of it. Of several answers the first counts. */
+/** Questions to a person: who asks what, and what became of it. Of several with one id the first counts, and of several answers. */
 
 import { type Data, isData, type LogEvent } from "../protocol";
-import { byId, type Item, inOrder, type TableFold } from "./tables";
+import { KEPT_PER_KIND, MAX_OPEN_QUESTIONS } from "./limits";
+import { byId, type Item, inOrder, put, type TableFold } from "./tables";
 import { idIn, listIn, placeOf, textIn, timeOf } from "./values";
 
 export type QuestionKind = "question" | "permission" | "budget";
@@ -20,10 +21,18 @@ export interface Question extends Item {
   readonly event: number;
 }
 
-/** How many questions of a kind are kept that are over; the log has them all. */
-const KEPT_PER_KIND = 100;
-
 const KINDS: ReadonlySet<unknown> = new Set<QuestionKind>(["question", "permission", "budget"]);
+const MOST = MAX_OPEN_QUESTIONS + KEPT_PER_KIND * (KINDS.size + 1);
+/** What becomes of a question, and what the server makes of it: not part of what is asked. */
+const NOT_ASKED: ReadonlySet<string> = new Set([
+  "answer",
+  "answeredBy",
+  "answeredAt",
+  "reason",
+  "closedAt",
+  "digest",
+  "review",
+]);
 const STATUSES: ReadonlySet<unknown> = new Set<QuestionStatus>(["open", "answered", "closed"]);
 
 export const QUESTION_FOLDS: ReadonlyMap<string, TableFold<Question>> = new Map<string, TableFold<Question>>([
@@ -59,9 +68,13 @@ function foldAsked(questions: Map<string, Question>, data: Data, event: LogEvent
   if (!isData(question) || id === null || text === null) {
     return;
   }
-  questions.set(id, {
+  // An id is asked once: what people were shown of a question never changes.
+  if (questions.has(id) || countOpen(questions) >= MAX_OPEN_QUESTIONS) {
+    return;
+  }
+  put(questions, MOST, {
     ...placeOf(id, event),
-    ...question,
+    ...Object.fromEntries(Object.entries(question).filter(([name]) => !NOT_ASKED.has(name))),
     id,
     text,
     kind: kindIn(question.kind),
@@ -71,6 +84,10 @@ function foldAsked(questions: Map<string, Question>, data: Data, event: LogEvent
     status: "open",
     event: event.id,
   });
+}
+
+function countOpen(questions: ReadonlyMap<string, Question>): number {
+  return [...questions.values()].filter(({ status }) => status === "open").length;
 }
 
 function end(
@@ -83,7 +100,7 @@ function end(
   if (question?.status !== "open") {
     return;
   }
-  questions.set(question.id, { ...question, ...fields, event: event.id });
+  put(questions, MOST, { ...question, ...fields, event: event.id });
   const over = [...questions.values()].filter(
     ({ kind, status }) => kind === question.kind && status !== "open",
   );

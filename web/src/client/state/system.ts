@@ -1,7 +1,8 @@
 /** The system: the gateway's status and the newest alerts. */
 
 import { type Data, isData, type LogEvent } from "../protocol";
-import { dataIn, type Fold, type Folds, textIn, timeOf } from "./values";
+import { MAX_ALERTS, MAX_HOSTS, MAX_NOTE_BYTES, MAX_RECORD_BYTES } from "./limits";
+import { cut, dataIn, type Fold, type Folds, inTextOrder, own, sizeOf, textIn, timeOf } from "./values";
 
 export interface Alert extends Data {
   /** The event that told it. */
@@ -25,9 +26,6 @@ export interface SystemState {
   readonly alerts: readonly Alert[];
 }
 
-/** How many alerts the state keeps; the log has them all. */
-const MAX_ALERTS = 50;
-
 export const SYSTEM_FOLDS: Folds<SystemState> = new Map<string, Fold<SystemState>>([
   ["system:status", foldGateway],
   ["system:alert", foldAlert],
@@ -40,11 +38,12 @@ function foldGateway(system: SystemState, data: Data, event: LogEvent): SystemSt
   if (status === null) {
     return system;
   }
-  const gateway = { status, details: data.details ?? null, updated };
+  const gateway = bounded<Data>({ status, details: data.details ?? null, updated }, "status");
   const { host } = event;
-  return host === undefined
-    ? { ...system, gateway }
-    : { ...system, gateway, gateways: { ...system.gateways, [host]: gateway } };
+  const known = system.gateways ?? {};
+  const fits =
+    host !== undefined && (own(known, host) !== undefined || Object.keys(known).length < MAX_HOSTS);
+  return fits ? { ...system, gateway, gateways: { ...known, [host]: gateway } } : { ...system, gateway };
 }
 
 function foldGatewayBaseline(system: SystemState, data: Data, event: LogEvent): SystemState {
@@ -65,22 +64,40 @@ function foldAlert(system: SystemState, data: Data, event: LogEvent): SystemStat
     timestamp: timeOf(data, event),
     ...(event.host === undefined ? {} : { host: event.host }),
   };
-  return { ...system, alerts: [alert, ...system.alerts].slice(0, MAX_ALERTS) };
+  return { ...system, alerts: [bounded(alert, "message"), ...system.alerts].slice(0, MAX_ALERTS) };
 }
 
 export function systemIn(told: unknown): SystemState {
   const { gateway, gateways, alerts } = dataIn(told);
   return {
-    gateway: isData(gateway) ? gateway : null,
-    alerts: Array.isArray(alerts) ? alerts.filter(isAlert) : [],
+    gateway: isData(gateway) ? bounded(gateway, "status") : null,
+    alerts: Array.isArray(alerts)
+      ? alerts
+          .slice(0, MAX_ALERTS)
+          .filter(isAlert)
+          .map((alert) => bounded(alert, "message"))
+      : [],
     ...(isData(gateways)
       ? {
           gateways: Object.fromEntries(
-            Object.entries(gateways).filter((entry) => isData(entry[1])),
-          ) as Record<string, Data>,
+            Object.entries(gateways)
+              .sort(([one], [other]) => inTextOrder(one, other))
+              .slice(0, MAX_HOSTS)
+              .filter((entry): entry is [string, Data] => isData(entry[1]))
+              .map(([host, known]) => [host, bounded(known, "status")]),
+          ),
         }
       : {}),
   };
+}
+
+/** A record without its details, and with the beginning of its text, where it is too large. */
+function bounded<Kind extends Data>(record: Kind, text: "message" | "status"): Kind {
+  if (sizeOf(record) <= MAX_RECORD_BYTES) {
+    return record;
+  }
+  const whole = record[text];
+  return { ...record, details: null, [text]: typeof whole === "string" ? cut(whole, MAX_NOTE_BYTES) : whole };
 }
 
 function isAlert(value: unknown): value is Alert {

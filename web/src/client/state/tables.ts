@@ -1,7 +1,8 @@
 /** Records by id, and the two nouns that are nothing more than that: tasks and leads. */
 
 import { type Data, isData, type LogEvent } from "../protocol";
-import { idIn, listIn, numberIn, placeOf, textIn, timeOf } from "./values";
+import { MAX_LEADS, MAX_RECORD_BYTES, MAX_TASKS } from "./limits";
+import { idIn, inTextOrder, listIn, numberIn, placeOf, sizeOf, textIn, timeOf } from "./values";
 
 /** A task or a lead; its other fields are those of whoever wrote it. */
 export interface Item extends Data {
@@ -18,27 +19,36 @@ export type TableFold<Kind extends Item = Item> = (
 type Noun = "task" | "lead";
 
 const ID_NAMES = { task: ["id"], lead: ["id", "leadId"] } as const;
+const MOST = { task: MAX_TASKS, lead: MAX_LEADS } as const;
 
 export function inOrder<Kind extends Item>(records: ReadonlyMap<string, Kind>): Kind[] {
-  return [...records.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  return [...records.values()].sort((a, b) => inTextOrder(a.id, b.id));
 }
 
 export function byId<Kind extends Item>(records: readonly Kind[]): Map<string, Kind> {
   return new Map(records.map((record) => [record.id, record]));
 }
 
+/** Add or replace a record, unless it is one too many, or too large. */
+export function put<Kind extends Item>(records: Map<string, Kind>, most: number, record: Kind): void {
+  const full = records.size >= most && !records.has(record.id);
+  if (!full && sizeOf(record) <= MAX_RECORD_BYTES) {
+    records.set(record.id, record);
+  }
+}
+
 export function itemsIn(noun: Noun, told: unknown): Item[] {
   const items = new Map<string, Item>();
   for (const item of listIn(told)) {
-    put(items, noun, item, null);
+    add(items, noun, item, null);
   }
   return inOrder(items);
 }
 
-function put(items: Map<string, Item>, noun: Noun, item: unknown, event: LogEvent | null): void {
+function add(items: Map<string, Item>, noun: Noun, item: unknown, event: LogEvent | null): void {
   const id = isData(item) ? idIn(...ID_NAMES[noun].map((name) => item[name])) : null;
   if (isData(item) && id !== null) {
-    items.set(id, { ...(event === null ? {} : placeOf(id, event)), ...item, id });
+    put(items, MOST[noun], { ...(event === null ? {} : placeOf(id, event)), ...item, id });
   }
 }
 
@@ -58,7 +68,7 @@ function change(items: Map<string, Item>, noun: Noun, data: Data, fields: Data):
       delete changed[name];
     }
   }
-  items.set(old.id, { ...changed, id: old.id });
+  put(items, MOST[noun], { ...changed, id: old.id });
 }
 
 function commonFolds(noun: Noun): [string, TableFold][] {
@@ -75,7 +85,7 @@ function commonFolds(noun: Noun): [string, TableFold][] {
       "state:baseline",
       (items, data, event) => {
         for (const item of listIn(data[`${noun}s`])) {
-          put(items, noun, item, event);
+          add(items, noun, item, event);
         }
       },
     ],
@@ -90,7 +100,7 @@ function remove(noun: Noun): TableFold {
 
 export const TASK_FOLDS: ReadonlyMap<string, TableFold> = new Map<string, TableFold>([
   ...commonFolds("task"),
-  ["task:created", (tasks, data, event) => put(tasks, "task", data.task, event)],
+  ["task:created", (tasks, data, event) => add(tasks, "task", data.task, event)],
   [
     "task:completed",
     (tasks, data, event) => {
@@ -111,7 +121,7 @@ export const TASK_FOLDS: ReadonlyMap<string, TableFold> = new Map<string, TableF
 
 export const LEAD_FOLDS: ReadonlyMap<string, TableFold> = new Map<string, TableFold>([
   ...commonFolds("lead"),
-  ["lead:added", (leads, data, event) => put(leads, "lead", data.lead, event)],
+  ["lead:added", (leads, data, event) => add(leads, "lead", data.lead, event)],
   [
     "lead:scored",
     (leads, data) => {
