@@ -6,7 +6,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.sources.openclaw_folder import Runtime
 from tests.sources.world import World
+
+from missioncontrol.config import SourcesConfig
 
 
 @pytest.fixture
@@ -16,3 +19,11 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     world = World(tmp_path)
     yield world
     await world.stop()
+
+
+@pytest.fixture
+def runtime(world: World, tmp_path: Path) -> Runtime:
+    """An OpenClaw state folder that the world's sources read."""
+    runtime = Runtime(tmp_path / "openclaw")
+    world.config.sources = SourcesConfig(openclaw=str(runtime.folder), claude="off", codex="off")
+    return runtime

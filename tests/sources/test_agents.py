@@ -55,13 +55,14 @@ async def started(world: World, **state: Any) -> None:
 async def test_the_first_start_tells_all_agents_as_one_baseline(world: World) -> None:
     world.write("mission-control/agents/quill/SOUL.md", "**Name:** Quill")
     world.write("mission-control/agents/forge/state.json", {"status": "🟢 ACTIVE", "lastUpdated": 1771290000})
-    world.write("mission-control/agents/shared/README.md", "no agent")
+    world.write("mission-control/agents/bare/README.md", "an agent without any file of one")
     await started(world)
     (baseline,) = world.told()
     assert world.records[0].type == "state:baseline"
     agents = {agent["id"]: agent for agent in baseline["agents"]}
     assert baseline["source"] == "agents"
-    assert list(agents) == ["forge", "quill", "scout"]
+    assert list(agents) == ["bare", "forge", "quill", "scout"]
+    assert (agents["bare"]["name"], agents["bare"]["status"]) == ("bare", "unknown")
     confirmed = agents["scout"].pop("confirmed")
     assert confirmed.endswith("Z")
     assert agents["scout"] == {
@@ -107,6 +108,7 @@ async def test_a_status_change_is_told_once_and_whole(world: World) -> None:
         "kind": "busy",
         "lastActive": "2026-11-23T08:46:00+08:00",
         "stats": {"tasksCompleted": 2},
+        "agent": None,
         "statusSource": "state.json",
     }
     assert len(world.records) == 2
@@ -476,3 +478,65 @@ async def test_the_folded_state_is_what_the_files_say_after_any_churn(world: Wor
     assert agents.keys() == expected.keys()
     for id_, state in expected.items():
         assert (agents[id_]["status"], agents[id_]["stats"]) == (state["status"], state["stats"])
+
+
+async def test_every_folder_below_the_agents_is_an_agent(world: World) -> None:
+    await started(world)
+    (world.root / "mission-control/agents/bare").mkdir()
+    (world.root / "mission-control/agents/.hidden").mkdir()
+    (world.root / "mission-control/agents/link").symlink_to(world.root / SCOUT)
+    world.write("mission-control/agents/notes.md", "no folder")
+    await world.until(lambda: world.told("agent:statusChange"))
+    await world.silence()
+    assert [agent["id"] for agent in (await world.state())["agents"]] == ["bare", "scout"]
+    assert [(data["agentId"], data["status"]) for data in world.told("agent:statusChange")] == [
+        ("bare", "unknown")
+    ]
+    (world.root / SCOUT / "state.json").unlink()
+    (world.root / SCOUT / "SOUL.md").unlink()
+    await world.until(lambda: len(world.told("agent:statusChange")) == 2)
+    scout = await world.agent("scout")
+    assert (scout["name"], scout["status"], scout["previousStatus"]) == ("scout", "unknown", "idle")
+    assert not world.told("agent:removed")
+    await world.restart()
+    await world.silence()
+    assert len(world.told("agent:statusChange")) == 2
+    (world.root / "mission-control/agents/bare").rmdir()
+    await world.until(lambda: world.told("agent:removed"))
+    assert world.told("agent:removed") == [{"agentId": "bare"}]
+
+
+async def test_agents_are_named_by_the_files_of_their_own_workspaces(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("missioncontrol.sources.watcher.FIND_SECONDS", 0.05)
+    entries = {"main": {"workspace": str(world.root)}, "scout": {}, "forge": {}}
+    world.write("../openclaw.json", {"agents": {"entries": entries}})
+    world.write("IDENTITY.md", "- **Name:** Nexus")
+    world.write("../workspace-scout/IDENTITY.md", "# IDENTITY.md\n\n- **Name:** Lens\n- **Role:** Reader\n")
+    world.write("../workspace-scout/SOUL.md", "**Name:** Other\n**Division:** Research\n")
+    world.write("../workspace-left/notes.md", "an agent that nothing else knows")
+    await world.start()
+    await world.eventually(lambda: len(world.folded.table("agents")) == 4)
+    agents = world.folded.table("agents")
+    assert {id_: agents[id_]["name"] for id_ in agents} == {
+        "main": "Nexus",
+        "scout": "Lens",
+        "forge": "forge",
+        "left": "left",
+    }
+    assert (agents["scout"]["role"], agents["scout"]["division"]) == ("Reader", "Research")
+    world.write("../workspace-scout/IDENTITY.md", "- **Name:** Lens the Second")
+    world.write("IDENTITY.md", "- **Name:** Nexus the Second")
+    await world.until(lambda: agents["scout"]["name"] == "Lens the Second")
+    await world.until(lambda: agents["main"]["name"] == "Nexus the Second")
+    world.write("../workspace-forge/SOUL.md", "Name: Anvil")
+    await world.until(lambda: agents["forge"]["name"] == "Anvil")
+    shutil.rmtree(world.root / "../workspace-left")
+    await world.until(lambda: "left" not in agents)
+    shutil.rmtree(world.root / "../workspace-forge")
+    await world.until(lambda: agents["forge"]["name"] == "forge")
+    # The agent's folder in the watched workspace says it first.
+    world.write("agents/scout/SOUL.md", "**Name:** Scout")
+    await world.until(lambda: agents["scout"]["name"] == "Scout")
+    assert not world.alerts()

@@ -12,6 +12,7 @@ import pytest
 from tests.sources.world import World
 
 from missioncontrol.config import SourcesConfig
+from missioncontrol.sources.files import Files
 
 pytestmark = pytest.mark.anyio
 
@@ -35,6 +36,7 @@ async def test_a_change_says_what_and_where_and_whose(world: World) -> None:
             "agentId": "scout",
             "size": 4,
             "extension": ".gz",
+            "foundAtStart": None,
         }
     ]
     assert world.records[0].data["timestamp"].endswith("Z")
@@ -419,3 +421,61 @@ async def test_an_agents_files_are_its_activity(world: World, monkeypatch: pytes
     # What follows at once is told together.
     assert len(world.told("agent:activity")) <= 3
     assert (await world.agent("scout"))["lastActivity"] == world.told("agent:activity")[-1]["lastActivity"]
+
+
+async def test_what_no_source_reads_is_a_file_like_any_other(world: World) -> None:
+    for path in (
+        "mission-control/agents/scout/state.json",
+        "agents/left/state.json",
+        "mission-control/TASK_QUEUE.json",
+        "mission-control/TASK_QUEUE.md",
+        "mission-control/data/leads.json",
+        "mission-control/dashboard/data/leads.json",
+    ):
+        world.write(path, '{"tasks": [], "leads": []}')
+    await world.start()
+    for path in ("agents/left/state.json", "mission-control/TASK_QUEUE.md"):
+        world.write(path, "# changed, and no JSON")
+    world.write("mission-control/dashboard/data/leads.json", '{"leads": [{"id": "a"}]}')
+    world.write("mission-control/dashboard/data/scored-leads-v2.json", '{"leads": []}')
+    world.write("agents/left/SOUL.md", "**Name:** Left")
+    await world.until(lambda: len(world.files()) >= 5)
+    await world.silence()
+    assert sorted(world.files()) == [
+        ("created", "agents/left/SOUL.md"),
+        ("created", "mission-control/dashboard/data/scored-leads-v2.json"),
+        ("modified", "agents/left/state.json"),
+        ("modified", "mission-control/TASK_QUEUE.md"),
+        ("modified", "mission-control/dashboard/data/leads.json"),
+    ]
+    assert not world.told("lead:added")
+    assert not world.alerts()
+
+
+async def test_what_a_source_stops_reading_is_known_without_an_event_and_changes_from_then_on(
+    world: World,
+) -> None:
+    table = "mission-control/TASK_QUEUE.md"
+    world.write(table, "| ID | Description |\n|---|---|\n| TASK-0001 | Read |\n")
+    world.write("agents/left/state.json", {"status": "idle"})
+    await world.start()
+    assert world.supervisor is not None
+    files, queue = world.supervisor.source(Files), world.supervisor.workspace.queue
+    assert not files.index
+    assert queue.path == table
+    world.write("mission-control/TASK_QUEUE.json", {"tasks": []})
+    world.write("mission-control/agents/scout/state.json", {"status": "idle"})
+    await world.eventually(lambda: sorted(files.index) == ["agents/left/state.json", table])
+    await world.eventually(lambda: queue.json_seen)
+    assert not world.files()
+    world.write(table, "more")
+    await world.until(world.files)
+    (world.root / "mission-control/TASK_QUEUE.json").unlink()
+    shutil.rmtree(world.root / "mission-control/agents")
+    await world.eventually(lambda: list(files.index) == [table])
+    world.write("agents/left/state.json", {"status": "busy"})
+    world.write(table, "still no queue: that has been the JSON")
+    await world.until(lambda: len(world.files()) == 2)
+    await world.restart()
+    await world.silence()
+    assert world.files() == [("modified", table), ("modified", table)]

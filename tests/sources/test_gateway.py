@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from missioncontrol.config import SourcesConfig
-from missioncontrol.sources.gateway import link
-from missioncontrol.sources.gateway.sentry import level_of
+from missioncontrol.sources.gateway import Gateway, link
+from missioncontrol.sources.gateway.sentry import SentryReport, level_of
 
 pytestmark = pytest.mark.anyio
 
@@ -48,6 +49,39 @@ async def test_the_first_sight_is_state_and_its_alerts_are_no_news(world: World)
     assert (await gateway(world))["details"]["sessions"]["total"] == 12
     await world.silence()
     assert world.alerts() == []
+
+
+async def test_a_report_in_a_folder_that_is_made_later_is_read(world: World) -> None:
+    await world.start()
+    # Without a pause between the folders and the file: the notification names the highest new folder alone.
+    world.write(SENTRY, state("running"))
+    await world.until(lambda: world.told("system:status"))
+    assert (await gateway(world))["status"] == "running"
+
+
+async def test_the_last_report_is_there_though_the_status_stays(world: World) -> None:
+    world.write(SENTRY, state("running", SHORT))
+    await world.start()
+    assert world.supervisor is not None
+    source = world.supervisor.source(Gateway)
+
+    async def until(condition: Callable[[], bool]) -> None:
+        # Nothing is published of it that could be awaited.
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    def report() -> SentryReport:
+        return source.report or SentryReport(None, {}, [])
+
+    await until(lambda: report().listed == [SHORT])
+    assert report().last_check == "2026-11-23T10:15:00Z"
+    world.replace(SENTRY, {**state("running"), "sessions": {"total": 20}})
+    await until(lambda: report().details.get("sessions") == {"total": 20})
+    assert report().listed == []
+    (world.root / SENTRY).unlink()
+    await until(lambda: source.report is None)
+    assert world.told("system:status") == []
 
 
 async def test_leaving_running_is_a_critical_alert_once(world: World) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.sources.world import World
+
+from missioncontrol.sources import json_blocks
+from missioncontrol.sources.lead_file import read_leads
 
 pytestmark = pytest.mark.anyio
 
@@ -47,6 +53,45 @@ async def test_each_change_is_told_as_the_one_that_it_is(world: World) -> None:
     assert await leads(world) == {"lead_004": lead(4)}
 
 
+async def test_an_entry_that_goes_and_one_that_comes_are_told_alone(world: World) -> None:
+    many = [lead(number) for number in range(2_000)]
+    world.write(LEADS, many)
+    scoring = {"leadId": "lead_007", "company": "Company 7", "totalScore": 70}
+    world.write(SCORED, {"scoredLeads": [scoring]})
+    await world.start()
+    await world.until(lambda: len(world.folded.table("leads")) == 2_000)
+    before = len(world.records)
+    world.replace(LEADS, [*many[:1_000], *many[1_001:], lead(9_999)])  # type: ignore[arg-type]
+    await world.until(lambda: world.told("lead:added") and world.told("lead:removed"))
+    await world.restart()
+    world.replace(SCORED, {"scoredLeads": [{**scoring, "totalScore": 71}]})
+    await world.until(lambda: world.told("lead:scored"))
+    world.replace(LEADS, many[:1_000])  # type: ignore[arg-type]
+    await world.until(lambda: len(world.folded.table("leads")) == 1_000)
+    told = [(record.type, record.data.get("leadId")) for record in world.records[before:]]
+    assert told[:3] == [("lead:added", None), ("lead:removed", "lead_1000"), ("lead:scored", "lead_007")]
+    assert (await leads(world))["lead_007"]["score"] == 71
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.integers(0, 60), max_size=60), st.lists(st.integers(0, 60), max_size=60), st.integers(0, 9)
+)
+def test_a_list_that_is_read_after_another_is_what_a_fresh_reader_finds(
+    old: list[int], new: list[int], score: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_blocks, "BLOCK_BYTES", 200)
+        known = read_leads(json.dumps([lead(number) for number in old]).encode())
+        before = dict(known.leads)
+        text = json.dumps({"leads": [lead(number, score=score if number % 3 else 50) for number in new]})
+        read, fresh = read_leads(text.encode(), known), read_leads(text.encode())
+        assert (read.leads, sorted(read.odd)) == (fresh.leads, sorted(fresh.odd))
+        if read.changed is not None:
+            ids = before.keys() | read.leads.keys()
+            assert read.changed == {id_ for id_ in ids if before.get(id_) != read.leads.get(id_)}
+
+
 async def test_one_change_among_five_thousand_is_one_event(world: World) -> None:
     many = [lead(number) for number in range(5_000)]
     world.write(LEADS, {"leads": many})
@@ -63,7 +108,7 @@ async def test_one_change_among_five_thousand_is_one_event(world: World) -> None
 async def test_the_scored_file_is_laid_over_the_plain_one(world: World) -> None:
     world.write(LEADS, [lead(1), lead(2)])
     breakdown = {"fit": {"score": 9, "weight": 0.5}}
-    scoring = {"leadId": "lead_001", "company": "Another name", "totalScore": 91, "breakdown": breakdown}
+    scoring = {"leadId": "lead_001", "company": "company  1", "totalScore": 91, "breakdown": breakdown}
     world.write(SCORED, {"scoredLeads": [scoring, {"leadId": "lead_009", "totalScore": 12}]})
     await world.start()
     await world.until(lambda: len(world.folded.table("leads")) == 3)
@@ -75,6 +120,39 @@ async def test_the_scored_file_is_laid_over_the_plain_one(world: World) -> None:
     (scored,) = world.told("lead:scored")
     assert (scored["score"], scored["previousScore"], scored["factors"]) == (95, 91, breakdown)
     await world.until(lambda: world.told("lead:removed") == [{"leadId": "lead_009"}])
+
+
+@pytest.mark.parametrize(
+    "scored",
+    [{"company": "Another company"}, {"contactName": "Ann"}, {}, {"company": ""}, {"company": 7}],
+    ids=["another company", "nothing in common", "nothing", "an empty company", "no text"],
+)
+async def test_leads_of_both_files_with_one_id_are_two_where_nothing_else_agrees(
+    world: World, scored: dict[str, Any]
+) -> None:
+    world.write(LEADS, [lead(1)])
+    world.write(SCORED, [{"leadId": "lead_001", "totalScore": 91, **scored}])
+    await world.start()
+    await world.until(lambda: len(world.folded.table("leads")) == 2)
+    found = await leads(world)
+    assert found["lead_001"] == lead(1)
+    own = found["lead_001 (scored)"]
+    assert (own["leadId"], own["score"]) == ("lead_001", 91)
+    world.write(SCORED, [{"leadId": "lead_001", "totalScore": 95, **scored}])
+    await world.until(lambda: world.told("lead:scored"))
+    assert world.told("lead:scored")[0]["leadId"] == "lead_001 (scored)"
+    assert (await leads(world))["lead_001"] == lead(1)
+
+
+async def test_a_name_joins_leads_where_one_has_no_company(world: World) -> None:
+    world.write(LEADS, [{"id": "lead_001", "name": "Ann Lee"}])
+    world.write(
+        SCORED, [{"leadId": "lead_001", "contactName": "ann lee", "totalScore": 91, "company": "Acme"}]
+    )
+    await world.start()
+    await world.until(lambda: world.folded.table("leads"))
+    assert (await leads(world))["lead_001"]["score"] == 91
+    assert len(await leads(world)) == 1
 
 
 async def test_a_broken_file_is_told_once_and_loses_nothing(world: World) -> None:
@@ -152,4 +230,33 @@ async def test_a_file_of_200_megabytes_is_refused_with_one_alert(world: World) -
     await world.silence()
     (alert,) = world.alerts()
     assert "larger than" in alert
+    assert list(await leads(world)) == ["lead_001"]
+
+
+async def test_a_lead_with_an_id_that_is_too_long_is_left_out_and_named_once(world: World) -> None:
+    long = {"id": "x" * 600, "company": "Long"}
+    world.write(LEADS, [lead(1), long])
+    await world.start()
+    await world.until(lambda: world.alerts())
+    world.replace(LEADS, json.dumps([lead(1), lead(2), long]))
+    await world.until(lambda: "lead_002" in world.folded.table("leads"))
+    await world.restart()
+    world.replace(LEADS, json.dumps([lead(1), lead(2), lead(3), long]))
+    await world.until(lambda: "lead_003" in world.folded.table("leads"))
+    assert list(await leads(world)) == ["lead_001", "lead_002", "lead_003"]
+    assert [alert for alert in world.alerts() if "has an id of 600 characters" in alert] == world.alerts()
+
+
+async def test_a_lead_with_a_long_id_of_an_earlier_release_is_removed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.write(LEADS, [lead(1), {"id": "x" * 600}])
+    with monkeypatch.context() as earlier:
+        for module in ("sources.lead_file", "events.shapes"):
+            earlier.setattr(f"missioncontrol.{module}.MAX_ID_LENGTH", 2_048)
+        await world.start()
+        await world.until(lambda: len(world.folded.table("leads")) == 2)
+        await world.stop()
+    await world.start()
+    await world.until(lambda: world.told("lead:removed"))
     assert list(await leads(world)) == ["lead_001"]

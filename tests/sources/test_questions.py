@@ -10,8 +10,17 @@ from typing import Any
 import pytest
 from tests.sources.world import World
 
-from missioncontrol.errors import BadQuestion, Conflict, NotFound, StoreError, Unavailable
-from missioncontrol.sources.questions import MAX_OPEN, Questions
+from missioncontrol.errors import (
+    BadQuestion,
+    Conflict,
+    NotFound,
+    NotShown,
+    QuotaExceeded,
+    StoreError,
+    Unavailable,
+)
+from missioncontrol.review import digest_of
+from missioncontrol.sources.questions import Questions
 
 pytestmark = pytest.mark.anyio
 
@@ -84,6 +93,40 @@ async def test_asked_again_under_the_same_key_it_is_the_same_question(
     assert len(world.told("question:asked")) == 1
 
 
+async def test_another_question_under_the_same_key_is_refused(world: World, questions: Questions) -> None:
+    first = await questions.ask("Deploy?", key="deploy-7", options=["yes", "no"])
+    changes: list[dict[str, Any]] = [
+        {"text": "Drop the database?"},
+        {"options": ["no", "yes"]},
+        {"details": {"to": "prod"}},
+    ]
+    for change in changes:
+        with pytest.raises(Conflict, match=f"another question was asked already .{first['id']}"):
+            await questions.ask(**{"text": "Deploy?", "key": "deploy-7", "options": ["yes", "no"], **change})
+    assert questions.find(first["id"]) == first
+    assert len(world.told("question:asked")) == 1
+
+
+async def test_an_answer_approves_what_was_shown_and_nothing_else(questions: Questions) -> None:
+    asked = await questions.ask("Deploy?", options=["yes", "no"])
+    with pytest.raises(NotShown, match=f"not the one that was shown.*GET /api/questions/{asked['id']}"):
+        await questions.answer(asked["id"], "yes", digest="0" * 64)
+    assert questions.find(asked["id"])["status"] == "open"
+    assert (await questions.answer(asked["id"], "yes", digest=digest_of(asked)))["answer"] == "yes"
+    other = await questions.ask("And now?")
+    assert (await questions.answer(other["id"], "go"))["answer"] == "go"
+
+
+async def test_a_permission_is_given_only_with_the_digest_of_what_was_shown(questions: Questions) -> None:
+    asked = await questions.ask("Allow Bash: ls", kind="permission", options=["allow", "deny"])
+    with pytest.raises(NotShown, match="send the `digest`"):
+        await questions.answer(asked["id"], "allow")
+    await questions.answer(asked["id"], "allow", digest=digest_of(asked))
+    shown = await questions.ask("Allow Bash: ls", kind="permission")
+    with pytest.raises(Conflict, match="in the terminal of the agent"):
+        await questions.answer(shown["id"], "allow", digest=digest_of(shown))
+
+
 async def test_who_waits_is_let_go_when_the_server_stops(world: World, questions: Questions) -> None:
     asked = await questions.ask("Deploy?")
     waiting = asyncio.create_task(questions.wait(asked["id"], 60))
@@ -133,11 +176,37 @@ async def test_answers_are_held_against_the_options(questions: Questions) -> Non
 async def test_no_more_questions_are_open_than_a_person_could_ever_answer(
     world: World, questions: Questions
 ) -> None:
-    for number in range(MAX_OPEN):
-        await questions.ask(f"{number}?")
-    with pytest.raises(Conflict, match="1,000 questions are open"):
+    quotas = world.config.quotas
+    for number in range(quotas.questions - quotas.questions_reserved):
+        await questions.ask(f"{number}?", agent_id=f"agent-{number // quotas.questions_per_asker}")
+    with pytest.raises(QuotaExceeded, match="800 questions wait for an answer"):
         await questions.ask("One more?")
+    for number in range(quotas.questions_reserved):
+        kind = "permission" if number % 2 else "budget"
+        await questions.ask("May I?", kind=kind, agent_id=f"asker-{number // 20}")
+    with pytest.raises(QuotaExceeded, match="1,000 questions wait for an answer"):
+        await questions.ask("May I, too?", kind="permission")
     assert [one["text"] for one in questions.listed("open")[:2]] == ["0?", "1?"]
+
+
+async def test_an_asker_waits_for_twenty_answers_at_most(world: World, questions: Questions) -> None:
+    for number in range(20):
+        await questions.ask(f"{number}?", agent_id="scout", key=f"k{number}")
+    with pytest.raises(QuotaExceeded, match="20 questions of 'scout'"):
+        await questions.ask("One more?", agent_id="scout")
+    again = await questions.ask("0?", agent_id="scout", key="k0")
+    await questions.ask("I, too?", agent_id="forge")
+    await questions.answer(again["id"], "yes")
+    await questions.ask("One more?", agent_id="scout")
+
+
+async def test_an_asker_with_twenty_questions_can_still_ask_for_permission(questions: Questions) -> None:
+    for number in range(20):
+        await questions.ask(f"{number}?", agent_id="scout")
+    for number in range(20):
+        await questions.ask(f"May I {number}?", agent_id="scout", kind="permission")
+    with pytest.raises(QuotaExceeded, match="20 permissions and budgets of 'scout'"):
+        await questions.ask("May I?", agent_id="scout", kind="budget")
 
 
 async def test_what_cannot_be_kept_is_not_asked(world: World, questions: Questions) -> None:

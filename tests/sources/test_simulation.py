@@ -44,8 +44,8 @@ def test_a_long_story_leaves_a_bounded_workspace_and_keeps_moving(
         simulation.prepare()
         pauses = [simulation.step() for _ in range(2_000)]
         assert max(pauses) <= 2
-    # The queue and the leads; files, state and soul of each agent; and of its runtime the roster and two sessions.
-    assert len(contents(tmp_path / "workspace")) <= 2 + len(FLEET) * (5 + 2)
+    # The mark, the queue and the leads; files, state and soul of each agent; of its runtime the roster, two sessions.
+    assert len(contents(tmp_path / "workspace")) <= 3 + len(FLEET) * (5 + 2)
     assert len(contents(tmp_path / "runtime")) <= 1 + len(FLEET) * 2
     queue = json.loads((tmp_path / "workspace/mission-control/TASK_QUEUE.json").read_text())
     assert len(queue["tasks"]) <= 60

@@ -141,3 +141,27 @@ def test_a_megabyte_of_anything_is_read_quickly(filler: str) -> None:
         parse_soul(text.encode())
         parse_soul("\n".join(text[start : start + 1900] for start in range(0, 1_000_000, 1900)).encode())
     assert perf_counter() - started < 3
+
+
+def test_a_template_of_openclaw_that_nobody_has_filled_in_says_nothing() -> None:
+    template = b"""# IDENTITY.md - Who Am I?
+
+_Fill this in during your first conversation. Make it yours._
+
+- **Name:**
+  _(pick something you like)_
+- **Creature:**
+  _(AI? robot? familiar? ghost in the machine? something weirder?)_
+- **Role:** _(what you do)_
+- **Emoji:**
+  _(your signature \xe2\x80\x94 pick one that feels right)_
+"""
+    assert parse_soul(template) == {}
+
+
+def test_an_identity_names_the_agent_whatever_else_it_has() -> None:
+    assert parse_soul(b"# IDENTITY.md\n\n- **Name:** Lens\n- **Creature:** fox\n- **Emoji:** :fox:\n") == {
+        "name": "Lens"
+    }
+    assert parse_soul(b"- **Name:**\n- **Creature:** fox\n") == {}
+    assert parse_soul(b"## Name\n\nLens\n\n**Role:**\n**Vibe:** calm\n") == {"name": "Lens"}

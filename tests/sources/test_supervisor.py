@@ -249,6 +249,7 @@ async def test_sources_can_be_stopped_at_any_moment(world: World) -> None:
         world.write(f"d{number % 30}/e/{number}.txt", "x")
     for pause in (0.0, 0.001, 0.005, 0.02, 0.05):
         supervisor = Supervisor(world.root, world.log, world.config, world.folded)
+        world.log.listen(supervisor.committed)
         starting = asyncio.create_task(supervisor.start())
         world.write(f"d1/{pause}.txt", "x")
         await asyncio.sleep(pause)

@@ -56,6 +56,7 @@ class World:
 
     async def start(self) -> None:
         self.supervisor = Supervisor(self.root, self.log, self.config, self.folded, self.kinds)
+        self.log.listen(self.supervisor.committed)
         await self.supervisor.start()
 
     async def stop(self) -> None:

@@ -1,5 +1,8 @@
 """The agents: their folders, in each `state.json` and `SOUL.md`, and what the runtimes say of them.
 
+Every folder below the agents' is an agent, with or without these files; so is every workspace that an agent has of its
+own, in which `IDENTITY.md` and `SOUL.md` name it.
+
 A write is one event: what is read is compared with what was known, and told as the one thing that fits. A file that
 is missing, broken or half written at this instant may be whole in the next, so a doubt is looked into again a few
 times before it is believed, and what a broken file said before stays known.
@@ -8,8 +11,7 @@ times before it is believed, and what a broken file said before stays known.
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import datetime
 from time import monotonic, time_ns
 from typing import Any, NamedTuple
@@ -20,6 +22,7 @@ from missioncontrol.events import Draft
 from missioncontrol.sources.doubts import HALF_WRITTEN_SECONDS, SECOND_LOOKS, Complaints
 from missioncontrol.sources.layout import (
     AGENT_FOLDERS,
+    IDENTITY_FILE,
     SOUL_FILE,
     STATE_FILE,
     agent_named,
@@ -30,12 +33,17 @@ from missioncontrol.sources.layout import (
 from missioncontrol.sources.profile import Known, compose, fingerprint, moment, parse_state, shorten
 from missioncontrol.sources.soul import parse_soul
 from missioncontrol.sources.source import MARK, Batch, Feed, Step, Workspace
-from missioncontrol.sources.tree import is_folder, look, read_file
+from missioncontrol.sources.source_files import find_agents
+from missioncontrol.sources.tree import folders_to, is_folder, read_file
+from missioncontrol.threads import OwnerThread
 
 MAX_FILE_BYTES = 1024 * 1024
 MAX_BASELINE_BYTES = 200 * 1024
 LOOKS_UNTIL_GONE = 2
 LOOKS_UNTIL_WRITTEN = 2
+LOOKS_UNTIL_BARE = 3
+"""How often a new folder without files is looked at: most are about to get some."""
+
 YOUNG_SECONDS = 0.1
 CONFIRM_SECONDS = 60.0
 """How much newer the word for a status must be to be told although the status is the same."""
@@ -59,10 +67,26 @@ class Reading(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """An agent's folder, as it was just seen."""
+    """An agent's files, as they were just read, and whether it has a folder at all.
+
+    `identity` and `home_soul` are those of the workspace of its own.
+    """
 
     state: Reading
     soul: Reading
+    identity: Reading
+    home_soul: Reading
+    exists: bool
+
+    @property
+    def bare(self) -> bool:
+        """Report whether there is none of the files."""
+        return all(reading.missing for reading in self.readings)
+
+    @property
+    def readings(self) -> tuple[Reading, Reading, Reading, Reading]:
+        """Its files."""
+        return self.state, self.soul, self.identity, self.home_soul
 
 
 class Doubt(NamedTuple):
@@ -70,6 +94,9 @@ class Doubt(NamedTuple):
 
     looks: int
     due: float
+
+
+_remembered = msgspec.json.Decoder(Known)
 
 
 class Agents:
@@ -80,6 +107,8 @@ class Agents:
     def __init__(self, workspace: Workspace) -> None:
         self._root = workspace.root
         self._ignore = workspace.ignore
+        self._workspaces = workspace.agent_workspaces
+        self._state = workspace.state.table("agents")
         self._runtimes = workspace.runtimes
         self._runtimes_seen = False
         self._known: dict[str, Known] = {}
@@ -92,12 +121,18 @@ class Agents:
         """Watch the agents until cancelled."""
         memory = await feed.recall()
         first = memory.pop(MARK, None) is None
+        # One that the state lacks is not known: it was left out by a quota, or another has removed it.
         self._known = (
-            {} if first else {id_: msgspec.json.decode(kept, type=Known) for id_, kept in memory.items()}
+            {}
+            if first
+            else {id_: _remembered.decode(kept) for id_, kept in memory.items() if id_ in self._state}
         )
         self._doubts = {}
         self._runtimes_seen = False
         self._runtimes.follow(feed.inbox.put)
+        for id_, known in self._known.items():
+            self._runtimes.folder(id_, there=not known.lost)
+        feed.await_room()
         await feed.watched()
         await self._first_look(feed, first, memory)
         feed.running()
@@ -106,11 +141,11 @@ class Agents:
             batch = await feed.inbox.take(None if due is None else max(0.0, due - monotonic()))
             now = monotonic()
             again = {id_ for id_, doubt in self._doubts.items() if doubt.due <= now}
-            again |= self._told_by_runtimes()
+            again |= self._told_by_runtimes() | feed.take_left_out()
             named = self._named(batch)
             if named is None or named or again:
-                sights = await asyncio.to_thread(self._see, None if named is None else named | again)
-                await feed.tell(self._compare(feed, sights), noticed=batch.noticed)
+                sights = await self._look(feed, None if named is None else named | again)
+                self._forget(await feed.tell(self._compare(feed, sights), noticed=batch.noticed))
 
     def _told_by_runtimes(self) -> set[str]:
         """Return the agents of whom the runtimes say something new: also that they do not know them any more."""
@@ -122,17 +157,24 @@ class Agents:
 
     async def _first_look(self, feed: Feed, first: bool, memory: Mapping[str, bytes]) -> None:
         """Look at everything until no doubt is left, then tell it: as the baseline, or as what changed meanwhile."""
-        told = self._compare(feed, await asyncio.to_thread(self._see, None), found_at_start=True)
+        told = self._compare(feed, await self._look(feed, None), found_at_start=True)
         while any(doubt.looks <= len(SECOND_LOOKS) for doubt in self._doubts.values()):
             await asyncio.sleep(max(0.0, min(doubt.due for doubt in self._doubts.values()) - monotonic()))
-            sights = await asyncio.to_thread(self._see, set(self._doubts))
+            sights = await self._look(feed, set(self._doubts))
             told += self._compare(feed, sights, found_at_start=True)
         if first:
             alerts = [draft for step in told for draft in step.drafts if draft.type == "system:alert"]
             forgotten: dict[str, bytes | None] = dict.fromkeys(memory.keys() - self._known.keys())
             # The mark comes last: a baseline that was cut short is taken anew.
             told = [*self._baseline(feed), Step(alerts, {**forgotten, MARK: b"1"})]
-        await feed.tell(told)
+        elif gone := memory.keys() - self._known.keys():
+            told = [Step([], dict.fromkeys(gone)), *told]
+        self._forget(await feed.tell(told))
+
+    def _forget(self, left_out: Iterable[str]) -> None:
+        """Take agents that a quota has left out for unknown, so that they are new when there is room."""
+        for id_ in left_out:
+            self._known.pop(id_, None)
 
     def _baseline(self, feed: Feed) -> list[Step]:
         steps: list[Step] = []
@@ -155,7 +197,8 @@ class Agents:
     def _baseline_step(
         self, feed: Feed, agents: list[dict[str, Any]], changes: dict[str, bytes | None]
     ) -> Step:
-        return Step([feed.draft("state:baseline", {"source": self.name, "agents": agents})], changes)
+        draft = feed.draft("state:baseline", {"source": self.name, "agents": agents})
+        return Step([draft], changes, by_id=True)
 
     def _named(self, batch: Batch) -> set[str] | None:
         """Return the agents that a batch speaks of; None for all of them."""
@@ -163,58 +206,58 @@ class Agents:
             return None
         names: set[str] = set()
         for path in batch.paths | batch.trees:
-            id_ = agent_named(path)
+            id_ = self._workspaces.named_by(path) or agent_named(path)
             if id_ is not None:
                 names.add(readable(id_))
         return names
 
+    async def _look(self, feed: Feed, ids: Iterable[str] | None) -> dict[str, Sight]:
+        """Look at the agents named, or at all."""
+        # What the event loop goes on to change is handed over as it is now.
+        known = self._known.keys() | self._runtimes.ids() | set(map(readable, self._workspaces.agents()))
+        return await feed.in_thread(self._see, ids, known, feed.thread)
+
     # In a thread: what is there.
 
-    def _see(self, ids: Iterable[str] | None) -> dict[str, Sight]:
+    def _see(self, ids: Iterable[str] | None, known: Set[str], thread: OwnerThread) -> dict[str, Sight]:
         """Read the agents named, or all; all, too, once they live in another folder than before."""
         if ids is not None and all(id_ in self._there for id_ in ids):
-            sights = {id_: self._sight(id_) for id_ in ids}
+            sights = {id_: self._sight(id_, thread) for id_ in ids}
             if not any(sight.state.missing and sight.soul.missing for sight in sights.values()):
                 return sights
         folder, self._there = self._find()
         if folder != self._folder:
             self._folder, ids = folder, None
         if ids is None:
-            ids = self._there.keys() | self._known.keys() | self._runtimes.ids()
-        return {id_: self._sight(id_) for id_ in ids}
+            ids = self._there.keys() | known
+        return {id_: self._sight(id_, thread) for id_ in ids}
 
-    def _sight(self, id_: str) -> Sight:
-        folder = f"{self._folder or AGENT_FOLDERS[0]}/{self._there.get(id_, id_)}"
-        return Sight(self._read(f"{folder}/{STATE_FILE}"), self._read(f"{folder}/{SOUL_FILE}"))
+    def _sight(self, id_: str, thread: OwnerThread) -> Sight:
+        thread.checkpoint(f"reading the agent {id_}")
+        name = self._there.get(id_, id_)
+        folder = f"{self._folder or AGENT_FOLDERS[0]}/{name}"
+        home = self._workspaces.home_of(name)
+        # The watched workspace alone makes nobody an agent.
+        exists = bool(home) or self._is_folder(folder)
+        return Sight(
+            self._read(f"{folder}/{STATE_FILE}"),
+            self._read(f"{folder}/{SOUL_FILE}"),
+            Reading("") if home is None else self._read(join(home, IDENTITY_FILE)),
+            Reading("") if home is None else self._read(join(home, SOUL_FILE)),
+            exists,
+        )
+
+    def _is_folder(self, folder: str) -> bool:
+        try:
+            return folders_to(self._root, folder, {}) and is_folder(self._root, folder)
+        except OSError:
+            # What cannot be looked at may well be one.
+            return True
 
     def _find(self) -> tuple[str | None, dict[str, str]]:
         """Find the folder where agents live, and in it their folders' names by id."""
-        for folder in AGENT_FOLDERS:
-            if self._ignore.folder(folder) or not is_folder(self._root, parent_of(folder) or folder):
-                continue
-            if not is_folder(self._root, folder):
-                continue
-            with os.scandir(self._root / folder) as entries:
-                names = [
-                    entry.name
-                    for entry in entries
-                    if entry.is_dir(follow_symlinks=False)
-                    and not self._ignore.folder(join(folder, entry.name))
-                ]
-            files = look(
-                self._root, [f"{folder}/{name}/{file}" for name in names for file in (STATE_FILE, SOUL_FILE)]
-            )
-            there = {
-                readable(name): name
-                for name in names
-                # What cannot be looked at may well be one.
-                if any(
-                    files.get(f"{folder}/{name}/{file}", True) is not None for file in (STATE_FILE, SOUL_FILE)
-                )
-            }
-            if there:
-                return folder, there
-        return None, {}
+        folder, names = find_agents(self._root, self._ignore)
+        return folder, {readable(name): name for name in names}
 
     def _read(self, path: str) -> Reading:
         shown = readable(path)
@@ -256,10 +299,13 @@ class Agents:
         early = doubt is not None and monotonic() < doubt.due
         looks = 0 if doubt is None else doubt.looks - early
         drafts: list[Draft] = []
+        known_before = (new.state, new.soul, new.identity, new.home_soul)
         waits = [
             self._weigh(feed, reading, new, before, looks, drafts)
-            for reading, before in ((sight.state, new.state), (sight.soul, new.soul))
+            for reading, before in zip(sight.readings, known_before, strict=True)
         ]
+        if old is None and sight.exists and sight.bare and looks < LOOKS_UNTIL_BARE:
+            waits.append(SECOND_LOOKS[looks])
         wait = min((wait for wait in waits if wait is not None), default=None)
         if wait is None:
             self._doubts.pop(id_, None)
@@ -275,14 +321,23 @@ class Agents:
             new.state, new.confirmed = None, None
         if waits[1] is None and (sight.soul.missing or sight.soul.told is not None):
             new.soul = sight.soul.told
+        if waits[2] is None and (sight.identity.missing or sight.identity.told is not None):
+            new.identity = sight.identity.told
+        if waits[3] is None and (sight.home_soul.missing or sight.home_soul.told is not None):
+            new.home_soul = sight.home_soul.told
         new.runtime = self._runtimes.get(id_) or (None if self._runtimes.complete else new.runtime)
-        gone = sight.state.missing and sight.soul.missing and wait is None and new.runtime is None
+        had_folder = new.folder or new.lost
+        new.folder = sight.exists or new.state is not None or new.soul is not None
+        new.lost = had_folder and not new.folder
+        self._runtimes.folder(id_, there=not new.lost)
+        own = sight.state.missing and sight.soul.missing
+        gone = own and not sight.exists and wait is None and new.runtime is None
         if gone:
             if old is None:
                 return None
             del self._known[id_]
             drafts.append(feed.draft("agent:removed", _marked({"agentId": id_}, found_at_start)))
-            return Step(drafts, {id_: None})
+            return Step(drafts, {id_: None}, by_id=True)
         if new == old or (old is not None and not drafts and _only_confirmed(id_, old, new)):
             return None
         self._known[id_] = new
@@ -290,7 +345,7 @@ class Agents:
         if changed is not None:
             type_, data = changed
             drafts.insert(0, feed.draft(type_, _marked(data, found_at_start)))
-        return Step(drafts, {id_: msgspec.json.encode(new)})
+        return Step(drafts, {id_: msgspec.json.encode(new)}, by_id=True)
 
     def _weigh(
         self,
@@ -305,7 +360,9 @@ class Agents:
 
         A complaint that is due is added to the drafts, and to what is known to have been told.
         """
-        file = reading.path.rpartition("/")[2]
+        name = reading.path.rpartition("/")[2]
+        # The names alone are those of the files in the agent's folder.
+        file = name if agent_named(reading.path) is not None else reading.path
         age = (time_ns() - reading.mtime_ns) / 1e9
         again = SECOND_LOOKS[min(looks, len(SECOND_LOOKS) - 1)]
         if reading.missing:
@@ -318,7 +375,7 @@ class Agents:
             else:
                 known.told.pop(file, None)
             # Every beginning of a SOUL.md is one, too: a young one may not be all there yet.
-            young = file == SOUL_FILE and age < YOUNG_SECONDS
+            young = name != STATE_FILE and age < YOUNG_SECONDS
             return again if young and reading.told != before and looks < LOOKS_UNTIL_WRITTEN else None
         if known.told.get(file) == reading.content:
             return None
@@ -373,6 +430,8 @@ def _change(id_: str, old: Known | None, new: Known) -> tuple[str, dict[str, Any
 def _only_confirmed(id_: str, old: Known, new: Known) -> bool:
     """Say whether nothing is new but that it is still so, and that was said less than `CONFIRM_SECONDS` ago."""
     before, after = compose(id_, old), compose(id_, new)
+    if old.lost != new.lost:
+        return False
     if not before["confirmed"] or not after["confirmed"]:
         return before == after
     passed = datetime.fromisoformat(after["confirmed"]) - datetime.fromisoformat(before["confirmed"])

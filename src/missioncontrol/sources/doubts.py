@@ -75,10 +75,15 @@ class Doubt:
         """Judge a file that is not there: somebody may be about to put another in its place."""
         return self._again() or Verdict()
 
-    def broken(self, content: Content | str) -> Verdict:
-        """Judge a file that cannot be used: its content, or why it has none."""
-        data = content.encode() if isinstance(content, str) else content.data
-        mark = fingerprint(data)
+    def broken(self, content: Content | str, mark: str | None = None) -> Verdict:
+        """Judge a file that cannot be used.
+
+        Args:
+            content: what is in it, or why it has no content.
+            mark: the fingerprint of that, where it is at hand: of a large file it takes long.
+        """
+        if mark is None:
+            mark = fingerprint(content.encode() if isinstance(content, str) else content.data)
         if mark == self.told:
             return Verdict()
         young = not isinstance(content, str) and (time_ns() - content.mtime_ns) / 1e9 < HALF_WRITTEN_SECONDS

@@ -65,6 +65,9 @@ def measure(workspace: Path, data: Path) -> HostFigures:
     )
 
 
+_levels = msgspec.json.Decoder(dict[str, Level])
+
+
 class Host:
     """Tells when this machine runs short. `figures` are those of the last look."""
 
@@ -88,9 +91,9 @@ class Host:
         """Watch until cancelled."""
         memory = await feed.recall()
         memory.pop(MARK, None)
-        self._levels = msgspec.json.decode(memory.get("levels", b"{}"), type=dict[str, Level])
+        self._levels = _levels.decode(memory.get("levels", b"{}"))
         while True:
-            self.figures = await asyncio.to_thread(self._measure, self._root, self._data)
+            self.figures = await feed.in_thread(self._measure, self._root, self._data)
             await self._judge(feed, self.figures)
             feed.running()
             await asyncio.sleep(LOOK_SECONDS)

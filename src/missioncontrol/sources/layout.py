@@ -12,6 +12,8 @@ AGENT_FOLDERS = ("mission-control/agents", "agents")
 
 STATE_FILE = "state.json"
 SOUL_FILE = "SOUL.md"
+IDENTITY_FILE = "IDENTITY.md"
+"""In which an agent of OpenClaw says who it is, in its own workspace."""
 
 TASK_FILES = ("mission-control/TASK_QUEUE.json", "mission-control/TASK_QUEUE.md")
 LEAD_FILES = tuple(
@@ -62,3 +64,12 @@ def join(folder: str, name: str) -> str:
 def parent_of(path: str) -> str:
     """Return the folder that a path lies in."""
     return path.rpartition("/")[0]
+
+
+def folders_above(path: str) -> list[str]:
+    """Return the folders that a path lies in, from the nearest to the workspace itself."""
+    above: list[str] = []
+    while path:
+        path = parent_of(path)
+        above.append(path)
+    return above

@@ -17,7 +17,7 @@ import errno
 import os
 import struct
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple, Protocol
@@ -26,6 +26,10 @@ import watchfiles
 
 from missioncontrol.sources.layout import join
 from missioncontrol.sources.tree import Pace
+from missioncontrol.threads import OwnerThread
+
+MAX_OUTSIDE_FOLDERS = 20_000
+"""How many folders outside of the workspace get a watch: the system's limit is for all programs of a user."""
 
 SETTLE = 0.02
 """Seconds from the first notification until it is handed on, so that the steps of one write become one notice."""
@@ -57,6 +61,9 @@ class Notices(Protocol):
 
     async def place(self, *, rest: float = 0.0) -> None:
         """See to it that the whole workspace is listened to; steps aside as `Pace` does."""
+
+    async def follow(self, folders: Collection[str]) -> None:
+        """Watch these folders outside of the workspace as well, and no others; paths are relative to it."""
 
     async def next(self) -> Notice:
         """Wait for the next notice.
@@ -150,13 +157,16 @@ class InotifyNotices:
         self._inotify = make()
         self._folders: dict[int, str] = {}
         self._watches: dict[str, int] = {}
+        self._outside: frozenset[str] = frozenset()
+        self._refused: frozenset[str] = frozenset()
         self._paths: set[str] = set()
         self._trees: set[str] = set()
         self._since: float | None = None
         self._moves: list[tuple[bool, str]] = []
         self._placing: asyncio.Task[None] | None = None
-        self._work: asyncio.Future[None] | None = None
-        self._closing = False
+        # The descriptor is used and closed on it: the system gives its number to the next file that is opened.
+        self._thread = OwnerThread(f"watch {root}")
+        self._broken: Exception | None = None
         self._order = asyncio.Lock()
         self._something = asyncio.Event()
         self._gone = False
@@ -168,11 +178,35 @@ class InotifyNotices:
         """Watch every folder; finds those that were missed, too."""
         async with self._order:
             self.trouble = None
-            await self._in_thread(self._watch, [""], Pace(rest))
+            await self._thread.run(self._watch, [*self._outside, ""], Pace(rest))
+
+    async def follow(self, folders: Collection[str]) -> None:
+        """Watch these folders outside of the workspace as well, and no others."""
+        # One that was removed and made again has lost its watch, too.
+        if self._outside == frozenset(folders) and self._unwatched() <= self._refused:
+            return
+        async with self._order:
+            went = self._outside.difference(folders)
+            self._outside = frozenset(folders)
+            for folder in went:
+                await self._thread.run(self._unwatch, folder)
+            # All of them: one may have been inside another that is not watched any more.
+            new = self._unwatched()
+            await self._thread.run(self._watch, sorted(self._outside), Pace())
+            # These wait for the next `place`: they are not ours to read, or the limit is reached.
+            self._refused = self._unwatched()
+            if new:
+                self._trees.update(new)
+                self._something.set()
+
+    def _unwatched(self) -> frozenset[str]:
+        return frozenset(folder for folder in self._outside if folder not in self._watches)
 
     async def next(self) -> Notice:
         """Wait for the next notice."""
         await self._something.wait()
+        if self._broken is not None:
+            raise self._broken
         if self._gone:
             raise WorkspaceGone(errno.ENOENT, "The workspace was removed or renamed", str(self._root))
         notice = Notice(self._paths, self._trees, self._since or monotonic())
@@ -187,15 +221,8 @@ class InotifyNotices:
             self._timer.cancel()
         if self._placing is not None:
             self._placing.cancel()
-        self._closing = True
-        if self._work is not None:
-            # It still uses the queue's number, which the system would hand to the next file that is opened.
-            await asyncio.wait([self._work])
-        self._inotify.close()
-
-    async def _in_thread(self, work: Callable[..., None], *arguments: object) -> None:
-        self._work = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
-        await asyncio.shield(self._work)
+            await asyncio.gather(self._placing, return_exceptions=True)
+        await self._thread.close(self._inotify.close)
 
     def _readable(self) -> None:
         if self._since is None:
@@ -204,12 +231,18 @@ class InotifyNotices:
         self._timer = self._loop.call_later(SETTLE, self._drain)
 
     def _drain(self) -> None:
-        while events := self._inotify.read():
-            for watch, mask, name in events:
-                self._take(watch, mask, name)
+        try:
+            while events := self._inotify.read():
+                for watch, mask, name in events:
+                    self._take(watch, mask, name)
+        except Exception as error:
+            # Nothing would be noticed any more: whoever waits begins again.
+            self._break(error)
+            return
         self._loop.add_reader(self._inotify.fd, self._readable)
         if self._moves and (self._placing is None or self._placing.done()):
             self._placing = self._loop.create_task(self._follow_moves())
+            self._placing.add_done_callback(self._followed)
         if self._paths or self._trees or self._gone:
             self._something.set()
         elif not self._moves:
@@ -222,15 +255,20 @@ class InotifyNotices:
         folder = self._folders.get(watch)
         if mask & _IGNORED:
             if folder is not None:
-                del self._folders[watch]
+                # The thread changes both, too: what it has taken out meanwhile is gone.
+                self._folders.pop(watch, None)
                 if self._watches.get(folder) == watch:
-                    del self._watches[folder]
+                    self._watches.pop(folder, None)
             return
         if folder is None:
             # Its folder was only just given a watch, and will be looked at whole; or it has moved away.
             return
         if not name:
-            self._gone |= not folder and bool(mask & (_DELETE_SELF | _MOVE_SELF | _UNMOUNT))
+            if mask & (_DELETE_SELF | _MOVE_SELF | _UNMOUNT):
+                self._gone |= not folder
+                # The folder that it is in has no watch that would notice.
+                if folder in self._outside:
+                    self._moves.append((False, folder))
             return
         path = join(folder, name)
         if not mask & _ISDIR:
@@ -242,6 +280,14 @@ class InotifyNotices:
             elif mask & (_CREATE | _MOVED_TO) or path not in self._watches:
                 self._moves.append((True, path))
 
+    def _followed(self, placing: asyncio.Task[None]) -> None:
+        if not placing.cancelled() and isinstance(error := placing.exception(), Exception):
+            self._break(error)
+
+    def _break(self, error: Exception) -> None:
+        self._broken = error
+        self._something.set()
+
     async def _follow_moves(self) -> None:
         """Bring the watches up with folders that came and went, in the order in which they did."""
         while self._moves:
@@ -249,21 +295,28 @@ class InotifyNotices:
             async with self._order:
                 for came, path in moves:
                     if came:
-                        await self._in_thread(self._watch, [path], Pace())
+                        everywhere = [] if path else sorted(self._outside)
+                        await self._thread.run(self._watch, [*everywhere, path], Pace())
                     else:
-                        await self._in_thread(self._unwatch, path)
+                        await self._thread.run(self._unwatch, path)
             self._trees.update(path for _, path in moves)
             self._something.set()
 
     def _watch(self, folders: list[str], pace: Pace) -> None:
-        while folders and not self._closing:
+        outside = sum(map(self._is_outside, list(self._watches))) if self._outside else 0
+        while folders and not self._thread.stopping:
             folder = folders.pop()
             path = self._root / folder
+            if self._is_outside(folder) and folder not in self._watches:
+                # What is beyond is noticed by the look at everything that follows each minute.
+                if outside >= MAX_OUTSIDE_FOLDERS:
+                    continue
+                outside += 1
             try:
                 watch = self._inotify.add(path)
                 before = self._folders.get(watch)
                 if before is not None and before != folder and self._watches.get(before) == watch:
-                    del self._watches[before]
+                    self._watches.pop(before, None)
                 self._folders[watch] = folder
                 self._watches[folder] = watch
                 with os.scandir(path) as entries:
@@ -279,12 +332,17 @@ class InotifyNotices:
                 # Gone again, or not ours to read: nothing to hear from there.
             pace.step()
 
+    @staticmethod
+    def _is_outside(folder: str) -> bool:
+        return folder.startswith("../")
+
     def _unwatch(self, top: str) -> None:
         below = f"{top}/"
         for folder in [f for f in list(self._watches) if f == top or f.startswith(below)]:
-            watch = self._watches.pop(folder)
-            self._folders.pop(watch, None)
-            self._inotify.remove(watch)
+            watch = self._watches.pop(folder, None)
+            if watch is not None:
+                self._folders.pop(watch, None)
+                self._inotify.remove(watch)
 
 
 class WatchfilesNotices:
@@ -297,12 +355,15 @@ class WatchfilesNotices:
         self._ignore = ignore
         self._changes: AsyncGenerator[set[watchfiles.main.FileChange], None] | None = None
         self._next: asyncio.Task[set[watchfiles.main.FileChange]] | None = None
+        self._outside: frozenset[str] = frozenset()
+        self._missed = False
 
     async def place(self, *, rest: float = 0.0) -> None:
         """Begin to listen; the library sees to the rest."""
         if self._changes is None:
             self._changes = watchfiles.awatch(
                 self._root,
+                *(self._root / folder for folder in self._outside),
                 watch_filter=None,
                 step=round(SETTLE * 1000),
                 debounce=round(SETTLE * 2000),
@@ -314,15 +375,31 @@ class WatchfilesNotices:
             # One step of the generator places the watch.
             await asyncio.sleep(0)
 
+    async def follow(self, folders: Collection[str]) -> None:
+        """Watch these folders outside of the workspace as well, and no others."""
+        if self._outside != frozenset(folders):
+            self._outside = frozenset(folders)
+            # The library cannot change what it watches: between the old watch and the new one nothing is noticed.
+            self._missed = self._changes is not None
+            await self.close()
+
     async def next(self) -> Notice:
         """Wait for the next notice."""
         while True:
             await self.place()
-            assert self._next is not None  # noqa: S101
-            changes = await asyncio.shield(self._next)
+            if self._missed:
+                self._missed = False
+                return Notice(set(), {""}, monotonic())
+            waiting = self._next
+            assert waiting is not None  # noqa: S101
+            # Unlike `await`, this lives on when `follow` ends the watch.
+            await asyncio.wait({waiting})
+            if waiting.cancelled() or waiting is not self._next:
+                continue
             self._next = None
+            changes = waiting.result()
             notice = await asyncio.to_thread(self._notice, changes)
-            if notice.paths:
+            if notice.paths or notice.trees:
                 return notice
 
     def _notice(self, changes: set[watchfiles.main.FileChange]) -> Notice:
@@ -332,9 +409,12 @@ class WatchfilesNotices:
             path = Path(name)
             if path == self._root and not path.exists():
                 raise WorkspaceGone(errno.ENOENT, "The workspace was removed or renamed", name)
-            if path == self._root or not path.is_relative_to(self._root):
+            if path == self._root:
                 continue
-            relative = path.relative_to(self._root).as_posix()
+            relative = Path(os.path.relpath(path, self._root)).as_posix()
+            if relative in self._outside:
+                trees.add(relative)
+                continue
             if self._ignore.folder(relative.rpartition("/")[0]):
                 continue
             paths.add(relative)
@@ -345,11 +425,13 @@ class WatchfilesNotices:
 
     async def close(self) -> None:
         """Stop listening."""
-        if self._next is not None:
-            self._next.cancel()
-            await asyncio.gather(self._next, return_exceptions=True)
-        if self._changes is not None:
-            await self._changes.aclose()
+        waiting, self._next = self._next, None
+        changes, self._changes = self._changes, None
+        if waiting is not None:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        if changes is not None:
+            await changes.aclose()
 
 
 def open_notices(root: Path, ignore: Passes) -> Notices:

@@ -31,15 +31,20 @@ class Known(msgspec.Struct, omit_defaults=True):
     """What is known of an agent, and kept: what each file and its runtime last told, and which complaints were made.
 
     `confirmed` is when `state.json` was last written; `told` maps a file's name to the fingerprint of what is
-    wrong with it.
+    wrong with it. `identity` and `home_soul` are the `IDENTITY.md` and `SOUL.md` of the agent's own workspace.
+    `folder` says that its folder is there, `lost` that it was there once and is not now.
     """
 
     state: dict[str, Any] | None = None
     soul: dict[str, Any] | None = None
+    identity: dict[str, Any] | None = None
+    home_soul: dict[str, Any] | None = None
     previous: str | None = None
     confirmed: str | None = None
     told: dict[str, str] = {}
     runtime: RuntimeAgent | None = None
+    folder: bool = False
+    lost: bool = False
 
 
 def parse_state(data: bytes) -> dict[str, Any]:
@@ -87,9 +92,11 @@ def shorten(told: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
 def compose(id_: str, known: Known) -> dict[str, Any]:
     """Make the agent's record: `SOUL.md` says who it is, `state.json` and its runtime what it does.
 
-    Of the two the newer word counts: what the runtime shows by itself, or what was written into the file since.
+    Of the two the newer word counts: what the runtime shows by itself, or what was written into the file since. What
+    `SOUL.md` does not say, the files in the agent's own workspace do.
     """
-    soul, state, runtime = known.soul or {}, known.state or {}, known.runtime
+    soul = {**(known.home_soul or {}), **(known.identity or {}), **(known.soul or {})}
+    state, runtime = known.state or {}, known.runtime
     record = {
         "id": id_,
         "name": soul.get("name") or state.get("name") or (runtime.name if runtime else id_),

@@ -7,15 +7,18 @@ answer counts; here is looked whether it was the one that was just given.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from missioncontrol.errors import BadQuestion, Conflict, NotFound, Unavailable
+from missioncontrol.errors import BadQuestion, Conflict, NotFound, NotShown, Unavailable
 from missioncontrol.events import Data, now, rfc3339
+from missioncontrol.events.author import author
 from missioncontrol.events.hosts import find_id
+from missioncontrol.review import TERMINAL, digest_of
 from missioncontrol.sources.source import Feed, Workspace
 from missioncontrol.state import QUESTION_KINDS
 
@@ -24,9 +27,13 @@ MAX_OPTIONS = 20
 MAX_OPTION = 200
 MAX_ANSWER = 20_000
 MAX_NAME = 100
-MAX_OPEN = 1_000
 MAX_EXPIRY_SECONDS = 30 * 86_400.0
 REASONS = ("withdrawn", "expired", "elsewhere")
+
+RETRY_SECONDS = 1.0
+"""When it is tried again to close a question that has expired and could not be closed."""
+
+logger = logging.getLogger(__name__)
 
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no letter that is taken for another one when it is read aloud."""
@@ -94,9 +101,19 @@ class Questions:
         self.attach(feed)
         feed.running()
         while True:
+            delay = None
             for id_ in self._expired():
-                await self.close(id_, "expired")
-            await feed.inbox.take(self._patience())
+                try:
+                    await self.close(id_, "expired")
+                except (NotFound, Conflict):
+                    # Somebody has answered or closed it at this moment.
+                    continue
+                except Exception:
+                    # The others expire all the same; this one is tried again.
+                    logger.exception("question.not_closed", extra={"question": id_})
+                    delay = RETRY_SECONDS
+            patience = self._patience()
+            await feed.inbox.take(patience if delay is None else max(delay, patience or 0.0))
 
     def release(self) -> None:
         """Let nobody wait any longer: the server is about to stop."""
@@ -151,12 +168,11 @@ class Questions:
 
         Raises:
             BadQuestion: one of these is not as it should be.
-            Conflict: too many questions are open, or several hosts have an agent of this name.
+            Conflict: several hosts have an agent of this name, or the key is that of another question.
+            QuotaExceeded: too many questions are open.
             Unavailable: the log cannot be written.
         """
         _check(text, agent_id, options, kind, task_id, expires_in, key)
-        if sum(one["status"] == "open" for one in self._questions.values()) >= MAX_OPEN:
-            raise Conflict(f"{MAX_OPEN:,} questions are open already; answer or withdraw some of them first.")
         asked = question(
             text.strip(),
             key=key,
@@ -167,19 +183,31 @@ class Questions:
             task_id=self._full("tasks", task_id),
             expires_at=None if expires_in is None else now() + round(expires_in * 1000),
         )
+        if (known := self._questions.get(asked["id"])) is not None:
+            return _same(known, asked)
         await self._tell("question:asked", {"question": asked}, key and f"question:{key}")
-        return self._questions.get(asked["id"], asked)
+        return _same(self._questions.get(asked["id"], asked), asked)
 
-    async def answer(self, id_: str, answer: str, *, by: str | None = None) -> Data:
+    async def answer(
+        self, id_: str, answer: str, *, by: str | None = None, digest: str | None = None
+    ) -> Data:
         """Answer a question; returns it once that is durable.
+
+        Args:
+            id_: the question's.
+            answer: one of its options, or any text where it has none.
+            by: who answers.
+            digest: that of the question as it was shown to the one who answers; a permission needs it.
 
         Raises:
             BadQuestion: the answer is empty, or none of the question's options.
             NotFound: there is no such question.
-            Conflict: it is not open any more.
+            NotShown: the digest is not that of the question, or missing for a permission.
+            Conflict: it is not open any more, or is a permission that only the terminal gives.
             Unavailable: the log cannot be written.
         """
         asked = self._open(id_)
+        _check_shown(asked, digest)
         said = _chosen(answer, asked["options"])
         if by is not None and not 0 < len(by) <= MAX_NAME:
             raise BadQuestion(f"answeredBy must be a text of 1 to {MAX_NAME} characters.")
@@ -215,6 +243,16 @@ class Questions:
             pass
         return asked
 
+    async def warn(self, id_: str, message: str) -> None:
+        """Tell with an alert what became of a question after its end.
+
+        Raises:
+            Unavailable: it cannot be kept.
+        """
+        if self._feed is None:
+            raise Unavailable("The server is about to stop; try again in a moment.")
+        await self._feed.append([self._feed.alert("warning", message, questionId=id_)])
+
     def _open(self, id_: str) -> Data:
         asked = self.find(id_)
         if asked["status"] != "open":
@@ -234,6 +272,7 @@ class Questions:
             raise Unavailable("The server is about to stop; try again in a moment.")
         draft = feed.draft(type_, data)
         draft.key = key or draft.key
+        draft.by = author()
         return (await feed.append([draft]))[0]
 
     def _full(self, table: str, id_: str | None) -> str | None:
@@ -272,6 +311,32 @@ def over(asked: Data) -> str:
     return f"The question {asked['id']} is closed already ({asked.get('reason')})."
 
 
+def _same(known: Data, asked: Data) -> Data:
+    """Return the question that is there under an id, if it is the one that is asked."""
+    if digest_of(known) != digest_of(asked):
+        raise Conflict(
+            f"Under this key another question was asked already ({known['id']}): a question does not change. "
+            f"Withdraw that one if it is of no use any more, and ask under another key."
+        )
+    return known
+
+
+def _check_shown(asked: Data, digest: str | None) -> None:
+    id_ = asked["id"]
+    if asked["kind"] == "permission" and not asked["options"]:
+        raise Conflict(f"The permission {id_} is not given here. {TERMINAL}")
+    if digest is None and asked["kind"] == "permission":
+        raise NotShown(
+            f"An answer to the permission {id_} has to say what was approved: read it with GET /api/questions/{id_}, "
+            f"show all parts of its `review`, and send the `digest` of that along with the answer."
+        )
+    if digest is not None and digest != digest_of(asked):
+        raise NotShown(
+            f"The question {id_} is not the one that was shown: its digest is another one. "
+            f"Read it again with GET /api/questions/{id_}, and decide on what it says now."
+        )
+
+
 def _chosen(answer: str, options: Sequence[str]) -> str:
     said = answer.strip()
     if not 0 < len(said) <= MAX_ANSWER:
@@ -306,6 +371,11 @@ def _check(
             raise BadQuestion(f"{name} must be a text of 1 to {MAX_NAME} characters, or left out.")
     if expires_in is not None and not 1 <= expires_in <= MAX_EXPIRY_SECONDS:
         raise BadQuestion(f"expiresIn is in seconds, from 1 to {MAX_EXPIRY_SECONDS:,.0f}.")
+
+
+def id_of_key(key: str) -> str:
+    """Return the id of the question that is asked under a key; only the asker knows the key."""
+    return _id(key)
 
 
 def _id(key: str | None) -> str:

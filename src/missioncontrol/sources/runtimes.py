@@ -31,6 +31,9 @@ class Runtimes:
 
     `complete` says that each runtime has been looked at, so that who is missing is gone. What a gateway says of its
     agents as it happens is laid over that: the newer word counts.
+
+    `without_folder` are agents whose folder in the workspace has gone, so that at most the runtimes know them: no
+    session means such a one by its name.
     """
 
     def __init__(self) -> None:
@@ -39,10 +42,22 @@ class Runtimes:
         self._live: dict[str, RuntimeAgent] = {}
         self._changed: set[str] = set()
         self._wake: Callable[[], None] = lambda: None
+        self.without_folder: set[str] = set()
+        self._wake_reader: Callable[[], None] = lambda: None
 
     def follow(self, wake: Callable[[], None]) -> None:
         """Have `wake` called after each change."""
         self._wake = wake
+
+    def follow_folders(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called when `without_folder` has changed."""
+        self._wake_reader = wake
+
+    def folder(self, id_: str, *, there: bool) -> None:
+        """Note that an agent's folder has gone, or that it is there."""
+        if there == (id_ in self.without_folder):
+            (self.without_folder.discard if there else self.without_folder.add)(id_)
+            self._wake_reader()
 
     def replace(self, agents: dict[str, RuntimeAgent]) -> None:
         """Say which agents there are by what the runtimes have left behind, each by its id."""

@@ -1,8 +1,9 @@
-"""Reads `SOUL.md`, in which an agent says who it is.
+"""Reads `SOUL.md` and OpenClaw's `IDENTITY.md`, in which an agent says who it is.
 
 People and agents write it as they like, so everything about its form is taken as it comes: labels bold or not, in a
 list or a table, as headings with the value below; any kind of bullet, quote and line ending. The first value of a
-label counts. What is inside a code block or a comment says nothing.
+label counts. What is inside a code block or a comment says nothing, nor does a hint in brackets where a value belongs,
+as OpenClaw's templates have them: `_(pick something you like)_`.
 """
 
 from __future__ import annotations
@@ -28,16 +29,23 @@ _LABELS = {
     "specialty": "specialties",
     "speciality": "specialties",
 }
-_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+# Each is linear: none can fail after it has read on, so no part of the text is read twice.
+_COMMENT = re.compile(r"<!--(?:[^-]|-(?!->))*+(?:-->)?")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
-_HEADING = re.compile(r"\s*+#{1,6}+\s++(.*)")
-_BULLET = re.compile(r"\s*+(?:[-*+•–]|\d{1,3}[.)])\s++(.*)")
+_HEADING = re.compile(r"\s*+#{1,6}+\s++(.*)", re.DOTALL)
+_BULLET = re.compile(r"\s*+(?:[-*+•–]|\d{1,3}[.)])\s++(.*)", re.DOTALL)
 _LABELLED = re.compile(
-    r"[\s>|]*+(?:[-*+•]\s++)?+[*_`|\s]*+([A-Za-z][A-Za-z ]{1,20}?)[*_`\s]*+[:：|][*_`\s]*+(.*)"
+    r"[\s>|]*+(?:[-*+•]\s++)?+[*_`|\s]*+([A-Za-z][A-Za-z ]{1,20}?)[*_`\s]*+[:：|][*_`\s]*+(.*)",
+    re.DOTALL,
 )
+_OTHER_LABEL = re.compile(
+    r"\s*+(?:[-*+•]\s++)?+(?:\*\*|__)[^*_]{1,60}(?:[:：](?:\*\*|__)|(?:\*\*|__)\s*[:：]).*", re.DOTALL
+)
+"""A label that is none of ours; it is no value of the one above it."""
+
 _DECORATION = " \t*_`|"
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "„": "“", "「": "」"}
-_SEPARATORS = re.compile(r"\s*[,;·|/]\s+|\s*[,;·|]\s*")
+_SEPARATORS = re.compile(r"[,;·|]|/(?=\s)")
 
 
 def parse_soul(data: bytes) -> dict[str, Any]:
@@ -70,12 +78,13 @@ def parse_soul(data: bytes) -> dict[str, Any]:
                     waiting = None
             elif waiting is not None and line.strip():
                 bullet = _BULLET.fullmatch(line)
-                told[waiting] = _clean(bullet[1] if bullet else line)
+                if not _OTHER_LABEL.fullmatch(line):
+                    told[waiting] = _value(bullet[1] if bullet else line)
                 waiting = None
         elif label == "specialties":
             waiting = label if not specialties and not _take_list(specialties, value) else None
         elif label not in told and _clean(value):
-            told[label] = _clean(value)
+            told[label] = _value(value)
             waiting = None
         else:
             waiting = label if label not in told else None
@@ -109,6 +118,12 @@ def _label(line: str) -> tuple[str | None, str]:
 def _take_list(specialties: list[str], line: str) -> bool:
     specialties += (cleaned for part in _SEPARATORS.split(_clean(line)) if (cleaned := _clean(part)))
     return bool(specialties)
+
+
+def _value(text: str) -> str:
+    """Return a value without its decoration; "" for a hint of what belongs there."""
+    value = _clean(text)
+    return "" if value.startswith("(") and value.endswith(")") else value
 
 
 def _clean(value: str) -> str:

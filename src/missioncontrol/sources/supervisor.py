@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
+from missioncontrol.background import reason_of
 from missioncontrol.config import Config
 from missioncontrol.events import Record
 from missioncontrol.sources.agents import Agents
@@ -29,7 +31,7 @@ from missioncontrol.sources.ignore import Ignore
 from missioncontrol.sources.leads import Leads
 from missioncontrol.sources.messages import Messages
 from missioncontrol.sources.questions import Questions
-from missioncontrol.sources.source import Feed, Source, SourceHealth, Step, Workspace
+from missioncontrol.sources.source import Feed, Following, Source, SourceHealth, Step, Workspace
 from missioncontrol.sources.tasks import TaskQueue
 from missioncontrol.sources.tokens import Tokens
 from missioncontrol.sources.watcher import Watcher
@@ -80,7 +82,7 @@ class Supervisor:
             workspace: the folder that is watched.
             log: where events go.
             config: `sources` and the data folder are read from it.
-            state: the fold over the log, kept up to date by whoever owns it.
+            state: the fold over the log, kept up to date by whoever owns it, who also calls `committed` afterwards.
             sources: the kinds to run.
             fleet: the fold over what all hosts tell, where there are several; `state` is then this host's part of it.
             host: what the fleet calls this one.
@@ -91,19 +93,21 @@ class Supervisor:
         root = workspace.resolve()
         ignore = Ignore(config.sources.ignore, _own_files(root, config.data_path))
         place = Workspace(root, ignore, config, state, fleet or state, host)
+        self.quotas = place.quotas
         self.runtimes = place.runtimes
+        self.workspace = place
         watched = self._watched = asyncio.Event()
         self._health: dict[str, SourceHealth] = {}
         self._feeds: dict[str, Feed] = {}
         self._sources: list[Source] = [make(place) for make in sources]
         self._log = log
+        self._followers = [source for source in self._sources if isinstance(source, Following)]
         for source in self._sources:
             self._prepare(source.name, watched)
         watcher = Watcher(place, [feed.inbox for feed in self._feeds.values()], watched)
         self._sources.insert(0, watcher)
         self._prepare(watcher.name, watched)
         self._tasks: list[asyncio.Task[None]] = []
-        log.listen(self._committed)
 
     async def start(self) -> None:
         """Start the sources. Returns when each has looked once or failed, or after a second: the rest goes on."""
@@ -145,35 +149,48 @@ class Supervisor:
                 return source
         raise LookupError(f"there is no source of the kind {kind.__name__}")
 
+    def rescan(self, folder: str) -> None:
+        """Have every source scan a folder of the workspace again; "" is the whole workspace."""
+        for feed in self._feeds.values():
+            feed.inbox.put(trees=[folder])
+
     def host(self) -> HostFigures | None:
         """Return how this machine is doing; None before the first look."""
         return next((source.figures for source in self._sources if isinstance(source, Host)), None)
 
     def health(self) -> dict[str, SourceHealth]:
         """Return how each source is doing, by name; `workspace` is the watch that they share."""
-        return dict(self._health)
+        return {name: feed.health() for name, feed in self._feeds.items()}
 
-    def _committed(self, records: Sequence[Record]) -> None:
+    def committed(self, records: Sequence[Record]) -> None:
+        """Wake the sources that follow what these events are about."""
+        for follower in self._followers:
+            follower.committed(records)
         for feed in self._feeds.values():
             feed.committed(records)
 
     def _prepare(self, name: str, watched: asyncio.Event) -> None:
         self._health[name] = SourceHealth(name)
-        self._feeds[name] = Feed(name, self._log, self._health[name], watched)
+        self._feeds[name] = Feed(name, self._log, self._health[name], watched, self.quotas, self._feeds)
 
     async def _keep_running(self, source: Source) -> None:
         health, feed = self._health[source.name], self._feeds[source.name]
         pause = FIRST_PAUSE
-        telling: asyncio.Task[None] | None = None
+        telling: asyncio.Task[set[str]] | None = None
         try:
             while True:
                 started = monotonic()
                 health.status = "starting"
+                feed.begin_run()
                 try:
-                    await source.run(feed)
+                    try:
+                        await source.run(feed)
+                    finally:
+                        # Before the next run: what the thread still does, it does to the same objects.
+                        await feed.thread.close()
                     reason = "it ended by itself"
                 except Exception as error:
-                    reason = _reason(error)
+                    reason = reason_of(error)
                     logger.warning(
                         "source.failed", extra={"source": source.name, "reason": reason}, exc_info=True
                     )
@@ -185,6 +202,7 @@ class Supervisor:
                 if telling is None:
                     message = f"The source {source.name} failed and is started again: {reason}."
                     telling = asyncio.create_task(feed.tell([Step([feed.alert("warning", message)], {})]))
+                    telling.add_done_callback(_log_failure)
                 # Jitter keeps sources that failed for one reason from all coming back at one moment.
                 await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311
                 pause = min(pause * 2, LONGEST_PAUSE)
@@ -193,16 +211,14 @@ class Supervisor:
                 telling.cancel()
 
 
-def _reason(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return f"{type(error).__name__}: {error}"[:500]
+def _log_failure(telling: asyncio.Task[set[str]]) -> None:
+    if not telling.cancelled() and (error := telling.exception()) is not None:
+        logger.error("source.alert_failed", extra={"reason": reason_of(error)}, exc_info=error)
 
 
 def _own_files(root: Path, data: Path) -> list[str]:
     """Return what of our own lies in the workspace: telling it would never end, since telling writes it."""
     if data == root:
         return [f"{name}{tail}" for name in _OWN_FILES for tail in ("", "-wal", "-shm", "-journal")]
-    return [data.relative_to(root).as_posix()] if data.is_relative_to(root) else []
+    # It may also lie in an agent's workspace.
+    return [Path(os.path.relpath(data, root)).as_posix()]

@@ -8,32 +8,35 @@ statuses, their activity, and the warnings about agents that run away.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from missioncontrol.errors import Overloaded, Unavailable
-from missioncontrol.events import Draft, now
-from missioncontrol.events.hosts import find_id
+from missioncontrol.events import Data, Draft
+from missioncontrol.events import Record as Event
+from missioncontrol.events.hosts import find_id, id_at_home
 from missioncontrol.sources.activity import Activity
 from missioncontrol.sources.source import MARK, Feed, Step, Workspace
 from missioncontrol.sources.transcripts.records import Record
-from missioncontrol.sources.usage.book import Page, moment, use_of
+from missioncontrol.sources.usage.book import Page, moment
 from missioncontrol.sources.usage.budgets import Budgets, budget_question, stopped
+from missioncontrol.sources.usage.events import baseline_parts, enter_page, usage_events
 from missioncontrol.sources.usage.hearing import Hearing
-from missioncontrol.sources.usage.reading import Reading
-from missioncontrol.sources.usage.sessions import Session, doings
-from missioncontrol.state import FleetState
+from missioncontrol.sources.usage.reading import Brought, Reading
+from missioncontrol.sources.usage.session_index import SessionIndex
+from missioncontrol.sources.usage.sessions import KnownSession
 from missioncontrol.state.tokens import Tokens as TokenState
-
-MAX_USES = 400
-"""How many uses one event may hold, which keeps it far below the limit of an event."""
 
 MAX_REPORTS = 1_000
 """How many reports of runtimes may wait to be entered."""
 
 SHOW_SECONDS = 0.02
 """How soon a report shows in its agent's status: whoever reports waits for the log alone, and many show at once."""
+
+AGENTS_SECONDS = 10.0
+"""How long the first reading waits for the first look at the agents, by which it is found out whose sessions are."""
 
 RETRY_SECONDS = 1.0
 DOUBT_SECONDS = 15.0
@@ -57,6 +60,9 @@ class Report(NamedTuple):
             self.taken.set_exception(error)
 
 
+_NO_SESSIONS = SessionIndex()
+
+
 class Tokens:
     """Tells token use, budgets, runaways and activity; what agents do it leaves to the source of agents to tell."""
 
@@ -68,8 +74,69 @@ class Tokens:
         self._activity = Activity()
         self._reports: list[Report] = []
         self._wake: Callable[[], None] | None = None
-        self._reading = Reading(workspace)
+        self._sessions = SessionIndex()
+        self._runtimes: frozenset[str] = frozenset()
         self._show_at: float | None = None
+        self._doubtful = False
+        self._again_at = math.inf
+        # Those by which the owners of sessions were found last; None where that is to be done again.
+        self._agents: Mapping[str, Data] | None = None
+        # Agents whose use is in no event, because a quota leaves them out; and those of them that have appeared since.
+        self._left_out: set[str] = set()
+        self._appeared: set[str] = set()
+
+    def committed(self, records: Sequence[Event]) -> None:
+        """Note whether agents have appeared, were renamed or are gone: their sessions are found out again."""
+        for record in records:
+            if record.type == "agent:statusChange" and (id_ := self._left_out_in(record)) is not None:
+                self._appeared.add(id_)
+                if self._wake is not None:
+                    self._wake()
+            if self._agents is not None and self._alters(record, self._agents):
+                self._forget_agents()
+
+    def _left_out_in(self, record: Event) -> str | None:
+        host = self._workspace.host
+        id_ = str(record.data.get("agentId"))
+        own = id_ if host is None else id_at_home(id_, host)
+        return own if own in self._left_out else None
+
+    def _alters(self, record: Event, known: Mapping[str, Data]) -> bool:
+        if record.type == "state:baseline":
+            return isinstance(record.data.get("agents"), list)
+        if record.type not in ("agent:statusChange", "agent:updated", "agent:removed"):
+            return False
+        data, host = record.data, self._workspace.host
+        id_ = str(data.get("agentId"))
+        if host is not None:
+            own = id_at_home(id_, host)
+            if own is None:
+                return False
+            id_ = own
+        if id_ not in known:
+            # Those without a folder are left out of the known ones, while the table may still have them.
+            return record.type == "agent:statusChange" and id_ not in self._workspace.runtimes.without_folder
+        if record.type == "agent:removed":
+            return True
+        updates = data.get("updates" if record.type == "agent:updated" else "agent")
+        return isinstance(updates, dict) and updates.get("name", known[id_].get("name")) != known[id_].get(
+            "name"
+        )
+
+    def _forget_agents(self) -> None:
+        self._agents = None
+        if self._wake is not None:
+            self._wake()
+
+    def _known_agents(self) -> Mapping[str, Data]:
+        """Return the agents that sessions may name: the same mapping as long as they are the same agents."""
+        if self._agents is None:
+            gone = self._workspace.runtimes.without_folder
+            table = self._state.table("agents")
+            self._agents = {
+                id_: {"name": agent.get("name")} for id_, agent in table.items() if id_ not in gone
+            }
+        return self._agents
 
     async def report(self, records: Sequence[Record]) -> None:
         """Take in what a runtime says itself, as if it stood in a transcript; returns when it is durable.
@@ -89,22 +156,27 @@ class Tokens:
 
     def reads(self, runtime: str) -> bool:
         """Say whether this machine has transcripts of a runtime."""
-        return self._reading.has(runtime)
+        return runtime in self._runtimes
 
     @property
     def keeps_book(self) -> bool:
         """Whether reports are taken in here at the moment."""
         return self._wake is not None
 
-    def session(self, id_: str) -> Session | None:
-        """Return a session as the book has it; None where it is not known, or nobody keeps the book."""
-        return None if self._wake is None else self._reading.book.sessions.get(id_)
+    def session(self, id_: str) -> KnownSession | None:
+        """Return a session as the book had it last; None where it is not known, or nobody keeps the book."""
+        return self.sessions.get(id_)
 
     def agents_of_sessions(self) -> dict[str, str]:
         """Return whose each session is that the book knows, under the agent's full id; empty where nobody keeps it."""
-        sessions = {} if self._wake is None else self._reading.book.sessions
+        sessions = self.sessions
         full = {agent: self._state_id(agent) for agent in {session.agent for session in sessions.values()}}
         return {id_: full[session.agent] for id_, session in sessions.items()}
+
+    @property
+    def sessions(self) -> SessionIndex:
+        """The sessions that the book knows; empty while no book is kept."""
+        return _NO_SESSIONS if self._wake is None else self._sessions
 
     def stopped(self, agent_id: str) -> str | None:
         """Return why an agent is to stop for today: a person has said so when a budget was spent. None if it is not."""
@@ -132,65 +204,85 @@ class Tokens:
             memory = {}
         self._budgets = Budgets(self._workspace.config.budgets)
         self._budgets.recall(memory)
-        reading = self._reading = Reading(self._workspace)
-        reading.recall(memory)
+        # It belongs to the feed's thread from here on; what it hands over belongs to the event loop.
+        reading = self._reading = Reading(self._workspace, feed.thread)
         hearing = Hearing(feed)
-        # What is reported while everything is read for the first time waits.
-        self._wake = hearing.inbox.put
         try:
-            await asyncio.to_thread(reading.find)
-            await hearing.attend(reading.roots())
+            self._sessions = await feed.in_thread(lambda: SessionIndex(reading.recall(memory)))
+            # What is reported while everything is read for the first time waits.
+            self._wake = hearing.inbox.put
+            self._agents = None
+            self._workspace.runtimes.follow_folders(self._forget_agents)
+            await self._find(feed, hearing)
+            await feed.others_looked("agents", AGENTS_SECONDS)
             if first:
                 await self._baseline(feed)
             else:
                 await self._read(feed, None, found_at_start=True)
-            self._show()
+            self._left_out = {
+                one.agent for one in self._sessions.values() if not self._state.tokens.of(one.agent)
+            }
+            self._appeared = set(self._left_out)
+            feed.await_room(hearing.inbox.put)
+            await self._tell_left_out(feed)
+            await self._show(feed)
             feed.running()
             look_at = monotonic() + DOUBT_SECONDS
             while True:
                 batch = await hearing.inbox.take(self._patience())
+                await self._tell_left_out(feed)
                 if self._reports:
                     await self._enter_reports(feed)
                     self._show_at = self._show_at or monotonic() + SHOW_SECONDS
-                if self._show_at is not None and not (batch.paths or batch.trees) and monotonic() < look_at:
+                due = min(look_at, self._again_at)
+                nothing_new = not (batch.paths or batch.trees) and self._agents is not None
+                if self._show_at is not None and nothing_new and monotonic() < due:
                     if monotonic() >= self._show_at:
-                        self._show()
+                        await self._show(feed)
                     await self._tell_activity(feed)
                     continue
                 look_at = monotonic() + DOUBT_SECONDS
-                if await asyncio.to_thread(reading.find):
+                if await self._find(feed, hearing):
                     batch.trees.add("")
-                await hearing.attend(reading.roots())
                 await self._read(feed, None if batch.trees else batch.paths, noticed=batch.noticed)
-                await asyncio.to_thread(reading.look_at_gateway)
-                self._show()
+                await feed.in_thread(reading.look_at_gateway)
+                await self._show(feed)
                 await self._tell_activity(feed)
         finally:
             await hearing.close()
-            await asyncio.to_thread(reading.close)
+            # On their own thread, and so after whatever is still read from the databases.
+            await feed.thread.close(reading.close)
+
+    async def _find(self, feed: Feed, hearing: Hearing) -> bool:
+        """Look where the runtimes are, and listen to their folders; says whether anything has changed."""
+        places = await feed.in_thread(self._reading.find)
+        self._runtimes = frozenset(places.runtimes)
+        await hearing.attend(places.roots)
+        return places.changed
 
     def _patience(self) -> float:
         """Return the seconds after which is looked again though nothing was heard."""
-        longest = RETRY_SECONDS if self._reading.doubtful else DOUBT_SECONDS
-        due = [at for at in (self._activity.due(), self._show_at) if at is not None]
+        longest = RETRY_SECONDS if self._doubtful else DOUBT_SECONDS
+        due = [at for at in (self._activity.due(), self._show_at, self._again_at) if at is not None]
         return max(0.0, min([longest, *(at - monotonic() for at in due)]))
 
     async def _baseline(self, feed: Feed) -> None:
         """Read everything there is, and tell it as the state that it makes, not as what has happened."""
         found = TokenState()
         remembered: dict[str, bytes | None] = {}
+        alerts: list[Draft] = []
         paths: set[str] | None = None
         more = True
         while more:
-            more = await self._read_page(paths)
-            paths = set()
-            page, changes = self._reading.turn_page()
-            remembered |= changes
-            _enter(found, page)
-        parts = _parts(found)
+            brought = await self._read_page(feed, paths)
+            more, paths = brought.more, set()
+            remembered |= brought.changes
+            alerts += self._alerts(feed, brought)
+            enter_page(found, brought.page)
+        parts = baseline_parts(found)
         drafts = [feed.draft("state:baseline", {"source": self.name, "tokens": part}) for part in parts]
         # One transaction: a baseline is taken whole, or anew.
-        await feed.tell([Step(drafts, {**remembered, MARK: b"1"})])
+        await feed.tell([Step([*drafts, *alerts], {**remembered, MARK: b"1"})])
         await self._tell_crossings(feed)
 
     async def _read(
@@ -204,39 +296,90 @@ class Tokens:
         """Read what has changed, page by page, and tell each."""
         more = True
         while more:
-            more = await self._read_page(paths)
-            paths = set()
-            await self._turn_page(feed, noticed=noticed, found_at_start=found_at_start)
+            brought = await self._read_page(feed, paths)
+            more, paths = brought.more, set()
+            await self._tell_page(feed, brought, noticed=noticed, found_at_start=found_at_start)
         await self._tell_crossings(feed)
 
-    async def _read_page(self, paths: set[str] | None) -> bool:
-        """Read one page, and say what was written to; returns whether there is more."""
-        more = await asyncio.to_thread(self._reading.read, paths)
-        self._workspace.written.put(self._reading.written())
-        return more
+    async def _read_page(self, feed: Feed, paths: set[str] | None) -> Brought:
+        """Read one page, and say what was written to."""
+        brought = await feed.in_thread(self._reading.read, paths, self._known_agents())
+        self._know(brought)
+        self._doubtful = brought.doubtful
+        self._again_at = monotonic() + brought.again
+        self._workspace.written.put(brought.written)
+        feed.skipping(brought.unreadable)
+        return brought
 
-    async def _turn_page(
-        self, feed: Feed, *, noticed: float | None = None, found_at_start: bool = False
+    def _know(self, brought: Brought) -> None:
+        self._sessions.put(brought.sessions)
+        self._sessions.forget(brought.forgotten)
+
+    def _alerts(self, feed: Feed, brought: Brought) -> list[Draft]:
+        return [feed.alert("warning", reason, path=path) for path, reason in brought.complaints]
+
+    async def _tell_page(
+        self, feed: Feed, brought: Brought, *, noticed: float | None = None, found_at_start: bool = False
     ) -> None:
         """Tell what stands on the page, with what is to be remembered of it."""
-        page, changes = self._reading.turn_page()
-        drafts = _usage_drafts(feed, self._state, page, found_at_start=found_at_start)
+        page = brought.page
+        left_out = {line.agent for line in page.uses} & self._left_out
+        if complete := self._with_room(left_out):
+            await self._complete(feed, page, complete)
+        marked = {"foundAtStart": True} if found_at_start else {}
+        figures = usage_events(self._state.tokens, page)
+        drafts = [feed.draft("token:usage", {**data, **marked}) for data in figures]
+        used = {line.agent for line in page.uses}
+        changes = brought.changes | self._budgets.moved({one.after for one in page.transfers} - used, used)
         drafts += [feed.alert("warning", warning.message, **warning.details) for warning in page.warnings]
-        drafts += [feed.alert("warning", told, path=path) for path, told in self._reading.complaints()]
+        drafts += self._alerts(feed, brought)
         if drafts or changes:
-            await feed.tell([Step(drafts, changes)], noticed=noticed)
+            refused = await feed.tell([Step(drafts, changes)], noticed=noticed)
+            # What moves to an agent is published in any case.
+            given = {one.after for one in page.transfers}
+            self._left_out = (self._left_out - (complete - refused) | refused) - given
         agents = self._state.table("agents")
         for agent, (at, summary) in page.activity.items():
             count = agents.get(agent, {}).get("fileCount", 0)
             self._activity.saw(agent, lastActivity=moment(at), activity=summary, fileCount=count)
 
+    def _with_room(self, agents: Iterable[str]) -> set[str]:
+        """Return those of these agents that are known, and as many others as there is room for."""
+        known = self._state.table("agents")
+        found = {agent for agent in agents if agent in known}
+        rest = sorted(set(agents) - found)
+        return found.union(rest[: self._workspace.quotas.room("agents")])
+
+    async def _complete(self, feed: Feed, page: Page, agents: set[str]) -> None:
+        """Put all that these agents have used onto a page, of which nothing has been published yet."""
+        uses = await feed.in_thread(self._reading.uses_of, agents)
+        whole = {line.session for line in uses}
+        kept = {line: sums for line, sums in page.uses.items() if line.session not in whole}
+        page.uses = {**kept, **uses}
+
+    async def _tell_left_out(self, feed: Feed) -> None:
+        """Publish what agents have used that a quota has left out, where there is room for them now."""
+        due = (feed.take_left_out() | self._appeared) & self._left_out
+        self._appeared = set()
+        if agents := self._with_room(due):
+            page = Page()
+            await self._complete(feed, page, agents)
+            await self._tell_uses(feed, page, agents)
+
+    async def _tell_uses(self, feed: Feed, page: Page, agents: set[str]) -> None:
+        drafts = [feed.draft("token:usage", data) for data in usage_events(self._state.tokens, page)]
+        refused = await feed.tell([Step(drafts, self._budgets.moved(set(), agents))])
+        self._left_out = self._left_out - agents | refused
+        await self._tell_crossings(feed)
+
     async def _enter_reports(self, feed: Feed) -> None:
         """Enter what was reported, and tell it; who reported it hears when it is kept."""
         reports = self._take_reports()
         try:
-            for report in reports:
-                self._reading.book.take(report.records, now())
-            await self._turn_page(feed)
+            records = [report.records for report in reports]
+            brought = await feed.in_thread(self._reading.enter, records, self._known_agents())
+            self._know(brought)
+            await self._tell_page(feed, brought)
             await self._tell_crossings(feed)
         except BaseException as error:
             for report in reports:
@@ -244,6 +387,8 @@ class Tokens:
             raise
         for report in reports:
             report.succeed()
+        if brought.more:
+            await self._read(feed, set())
 
     def _take_reports(self) -> list[Report]:
         reports, self._reports = self._reports, []
@@ -262,55 +407,6 @@ class Tokens:
                 drafts.append(feed.draft("question:asked", {"question": budget_question(crossing.data)}))
             await feed.tell([Step(drafts, {crossing.key: crossing.memory})])
 
-    def _show(self) -> None:
+    async def _show(self, feed: Feed) -> None:
         self._show_at = None
-        alive = self._reading.gateway_alive
-        agents = doings(self._reading.book.sessions.values(), now(), gateway_alive=alive)
-        self._workspace.runtimes.replace({**self._reading.roster(), **agents})
-
-
-def _usage_drafts(feed: Feed, state: FleetState, page: Page, *, found_at_start: bool) -> list[Draft]:
-    """Make an agent's new uses into its event, with its totals so far."""
-    drafts: list[Draft] = []
-    for agent, uses in page.agents().items():
-        totals = state.tokens.of(agent)
-        tokens, cost = totals.get("tokens", 0), totals.get("cost", 0.0)
-        for start in range(0, len(uses), MAX_USES):
-            part = uses[start : start + MAX_USES]
-            new_tokens, new_cost = sum(sums.tokens for _, sums in part), sum(sums.cost for _, sums in part)
-            tokens, cost = tokens + new_tokens, cost + new_cost
-            last = part[-1][0]
-            data: dict[str, Any] = {
-                "agent": agent,
-                "tokens": tokens,
-                "cost": cost,
-                "session": {"id": last.session, "runtime": last.runtime},
-                "delta": {
-                    "tokens": new_tokens,
-                    "cost": new_cost,
-                    "uses": [use_of(line, sums) for line, sums in part],
-                },
-            }
-            if found_at_start:
-                data["foundAtStart"] = True
-            drafts.append(feed.draft("token:usage", data))
-    return drafts
-
-
-def _enter(found: TokenState, page: Page) -> None:
-    """Add a page to the state that a baseline will tell."""
-    for agent, uses in page.agents().items():
-        found.add_uses(agent, [use_of(line, sums) for line, sums in uses], moment(now()))
-
-
-def _parts(found: TokenState) -> list[Mapping[str, Any]]:
-    """Cut the state into what fits into one event each."""
-    value = found.value()
-    parts: list[Mapping[str, Any]] = []
-    for name in ("agents", "models", "days"):
-        items = list(value[name].items())
-        parts += [{name: dict(items[start : start + 20])} for start in range(0, len(items), 20)]
-    sessions = value["sessions"]
-    # The newest are told last, as they were used last.
-    parts += [{"sessions": sessions[start : start + 100]} for start in range(0, len(sessions), 100)][::-1]
-    return parts
+        self._workspace.runtimes.replace(await feed.in_thread(self._reading.show))

@@ -41,6 +41,12 @@ def size_of(signature: Signature) -> int:
     return size
 
 
+def modified_ns(signature: Signature) -> int:
+    """Return the file's modification time in nanoseconds since 1970."""
+    time: int = _PACKED.unpack(signature)[1]
+    return time
+
+
 def only_renumbered(one: Signature, other: Signature) -> bool:
     """Say whether size and time are the same, and only the inode may differ."""
     return one[:16] == other[:16]
@@ -49,12 +55,20 @@ def only_renumbered(one: Signature, other: Signature) -> bool:
 class Pace:
     """Makes a long walk step aside: after 5 ms of work, `rest` seconds of sleep; 0 for none."""
 
-    def __init__(self, rest: float = 0.0) -> None:
+    def __init__(self, rest: float = 0.0, *, step: Callable[[], None] = lambda: None) -> None:
+        """Begin to measure.
+
+        Args:
+            rest: seconds of sleep after 5 ms of work.
+            step: called at each step; ends the walk by raising.
+        """
         self._rest = rest
+        self._step = step
         self._since = monotonic()
 
     def step(self) -> None:
         """Rest, if it is time."""
+        self._step()
         if self._rest and monotonic() - self._since > 0.005:
             sleep(self._rest)
             self._since = monotonic()
@@ -111,14 +125,23 @@ def walk(
     skip_folder: Callable[[str], bool],
     skip_file: Callable[[str], bool],
     pace: Pace | None = None,
+    *,
+    most: int | None = None,
 ) -> Found:
-    """Find the regular files at and below `top`, a folder or a file of the workspace."""
+    """Find the regular files at and below `top`, a folder or a file of the workspace.
+
+    Args:
+        root: the workspace.
+        top: where to begin, relative to it.
+        skip_folder: reports which folders are left out, with all that is in them.
+        skip_file: reports which files are left out.
+        pace: lets a long walk rest.
+        most: ends the walk after about so many files; None for all.
+    """
     pace = pace or Pace()
     files: dict[str, Signature] = {}
     unreadable: list[str] = []
     if top:
-        if skip_folder(parent_of(top)):
-            return Found({}, [])
         seen = look(root, [top])
         if top not in seen:
             return Found({}, [top])
@@ -127,7 +150,7 @@ def walk(
         if skip_folder(top) or not (folders_to(root, top, {}) and is_folder(root, top)):
             return Found({}, [])
     waiting = [top]
-    while waiting:
+    while waiting and (most is None or len(files) < most):
         folder = waiting.pop()
         try:
             with os.scandir(root / folder) as entries:
@@ -180,12 +203,15 @@ def read_file(root: Path, path: str, limit: int) -> Content | str | None:
             return "it is not a regular file"
         parts: list[bytes] = []
         room = limit + 1
-        while room > 0 and (part := os.read(handle, min(room, 1 << 20))):
+        # In one piece where it stays as it is: a large file is not to be copied once more.
+        step = min(room, max(status.st_size + 1, 1 << 16))
+        while room > 0 and (part := os.read(handle, min(room, step))):
             parts.append(part)
             room -= len(part)
+            step = 1 << 20
         if room <= 0 or status.st_size > limit:
             return f"it is larger than {limit:,} bytes"
-        return Content(b"".join(parts), status.st_mtime_ns)
+        return Content(parts[0] if len(parts) == 1 else b"".join(parts), status.st_mtime_ns)
     except OSError as error:
         return f"it cannot be read: {error.strerror}"
     finally:

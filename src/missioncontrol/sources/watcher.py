@@ -1,4 +1,4 @@
-"""The one watch over the workspace, from which every source hears where to look.
+"""The one watch over the workspace and the agents' own ones, from which every source learns where to look.
 
 It runs as a source of its own, so that it is supervised and seen like the others. Notifications are hints and may be
 lost; so the whole workspace is handed out again every `RESCAN_SECONDS`, and every `POLL_SECONDS` where the system
@@ -12,11 +12,15 @@ import errno
 from collections.abc import Iterable
 from time import monotonic
 
+from missioncontrol.sources.agent_workspaces import WorkspaceFinder
 from missioncontrol.sources.notices import Notices, WorkspaceGone, open_notices
 from missioncontrol.sources.source import Feed, Inbox, Step, Workspace
 
 RESCAN_SECONDS = 60.0
 POLL_SECONDS = 2.0
+FIND_SECONDS = 2.0
+"""How often is looked where agents have their workspaces: no notification reports that one was made or configured."""
+
 REST = 0.02
 """Seconds that a walk in the background rests after each 5 ms of work."""
 
@@ -43,18 +47,25 @@ class Watcher:
         self._inboxes = list(inboxes)
         self._watched = watched
         self._told_polling = False
+        self._agents = workspace.agent_workspaces
+        self._finder = WorkspaceFinder(
+            workspace.root, workspace.config.sources.openclaw, workspace.config.data_path
+        )
 
     async def run(self, feed: Feed) -> None:
         """Watch until cancelled; ends with an error when the workspace is gone."""
+        await self._find_workspaces(feed)
         try:
-            notices = open_notices(self._workspace.root, self._workspace.ignore)
+            notices = open_notices(self._workspace.root, self._agents)
         except OSError as error:
             await self._poll(feed, f"the system gives no file notifications: {error.strerror or error}")
             return
         try:
+            await notices.follow(self._agents.tops)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._look_again(feed, notices))
                 tasks.create_task(self._listen(notices))
+                tasks.create_task(self._follow_workspaces(feed, notices))
         finally:
             await notices.close()
 
@@ -63,6 +74,23 @@ class Watcher:
             paths, trees, at = await notices.next()
             for inbox in self._inboxes:
                 inbox.put(paths, trees, at)
+
+    async def _find_workspaces(self, feed: Feed) -> list[str]:
+        """Look where agents have their workspaces, and return which of them came, went or changed."""
+        return self._agents.replace(await feed.in_thread(self._finder.find))
+
+    async def _follow_workspaces(self, feed: Feed, notices: Notices) -> None:
+        version = self._agents.version
+        while True:
+            await asyncio.sleep(FIND_SECONDS)
+            changed = await self._find_workspaces(feed)
+            # Before anything is looked at, so that nothing can change unnoticed in between.
+            await notices.follow(self._agents.tops)
+            if self._agents.version == version:
+                continue
+            version = self._agents.version
+            for inbox in self._inboxes:
+                inbox.put(trees=changed, noticed=monotonic())
 
     async def _look_again(self, feed: Feed, notices: Notices) -> None:
         rest = 0.0
@@ -81,12 +109,13 @@ class Watcher:
 
     async def _poll(self, feed: Feed, reason: str) -> None:
         while True:
+            await self._find_workspaces(feed)
             await self._hand_out_everything(feed)
             await self._say_polling(feed, reason)
             await asyncio.sleep(POLL_SECONDS)
 
     async def _hand_out_everything(self, feed: Feed) -> None:
-        if not await asyncio.to_thread(self._workspace.root.is_dir):
+        if not await feed.in_thread(self._workspace.root.is_dir):
             raise WorkspaceGone(errno.ENOENT, "There is no such folder", str(self._workspace.root))
         if self._watched.is_set():
             for inbox in self._inboxes:

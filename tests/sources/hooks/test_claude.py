@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 from tests.sources.hooks.payloads import CWD, EVENTS, SESSION, body
 
-from missioncontrol.errors import BadMessage
-from missioncontrol.sources.hooks.claude import EVIDENCE, KNOWN_EVENTS, MAX_SHOWN, Hook, decision, read, stop
+from missioncontrol.errors import BadMessage, TooDeep
+from missioncontrol.sources.hooks.claude import (
+    EVIDENCE,
+    KNOWN_EVENTS,
+    MAX_INPUT_BYTES,
+    Hook,
+    decision,
+    read,
+    stop,
+)
 from missioncontrol.sources.transcripts.claude import ClaudeParser, Memory
 from missioncontrol.sources.transcripts.records import SessionInfo, ToolCall, Turn
 
@@ -41,10 +49,10 @@ def test_each_event_of_the_documentation_is_known() -> None:
         ("PostToolUse", {}, "busy", None),
         ("PostToolUseFailure", {}, "busy", None),
         ("PostToolUseFailure", {"is_interrupt": True}, "idle", "interrupted"),
-        ("Notification", {}, "waiting", "Claude needs your permission to use Bash"),
+        ("Notification", {}, "waiting", "Claude needs your permission"),
         ("Notification", {"notification_type": "idle_prompt", "message": "Waiting"}, "waiting", "Waiting"),
         ("Notification", {"notification_type": "auth_success", "message": "Welcome"}, None, None),
-        ("Notification", {"notification_type": None}, "waiting", "Claude needs your permission to use Bash"),
+        ("Notification", {"notification_type": None}, "waiting", "Claude needs your permission"),
         ("SubagentStart", {}, "busy", None),
         ("SubagentStop", {}, "idle", None),
         ("TaskCreated", {}, None, None),
@@ -164,23 +172,35 @@ def test_a_permission_is_asked_with_all_that_is_needed_to_decide() -> None:
 @pytest.mark.parametrize(
     ("tool", "arguments"),
     [
-        ("Bash", {"command": "echo " + "x" * MAX_SHOWN}),
-        ("Write", {"file_path": "/a", "content": "x" * 20_000}),
-        ("Bash", {"command": "ls \u202e# harmless"}),
-        ("Bash", {"command": "ls \x1b[2K"}),
+        ("Write", {"file_path": "/a", "content": "x" * MAX_INPUT_BYTES}),
         ("AskUserQuestion", {"questions": [{"question": "Which one?", "options": [{"label": "A"}]}]}),
         ("ExitPlanMode", {"plan": "Do it."}),
     ],
-    ids=["long command", "large file", "reversed text", "terminal codes", "question", "plan"],
+    ids=["large file", "question", "plan"],
 )
 def test_what_cannot_be_seen_whole_is_not_to_be_decided_here(tool: str, arguments: dict[str, Any]) -> None:
     asked = read(body("PermissionRequest", tool_name=tool, tool_input=arguments), AT).asked
     assert asked is not None
     assert not asked.whole
-    assert len(asked.text) < MAX_SHOWN + 100
-    assert asked.text.isprintable()
     if tool == "AskUserQuestion":
         assert asked.text == "Allow AskUserQuestion: Which one?"
+    if tool == "Write":
+        assert asked.details["tooLong"] == f"{len(json.dumps(arguments)):,} bytes"
+        assert "input" not in asked.details
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["echo " + "x" * 4_000, "ls \u202e# harmless", "ls \x1b[2K", "one\ntwo\nthree"],
+    ids=["long", "reversed text", "terminal codes", "several lines"],
+)
+def test_a_command_is_kept_whole_and_its_text_says_its_beginning(command: str) -> None:
+    asked = read(body("PermissionRequest", tool_name="Bash", tool_input={"command": command}), AT).asked
+    assert asked is not None
+    assert asked.whole
+    assert asked.details["input"] == {"command": command}
+    assert len(asked.text) < 300
+    assert asked.text.isprintable()
 
 
 def test_an_event_that_nobody_knows_is_read_as_a_session_and_nothing_more() -> None:
@@ -221,7 +241,7 @@ def test_half_a_character_in_a_command_is_no_error() -> None:
 
 @pytest.mark.parametrize("broken", [b"", b"{", b"[]", b"5", b"{}", b'{"hook_event_name":5}', b"[" * 100_000])
 def test_what_is_no_hook_is_refused(broken: bytes) -> None:
-    with pytest.raises(BadMessage):
+    with pytest.raises((BadMessage, TooDeep)):
         read(broken, AT)
 
 
@@ -234,3 +254,50 @@ def test_the_answers_are_those_that_claude_documents() -> None:
     assert (told["continue"], told["stopReason"]) == (False, "spent")
     assert told["hookSpecificOutput"]["permissionDecision"] == "deny"
     assert stop("UserPromptSubmit", "spent")["decision"] == "block"
+
+
+@pytest.mark.parametrize("path", ["agent-" * 200_000, "/agent-x.jsonl" * 80_000, "\\agent-" * 150_000])
+def test_a_long_path_of_a_transcript_is_passed_over(path: str) -> None:
+    hook = read(body("SubagentStop", agent_transcript_path=path, agent_id="a1"), AT)
+    assert hook.session == "agent-a1"
+
+
+@pytest.mark.parametrize("path", ["/t/agent-a7.jsonl", "C:\\t\\agent-a7.jsonl", "agent-a7.jsonl"])
+def test_the_name_of_a_sub_agents_transcript_is_its_session(path: str) -> None:
+    assert read(body("SubagentStop", agent_transcript_path=path, agent_id="other"), AT).session == "agent-a7"
+
+
+def test_a_text_or_a_name_of_any_length_is_read() -> None:
+    long = "You are now the agent " + "*_`" * 300_000
+    for event in EVENTS:
+        fields = (
+            "cwd",
+            "agent_id",
+            "prompt",
+            "tool_name",
+            "tool_use_id",
+            "error",
+            "message",
+            "task_subject",
+            "reason",
+        )
+        changes: dict[str, Any] = dict.fromkeys(fields, long)
+        hook = read(body(event, **changes, agent_transcript_path=None), AT)
+        assert hook.session == SESSION
+        assert len(json.dumps([str(record) for record in hook.records])) < 20_000
+
+
+def test_arguments_of_too_many_elements_are_a_text() -> None:
+    many = {"command": "ls", "numbers": [0] * 200_000}
+    hook = read(body("PermissionRequest", tool_input=many), AT)
+    assert hook.asked is not None
+    assert not hook.asked.whole
+    assert call_of(read(body("PreToolUse", tool_input=many), AT)) is not None
+
+
+def test_a_hook_that_is_too_deep_is_refused() -> None:
+    deep: list[Any] = []
+    for _ in range(70):
+        deep = [deep]
+    with pytest.raises(TooDeep):
+        read(body("PostToolUse", tool_response=deep), AT)

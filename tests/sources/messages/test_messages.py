@@ -255,6 +255,22 @@ async def test_what_is_too_old_is_not_kept(tmp_path: Path) -> None:
     await library.stop()
 
 
+async def test_a_clock_that_jumps_ahead_takes_nothing_of_what_was_said(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("missioncontrol.sources.messages.source.TRIM_SECONDS", 0.02)
+    library.say("before")
+    await library.start()
+    await library.until_said("before")
+    monkeypatch.setattr("missioncontrol.store.clock.now", lambda: round((time.time() + 400 * 86_400) * 1000))
+    library.say("during", first=1)
+    await library.until_said("before", "during")
+    # Trimmed several times meanwhile.
+    for number in range(2, 6):
+        library.say(f"{number}", first=number)
+        await library.until_said("before", "during", *map(str, range(2, number + 1)))
+
+
 async def test_nothing_is_kept_where_that_is_turned_off(tmp_path: Path) -> None:
     library = Library(tmp_path, transcripts=False)
     library.say("one")

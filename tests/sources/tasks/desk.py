@@ -96,18 +96,31 @@ class Desk:
             copy = read_queue(self.path.read_bytes())
         except (OSError, ValueError):
             return False
-        return {str(entry.id): entry.task for entry in copy.entries} == self.state
+        state = self.state
+        entries = copy.entries
+        return (
+            all(state.get(str(entry.id)) == entry.task for entry in entries)
+            and len({entry.id for entry in entries}) == len(entries)
+            and all(copy.task(id_, task) == task for id_, task in state.items())
+        )
 
     def told(self, *types: str) -> list[tuple[str, dict[str, Any]]]:
-        """What was told about tasks: the types, and the data without the time."""
+        """What was told about tasks: the types, and the data without the time and without what is null."""
         return [
-            (record.type, {name: value for name, value in record.data.items() if name != "timestamp"})
+            (
+                record.type,
+                {
+                    name: value
+                    for name, value in record.data.items()
+                    if name != "timestamp" and value is not None
+                },
+            )
             for record in self.world.records
             if record.type in types or (not types and record.type.startswith("task:"))
         ]
 
 
-async def eventually(condition: Callable[[], object], patience: float = 10.0) -> None:
+async def eventually(condition: Callable[[], object], patience: float = 30.0) -> None:
     """Wait until something outside of the log is so."""
     async with asyncio.timeout(patience):
         while not condition():  # noqa: ASYNC110

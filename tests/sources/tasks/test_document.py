@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from missioncontrol.sources.tasks.document import BOM, EMPTY, Document, Edit, Edits
+from missioncontrol.sources.json_file import BOM
+from missioncontrol.sources.tasks.document import EMPTY, ArrayEdits, Document, Edit, Edits
 
 HAND_WRITTEN = """{
     "note": "please keep",
@@ -28,8 +29,8 @@ HAND_WRITTEN = """{
 """
 
 
-def edited(text: str, **edits: Any) -> str:
-    return Document(text.encode()).edited(Edits(**edits)).decode()
+def edited(text: str, *, next_id: int | None = None, **edits: Any) -> str:
+    return Document(text.encode()).edited(Edits(ArrayEdits(**edits), next_id=next_id)).decode()
 
 
 def test_a_changed_value_is_replaced_where_it_stands() -> None:
@@ -89,7 +90,10 @@ def test_the_files_own_form_is_kept(indent: int | str | None, newline: str) -> N
 
 def test_a_byte_order_mark_and_a_bare_list_stay() -> None:
     document = Document(BOM + b'[{"id": "a"}]')
-    assert document.edited(Edits(added=[{"id": "b"}], next_id=3)) == BOM + b'[{"id": "a"},{"id": "b"}]'
+    assert (
+        document.edited(Edits(ArrayEdits(added=[{"id": "b"}]), next_id=3))
+        == BOM + b'[{"id": "a"},{"id": "b"}]'
+    )
 
 
 def test_a_root_without_tasks_gets_them() -> None:
@@ -128,20 +132,16 @@ values = st.recursive(
 tasks_of = st.lists(st.dictionaries(st.sampled_from("abcdef"), values, max_size=5), max_size=5)
 
 
-@given(
-    tasks_of,
-    st.sampled_from([None, 0, 2, "\t"]),
-    st.sampled_from([(",", ":"), (", ", ": "), (" ,  ", " : ")]),
-    st.data(),
-)
-def test_any_edits_of_any_queue_give_what_was_asked_for(
-    tasks: list[dict[str, Any]], indent: Any, separators: tuple[str, str], data: st.DataObject
-) -> None:
-    text = json.dumps({"tasks": tasks, "history": [], "nextId": 1}, indent=indent, separators=separators)
-    names = st.sampled_from("abcdefgh")
-    edits = Edits(added=data.draw(st.lists(st.dictionaries(names, values, max_size=3), max_size=2)))
+names = st.sampled_from("abcdefgh")
+
+
+def drawn_edits(
+    elements: list[dict[str, Any]], data: st.DataObject
+) -> tuple[ArrayEdits, list[dict[str, Any]]]:
+    """Return edits of an array, and what it is afterwards."""
+    edits = ArrayEdits(added=data.draw(st.lists(st.dictionaries(names, values, max_size=3), max_size=2)))
     wanted: list[dict[str, Any]] = []
-    for index, task in enumerate(tasks):
+    for index, element in enumerate(elements):
         what = data.draw(st.sampled_from(["keep", "drop", "change"]))
         if what == "drop":
             edits.dropped.add(index)
@@ -150,7 +150,44 @@ def test_any_edits_of_any_queue_give_what_was_asked_for(
             updates = data.draw(st.dictionaries(names, values, max_size=3))
             removed = [name for name in data.draw(st.lists(names, max_size=2)) if name not in updates]
             edits.changed[index] = Edit(updates, removed)
-            task = {name: value for name, value in {**task, **updates}.items() if name not in removed}
-        wanted.append(task)
-    result = json.loads(Document(text.encode()).edited(edits))
-    assert result["tasks"] == [*wanted, *edits.added]
+            element = {name: value for name, value in {**element, **updates}.items() if name not in removed}
+        wanted.append(element)
+    return edits, [*wanted, *edits.added]
+
+
+@given(
+    tasks_of,
+    st.none() | tasks_of,
+    st.sampled_from([None, 0, 2, "\t"]),
+    st.sampled_from([(",", ":"), (", ", ": "), (" ,  ", " : ")]),
+    st.data(),
+)
+def test_any_edits_of_any_queue_give_what_was_asked_for(
+    tasks: list[dict[str, Any]],
+    history: list[dict[str, Any]] | None,
+    indent: Any,
+    separators: tuple[str, str],
+    data: st.DataObject,
+) -> None:
+    root = {"tasks": tasks, "nextId": 1} if history is None else {"history": history, "tasks": tasks}
+    text = json.dumps(root, indent=indent, separators=separators)
+    of_tasks, wanted = drawn_edits(tasks, data)
+    of_history, wanted_history = drawn_edits(history or [], data)
+    result = json.loads(Document(text.encode()).edited(Edits(of_tasks, of_history)))
+    assert result["tasks"] == wanted
+    assert result.get("history", []) == wanted_history
+
+
+def test_a_task_that_moves_into_the_history_is_written_like_the_tasks() -> None:
+    over = {"id": "TASK-0001", "tags": ["a"], "archived": "2026-11-30T10:00:00Z"}
+    text = edited(HAND_WRITTEN, dropped={0})
+    edits = Edits(ArrayEdits(dropped={0}), ArrayEdits(added=[over]))
+    moved = Document(HAND_WRITTEN.encode()).edited(edits).decode()
+    assert moved.startswith(text[: text.index('"nextId" : 3')])
+    assert json.loads(moved)["history"] == [over]
+    # A history that is there, and empty, is filled where it is.
+    first, end = HAND_WRITTEN.replace("}\n            ]", "}]").rsplit('"nextId"', 1)
+    text = f'{first}"history": [],\n    "nextId"{end}'
+    moved = Document(text.encode()).edited(edits).decode()
+    assert json.loads(moved)["history"] == [over]
+    assert moved.index('"history"') < moved.index('"nextId"')

@@ -10,7 +10,8 @@ from tests.sources.tasks.desk import Desk, Root, eventually, root, task
 
 pytestmark = pytest.mark.anyio
 
-LATER = "2026-11-30T10:00:00.000Z"
+LATER = "2126-11-30T10:00:00.000Z"
+"""Later than whatever is done here."""
 
 
 class Agent:
@@ -199,7 +200,7 @@ async def test_a_copy_that_was_merged_undoes_nothing_when_it_is_written_again(de
     copy = desk.read()
     await desk.queue.update("TASK-0001", {"description": "ours"})
     await desk.in_step()
-    copy["tasks"][0] |= {"notes": "theirs", "updated": "2027-01-15T08:00:00.000Z"}
+    copy["tasks"][0] |= {"notes": "theirs", "updated": LATER}
     for _ in range(3):
         desk.write(copy)
         await eventually(lambda: desk.state["TASK-0001"]["notes"] == "theirs")

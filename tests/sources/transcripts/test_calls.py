@@ -6,9 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from tests.redaction.examples import MIXED
 
 from missioncontrol.sources.transcripts.calls import tool_call
 from missioncontrol.sources.transcripts.persona import persona_of, text_of
+from missioncontrol.sources.transcripts.records import MAX_SUMMARY
 
 
 def call(arguments: Any) -> Any:
@@ -84,3 +86,14 @@ def test_the_persona_is_whom_the_message_names(text: str, persona: str | None) -
 )
 def test_the_text_of_a_message_is_found_in_either_form(content: bytes, text: str) -> None:
     assert text_of(content) == text
+
+
+def test_a_label_has_no_secret_not_even_the_beginning_of_one() -> None:
+    token = f"ghp_{MIXED[:36]}"
+    call = tool_call(
+        "s", 1, "c", "Bash", json.dumps({"command": f"curl -H 'Authorization: Bearer {token}' https://a"})
+    )
+    assert call.summary == "curl -H 'Authorization: Bearer [redacted github-token]' https://a"
+    long = tool_call("s", 1, "c", "Bash", json.dumps({"command": "echo " + "x " * 50 + token}))
+    assert "ghp_" not in long.summary
+    assert len(long.summary) <= MAX_SUMMARY

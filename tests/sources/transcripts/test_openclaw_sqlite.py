@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -268,6 +269,25 @@ def test_a_gateway_that_starts_later_is_heard(path: Path, database: AgentDatabas
     records, position = read_on(database, position)
     assert total(records).calls == 1
     gateway.close()
+    assert read_on(database, position)[0] == []
+
+
+def test_what_is_written_in_the_same_tick_of_the_file_system_is_read(
+    path: Path, database: AgentDatabase
+) -> None:
+    connection = create(path)
+    begin_session(connection, "one")
+    connection.close()
+    looks = path.stat()
+    _, position = read_on(database, AgentPosition())
+    gateway = create_again(path)
+    add_event(gateway, "one", 0, answer(1))
+    gateway.close()
+    os.utime(path, ns=(looks.st_atime_ns, looks.st_mtime_ns))
+    assert path.stat().st_size == looks.st_size
+    records, position = read_on(database, position)
+    assert total(records).calls == 1
+    os.utime(path, ns=(looks.st_atime_ns, looks.st_mtime_ns - 10**9))
     assert read_on(database, position)[0] == []
 
 

@@ -16,7 +16,7 @@ from tests.sources.transcripts.installs import SAMPLES, create, insert, install
 from tests.sources.transcripts.reading import infos, statuses
 
 from missioncontrol.sources.transcripts import openclaw_state
-from missioncontrol.sources.transcripts.openclaw_sessions import Lock, read_index, read_lock
+from missioncontrol.sources.transcripts.openclaw_sessions import read_index
 from missioncontrol.sources.transcripts.openclaw_state import CronJob, StateDatabase, StatePosition
 from missioncontrol.sources.transcripts.records import Record, SessionInfo, Turn, UnreadableError
 
@@ -192,12 +192,3 @@ def test_an_index_that_is_half_written_is_an_error_with_a_reason(tmp_path: Path)
     (tmp_path / "sessions.json").write_text('{"agent:main', encoding="utf-8")
     with pytest.raises(UnreadableError, match="not JSON"):
         read_index(tmp_path / "sessions.json", "main")
-
-
-def test_a_lock_tells_who_writes(tmp_path: Path) -> None:
-    lock = tmp_path / "s.jsonl.lock"
-    lock.write_text(json.dumps({"pid": 77, "createdAt": "2026-11-23T00:52:07.141Z"}), encoding="utf-8")
-    assert read_lock(lock) == Lock(77, 1_795_395_127_141)
-    lock.write_text("{", encoding="utf-8")
-    assert read_lock(lock) is None
-    assert read_lock(tmp_path / "none.lock") is None

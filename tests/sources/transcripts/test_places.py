@@ -179,6 +179,37 @@ def test_a_roster_may_be_written_as_people_write_it(tmp_path: Path) -> None:
     assert roster(place) == {"forge": Path("/w//forge, }"), "scout": None}
 
 
+def test_comments_after_a_comma_cost_no_more_than_their_length(tmp_path: Path) -> None:
+    comments = "      // // // none of these\n" * 5_000
+    text = f"{{ agents: {{ entries: {{ scout: {{}},\n{comments} forge: {{}} }} }} }}"
+    (tmp_path / "openclaw.json").write_text(text, encoding="utf-8")
+    place = find_openclaw(str(tmp_path), tmp_path)
+    assert place is not None
+    assert roster(place) == {"scout": None, "forge": None}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{a:" * 100_000,
+        "[1," + "/*/" * 300_000,
+        '"' + '\\"' * 500_000,
+        "{" + "," * 1_000_000,
+        '{"gateway": {"port": ' + "9" * 5_000 + "}}",
+        '{"gateway": {"port": Infinity}, "agents": {"list": [NaN]}}',
+        '"\\ud800"',
+        " " * (2 << 20),
+    ],
+    ids=["deep", "comments", "quotes", "commas", "digits", "no numbers", "surrogate", "long"],
+)
+def test_a_hostile_configuration_is_refused_at_once(tmp_path: Path, text: str) -> None:
+    (tmp_path / "openclaw.json").write_text(text, encoding="utf-8")
+    place = find_openclaw(str(tmp_path), tmp_path)
+    assert place is not None
+    with pytest.raises(UnreadableError):
+        roster(place)
+
+
 @pytest.mark.parametrize("text", ['{"gateway":{"auth":{"token":"s3cret"}', '{"agents": "s3cret"}', "s3cret"])
 def test_a_broken_configuration_is_an_error_that_quotes_nothing_of_it(tmp_path: Path, text: str) -> None:
     (tmp_path / "openclaw.json").write_text(text, encoding="utf-8")

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from missioncontrol.sources.transcripts.records import Record, SessionInfo, ToolCall, Turn, Usage
-from missioncontrol.sources.usage.book import Book, Page, use_of
+from missioncontrol.sources.usage.book import Book, Page
+from missioncontrol.sources.usage.lines import use_of
 from missioncontrol.sources.usage.runaways import IN_A_ROW, KNOWN_MINUTES
-from missioncontrol.sources.usage.sessions import SILENT_SECONDS, Owners, Session, doings
+from missioncontrol.sources.usage.sessions import SILENT_SECONDS, Owners, Session
+from missioncontrol.sources.usage.standings import Standings
 
 NOW = 1_795_435_200_000
 MINUTE = 60_000
@@ -91,10 +93,15 @@ def test_of_a_response_that_grows_over_pages_the_difference_counts() -> None:
     assert (sums.output, sums.input, sums.calls, sums.cost) == (3, 0, 0, 0.5)
 
 
+def remembered_of(book: Book) -> dict[str, bytes]:
+    _, changes = book.turn_page()
+    return {key: kept for key, kept in changes.items() if kept is not None}
+
+
 def test_what_is_remembered_makes_the_same_book() -> None:
     book = make_book()
     book.take([SessionInfo("s1", "openclaw", agent="scout"), usage(1), Turn("s1", NOW, "busy")], NOW)
-    _, changes = book.turn_page()
+    changes = remembered_of(book)
     again = make_book()
     again.recall(changes)
     assert again.sessions == book.sessions
@@ -127,7 +134,10 @@ def test_sudden_spending_is_warned_about() -> None:
 
 def doing(*sessions: tuple[str, int], alive: bool | None = None) -> str:
     known = [Session("scout", "scout", "openclaw", doing=how, at=at) for how, at in sessions]  # type: ignore[arg-type]
-    return doings(known, NOW, gateway_alive=alive)["scout"].status
+    standings = Standings({})
+    for number, session in enumerate(known):
+        standings.changed(str(number), session)
+    return standings.doings(NOW, gateway_alive=alive)["scout"].status
 
 
 def test_an_agent_is_busy_while_one_of_its_sessions_is_and_as_the_last_one_ended_after() -> None:
@@ -178,7 +188,7 @@ def test_a_session_that_ends_ends_its_sub_agents() -> None:
     take(book, SessionInfo("d", "claude", parent="p"), Turn("d", NOW, "error", "no"))
     take(book, Turn("p", NOW + 1, "offline", evidence=HOOK))
     assert [book.sessions[id_].doing for id_ in "pcd"] == ["offline", "offline", "error"]
-    shown = doings(book.sessions.values(), NOW + 2, gateway_alive=None)["claude-a"]
+    shown = book.doings(NOW + 2, gateway_alive=None)["claude-a"]
     assert (shown.status, shown.evidence) == ("offline", HOOK)
 
 
@@ -187,7 +197,7 @@ def test_whose_a_session_is_hangs_on_its_first_message_alone_also_after_a_restar
     book = make_book(agents)
     take(book, SessionInfo("a", "claude", cwd="/a"))
     book.take([SessionInfo("a", "claude", first_user_message="You are Scout.", persona="Scout")], NOW)
-    _, remembered = book.turn_page()
+    remembered = remembered_of(book)
     again = make_book(agents)
     again.recall(remembered)
     for one in (book, again):

@@ -7,6 +7,7 @@ connects as an operator that may read and nothing else.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from contextlib import closing
@@ -20,6 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from missioncontrol.events import Data, now
+from missioncontrol.threads import OwnerThread
 
 HEALTH_SECONDS = 10.0
 TIMEOUT_SECONDS = 3.0
@@ -28,6 +30,8 @@ LONGEST_PAUSE = 30.0
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 MAX_HEALTH_BYTES = 65_536
 PROTOCOL = 4
+
+logger = logging.getLogger(__name__)
 
 Health = Callable[[bool, Data], None]
 Run = Callable[[str, str, bool, int], None]
@@ -61,9 +65,14 @@ class GatewayLink:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch_health())
-            tasks.create_task(self._keep_listening())
+        # A gateway that lets every answer drip must not take more than one thread.
+        self._thread = OwnerThread("gateway health")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._watch_health())
+                tasks.create_task(self._keep_listening())
+        finally:
+            await self._thread.close()
 
     async def _watch_health(self) -> None:
         while True:
@@ -76,10 +85,10 @@ class GatewayLink:
         for path in ("/healthz", "/health"):
             try:
                 async with asyncio.timeout(TIMEOUT_SECONDS):
-                    status, body = await asyncio.to_thread(_get, self._url, path)
+                    status, body = await self._thread.run(_get, self._url, path)
             except TimeoutError:
                 reason = f"no answer within {TIMEOUT_SECONDS:g} seconds"
-            except (HTTPException, OSError) as error:
+            except (HTTPException, OSError, ValueError) as error:
                 reason = type(error).__name__
             else:
                 if status != 404:
@@ -97,7 +106,10 @@ class GatewayLink:
             except Refused as error:
                 self.note = f"the gateway does not let Mission Control in: {error}"
                 pause = LONGEST_PAUSE
-            except (WebSocketException, OSError, TimeoutError, ValueError) as error:
+            except Exception as error:
+                # Whatever the gateway says: it is another program, of any release.
+                if not isinstance(error, (WebSocketException, OSError, TimeoutError, ValueError)):
+                    logger.exception("gateway.failed")
                 self.note = f"the gateway's WebSocket is lost: {type(error).__name__}"
             self._on_silence()
             if monotonic() - began > LONGEST_PAUSE:

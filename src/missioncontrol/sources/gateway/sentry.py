@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -29,11 +30,16 @@ class SentryAlert(NamedTuple):
 
 
 class SentryReport(NamedTuple):
-    """The gateway as Sentry sees it; `status` is None where Sentry does not say."""
+    """The gateway as Sentry sees it; `status` is None where Sentry does not say.
+
+    `last_check` is when Sentry has looked, and `listed` its alerts as it has written them.
+    """
 
     status: str | None
     details: Data
     alerts: list[SentryAlert]
+    last_check: str | None = None
+    listed: Sequence[Data] = ()
 
 
 def read_report(data: bytes) -> SentryReport:
@@ -58,11 +64,15 @@ def read_report(data: bytes) -> SentryReport:
     }
     details |= {name: value for name, value in system.items() if name != "lastCheck"}
     alerts = tree.get("alerts")
-    found = [_alert(alert) for alert in (alerts if isinstance(alerts, list) else [])[:MAX_ALERTS]]
+    listed = (alerts if isinstance(alerts, list) else [])[:MAX_ALERTS]
+    found = [_alert(alert) for alert in listed]
+    last_check = system.get("lastCheck")
     return SentryReport(
         str(status)[:100] if isinstance(status, (str, int, float)) else None,
         details,
         [alert for alert in found if alert is not None],
+        last_check if isinstance(last_check, str) else None,
+        [alert for alert in listed if isinstance(alert, dict)],
     )
 
 

@@ -16,7 +16,7 @@ import msgspec
 from missioncontrol.events import Data, Draft, now, rfc3339
 from missioncontrol.sources.doubts import Doubt
 from missioncontrol.sources.gateway.sentry import SentryReport, read_report
-from missioncontrol.sources.layout import AGENT_FOLDERS, STATE_FILE, parent_of
+from missioncontrol.sources.layout import AGENT_FOLDERS, STATE_FILE, folders_above
 from missioncontrol.sources.runtimes import RuntimeAgent
 from missioncontrol.sources.source import MARK, Batch, Feed, Inbox, Step, Workspace
 from missioncontrol.sources.transcripts.places import find_openclaw, gateway_address
@@ -33,7 +33,7 @@ UNREACHABLE = "unreachable"
 TOKEN_VARIABLE = "MISSION_CONTROL_GATEWAY_TOKEN"  # noqa: S105 - a name, not a token
 
 _FILES = tuple(f"{folder}/sentry/{STATE_FILE}" for folder in AGENT_FOLDERS)
-_ABOVE = frozenset({""}.union(*({path, parent_of(path), parent_of(parent_of(path))} for path in _FILES)))
+_ABOVE = frozenset(_FILES).union(*map(folders_above, _FILES))
 
 
 class Kept(msgspec.Struct):
@@ -42,6 +42,9 @@ class Kept(msgspec.Struct):
     status: str | None = None
     alerts: list[str] = []
     complaint: str = ""
+
+
+_kept = msgspec.json.Decoder(Kept)
 
 
 class Gateway:
@@ -57,17 +60,19 @@ class Gateway:
         self._live: tuple[bool, Data] | None = None
         self._runs: dict[tuple[str, str], tuple[bool, int]] = {}
         self._inbox: Inbox | None = None
+        self.report: SentryReport | None = None
+        """Sentry's report as it was read last; None where there is none."""
 
     async def run(self, feed: Feed) -> None:
         """Watch until cancelled."""
         memory = await feed.recall()
         first = memory.pop(MARK, None) is None
-        self._kept = msgspec.json.decode(memory["kept"], type=Kept) if "kept" in memory else Kept()
+        self._kept = _kept.decode(memory["kept"]) if "kept" in memory else Kept()
         self._doubt = Doubt(_FILES[0], self._kept.complaint)
         self._live = None
         self._inbox = feed.inbox
         await feed.watched()
-        link = await asyncio.to_thread(self._make_link)
+        link = await feed.in_thread(self._make_link)
         async with asyncio.TaskGroup() as tasks:
             if link is not None:
                 tasks.create_task(link.run())
@@ -92,7 +97,7 @@ class Gateway:
 
     async def _look(self, feed: Feed, *, first: bool, at_start: bool) -> float | None:
         """Compare what is said now with what was told; returns after how many seconds to look again."""
-        path, content = await asyncio.to_thread(self._read)
+        path, content = await feed.in_thread(self._read)
         report = SentryReport(None, {}, [])
         before = msgspec.json.encode(self._kept)
         drafts: list[Draft] = []
@@ -109,6 +114,8 @@ class Gateway:
         if wait is not None and wait <= 1.0:
             return wait
         known = isinstance(content, Content) and wait is None and not self._doubt.told
+        if known or content is None:
+            self.report = report if known else None
         status, details = self._status(report)
         if first:
             self._take_baseline(feed, report, status, details, drafts)
@@ -151,6 +158,8 @@ class Gateway:
     ) -> None:
         previous = self._kept.status
         self._kept.status = status
+        # The earlier system's pages read the previous status from the details.
+        details = {**details, "previousStatus": previous}
         data: Data = {"status": status, "previousStatus": previous, "details": details}
         drafts.append(feed.draft("system:status", _marked(data, at_start)))
         if previous is None or RUNNING not in (status, previous):

@@ -15,7 +15,9 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from missioncontrol.errors import BadMessage
+from missioncontrol.errors import BadMessage, InputError
+from missioncontrol.events.limits import check_json
+from missioncontrol.review import permission_text
 from missioncontrol.sources.transcripts.calls import ASKING, tool_call
 from missioncontrol.sources.transcripts.claude import RUNTIME
 from missioncontrol.sources.transcripts.lines import BrokenLineError, decode, shorten
@@ -62,11 +64,9 @@ ANSWER_SECONDS = 600
 MAX_ID = 200
 MAX_EVENT = 100
 MAX_PROMPT = 4_000
-MAX_SHOWN = 2_000
-"""How long a command may be, in characters, that is decided on away from the terminal: it has to be seen whole."""
-
-MAX_INPUT_BYTES = 16_000
-"""How much of a tool's arguments goes into the details of a question, as JSON."""
+MAX_PATH = 4_096
+MAX_INPUT_BYTES = 48_000
+"""How long a tool's input may be, as JSON, that is decided on away from the terminal: there it is shown whole."""
 
 _TOOL_EVENTS = frozenset(
     {"PreToolUse", "PermissionRequest", "PermissionDenied", "PostToolUse", "PostToolUseFailure"}
@@ -79,8 +79,6 @@ _GOES_ON = frozenset({"clear", "resume"})
 _COMMANDS = ("/", "<")
 """How a prompt begins that is none: a command of the user's own."""
 
-_TRANSCRIPT = re.compile(r"(agent-[^/\\]+)\.jsonl$")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 _ABSENT = msgspec.Raw(b"")
 
 Verdict = Literal["allow", "deny"]
@@ -109,9 +107,24 @@ class _Payload(msgspec.Struct):
     task_subject: str | None = None
 
 
+# At the door: a path or an id that is longer is none, and of a text the beginning is enough.
+_PATHS = ("cwd", "agent_transcript_path")
+_IDS = ("agent_id", "tool_use_id", "task_id", "source", "reason", "trigger", "notification_type")
+_TEXTS = (
+    "tool_name",
+    "prompt",
+    "error",
+    "error_details",
+    "last_assistant_message",
+    "message",
+    "task_subject",
+)
+
 _payloads = msgspec.json.Decoder(_Payload)
 _trees = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_FIELDS = {field.name: field.type for field in msgspec.structs.fields(_Payload)}
+_FIELDS: dict[str, msgspec.json.Decoder[Any]] = {
+    field.name: msgspec.json.Decoder(field.type) for field in msgspec.structs.fields(_Payload)
+}
 
 
 class Asked(NamedTuple):
@@ -149,8 +162,11 @@ def read(body: bytes, at: int) -> Hook:
 
     Raises:
         BadMessage: it is not a JSON object that names an event: no hook of Claude Code.
+        TooDeep: it has more levels than JSON may have here.
     """
-    payload = _decode(body)
+    # Of its elements only the tool's arguments are decoded, and they have a limit of their own.
+    check_json(body, "The hook", elements=None)
+    payload = _limited(_decode(body))
     event = payload.hook_event_name
     if not event or len(event) > MAX_EVENT:
         raise BadMessage("A hook is a JSON object with the event's name in `hook_event_name`.")
@@ -223,16 +239,28 @@ def _decode(body: bytes) -> _Payload:
     for name, raw in tree.items():
         if name in _FIELDS:
             try:
-                kept[name] = msgspec.json.decode(raw, type=_FIELDS[name])
+                kept[name] = _FIELDS[name].decode(raw)
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 continue
     return _Payload(**kept)
 
 
+def _limited(payload: _Payload) -> _Payload:
+    for names, most in ((_PATHS, MAX_PATH), (_IDS, MAX_ID)):
+        for name in names:
+            if (value := getattr(payload, name)) is not None and len(value) > most:
+                setattr(payload, name, None)
+    for name in _TEXTS:
+        if (value := getattr(payload, name)) is not None and len(value) > MAX_PROMPT:
+            setattr(payload, name, value[:MAX_PROMPT])
+    return payload
+
+
 def _child(payload: _Payload) -> str | None:
     """Return the session of the sub-agent that a hook is about: the name that its transcript has."""
-    if match := _TRANSCRIPT.search(payload.agent_transcript_path or ""):
-        return match[1][:MAX_ID]
+    name = (payload.agent_transcript_path or "").replace("\\", "/").rpartition("/")[2]
+    if name.startswith("agent-") and name.endswith(".jsonl"):
+        return name.removesuffix(".jsonl")[:MAX_ID]
     id_ = payload.agent_id
     if not id_ or len(id_) > MAX_ID:
         return None
@@ -279,40 +307,44 @@ def _status(payload: _Payload, event: str, call: ToolCall | None) -> tuple[Statu
 def _asked(payload: _Payload, call: ToolCall) -> Asked:
     """Write the question for a permission request."""
     arguments = bytes(payload.tool_input)
-    try:
-        tree = msgspec.json.decode(arguments) if arguments else {}
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        tree = None
-    shown = _wanted(tree) or call.summary
-    whole = (
-        tree is not None
-        and len(shown) <= MAX_SHOWN
-        and len(arguments) <= MAX_INPUT_BYTES
-        and _CONTROL.search(shown) is None
-        # These are no yes or no: whoever answers them chooses, or reads a plan.
-        and call.name not in ASKING
-    )
-    shown = _CONTROL.sub("�", shown)
-    if len(shown) > MAX_SHOWN:
-        shown = f"{shown[: MAX_SHOWN - 1]}…"
     details: dict[str, Any] = {"tool": call.name, "summary": call.summary}
     if call.path is not None:
         details["path"] = call.path
     if payload.cwd is not None:
-        details["cwd"] = payload.cwd[:MAX_SHOWN]
-    if isinstance(tree, dict) and len(arguments) <= MAX_INPUT_BYTES:
+        details["cwd"] = payload.cwd
+    tree = _tree(arguments)
+    length = 0 if tree is None else len(msgspec.json.encode(tree))
+    # These are no yes or no: the person chooses, or reads a plan.
+    whole = tree is not None and length <= MAX_INPUT_BYTES and call.name not in ASKING
+    if call.name in ASKING and (question := _question_in(tree)):
+        details["summary"] = shorten(question, MAX_SUMMARY)
+    if tree is not None and length <= MAX_INPUT_BYTES:
         details["input"] = tree
-    return Asked(f"Allow {call.name}: {shown}" if shown else f"Allow {call.name}", details, whole)
+    else:
+        details["tooLong"] = f"{len(arguments):,} bytes"
+    return Asked(permission_text(call.name, details["summary"]), details, whole)
 
 
-def _wanted(tree: Any) -> str:
-    """Return the whole of what a tool is to do, where it can be said in one text."""
-    if not isinstance(tree, dict):
-        return ""
-    questions = tree.get("questions")
-    if isinstance(questions, list) and questions and isinstance(questions[0], dict):
-        tree = questions[0]
-    for name in ("command", "file_path", "notebook_path", "url", "question"):
-        if isinstance(value := tree.get(name), str) and value:
-            return value
-    return ""
+def without_input(asked: Asked, size: int) -> Asked:
+    """Return a permission whose input cannot be kept, for which the terminal is the only place."""
+    details = {name: value for name, value in asked.details.items() if name != "input"}
+    return asked._replace(details={**details, "tooLong": f"{size:,} bytes"}, whole=False)
+
+
+def _tree(arguments: bytes) -> dict[str, Any] | None:
+    """Return a tool's input; None where it cannot be kept as it is."""
+    try:
+        check_json(arguments)
+        tree = msgspec.json.decode(arguments) if arguments else {}
+        msgspec.json.encode(tree)
+    except (InputError, ValueError, OverflowError, RecursionError):
+        return None
+    return tree if isinstance(tree, dict) else None
+
+
+def _question_in(tree: dict[str, Any] | None) -> str:
+    """Return the first question that Claude asks by itself."""
+    questions = (tree or {}).get("questions")
+    first = questions[0] if isinstance(questions, list) and questions else None
+    question = first.get("question") if isinstance(first, dict) else None
+    return question if isinstance(question, str) else ""

@@ -9,6 +9,7 @@ more is closed, since Claude asks in the terminal all the while.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -16,13 +17,15 @@ from typing import Any
 
 import msgspec
 
-from missioncontrol.errors import MissionControlError
+from missioncontrol.errors import MissionControlError, TooLarge
 from missioncontrol.events import Data, now
-from missioncontrol.sources.hooks.claude import EVIDENCE, Asked, Hook
+from missioncontrol.sources.hooks.claude import EVIDENCE, Asked, Hook, without_input
 from missioncontrol.sources.questions import Questions
 from missioncontrol.sources.tokens import Tokens
 from missioncontrol.sources.transcripts.lines import milliseconds, shorten
 from missioncontrol.sources.transcripts.records import MAX_LABEL, Turn
+
+logger = logging.getLogger(__name__)
 
 ALLOW, DENY = "allow", "deny"
 LOOK_SECONDS = 1.0
@@ -31,6 +34,11 @@ LOOK_SECONDS = 1.0
 GRACE_SECONDS = 2.0
 """How long a session has to be at something else before that counts: what a hook says comes first."""
 
+MAX_DENIED = 200
+"""How many denials are remembered until it shows whether they came in time."""
+
+_RAN = frozenset({"PostToolUse", "PostToolUseFailure"})
+_BEGINS = frozenset({"PreToolUse", "PermissionRequest"})
 _RETURNED = frozenset({"PostToolUse", "PostToolUseFailure", "PermissionDenied", "PermissionRequest"})
 _ENDED = frozenset({"UserPromptSubmit", "Stop", "StopFailure", "SubagentStop", "SessionEnd"})
 
@@ -51,6 +59,8 @@ class Permissions:
         self._host = host
         self._own = secrets.token_hex(4)
         self._held: set[str] = set()
+        # By session and call.
+        self._denied: dict[tuple[str, str | None], Data] = {}
 
     @property
     def held(self) -> int:
@@ -100,8 +110,16 @@ class Permissions:
 
         Raises:
             Unavailable: it cannot be kept.
-            BadQuestion: too many are open.
+            QuotaExceeded: too many are open.
         """
+        try:
+            return await self._ask(hook, asked, seconds)
+        except TooLarge:
+            # By the server's quota for a record, or the log's limit for an event.
+            size = len(msgspec.json.encode(asked.details.get("input")))
+            return await self._ask(hook, without_input(asked, size), seconds)
+
+    async def _ask(self, hook: Hook, asked: Asked, seconds: float) -> Data:
         session = self._tokens.session(hook.session)
         held = seconds > 0 and asked.whole
         where = "here, or in the terminal" if held else "in the terminal"
@@ -126,6 +144,32 @@ class Permissions:
         if held:
             self._held.add(question["id"])
         return question
+
+    def deny(self, hook: Hook, question: Data) -> None:
+        """Remember that what a hook asks was denied here."""
+        self._denied[hook.session, hook.call] = question
+        if len(self._denied) > MAX_DENIED:
+            del self._denied[next(iter(self._denied))]
+
+    async def check_denied(self, hook: Hook) -> None:
+        """Tell with an alert when a hook shows that a tool has run that was denied here.
+
+        Claude does not report that a permission was given in the terminal, and drops an answer that comes after it.
+        """
+        if hook.event in _ENDED:
+            self._denied = {key: kept for key, kept in self._denied.items() if key[0] != hook.session}
+            return
+        if hook.event not in _RAN | _BEGINS:
+            return
+        denied = self._denied.pop((hook.session, hook.call), None)
+        if denied is not None and hook.event in _RAN:
+            what = str(denied["text"]).removeprefix("Allow ")
+            message = (
+                f"`deny` for {denied['id']} came too late: it had been allowed in the terminal, "
+                f"and has run ({what})."
+            )
+            with suppress(MissionControlError):
+                await self._questions.warn(denied["id"], message)
 
     async def wait(self, id_: str, seconds: float, gone: Awaitable[None]) -> Data:
         """Wait until a question is decided, its time is over, or who asked is gone; returns it as it stands then.
@@ -159,7 +203,15 @@ class Permissions:
 
     def _decided(self) -> list[str]:
         """Return the open questions that nobody holds any more, or whose session is at something else since."""
-        return [one["id"] for one in self.open() if self._left_over(one) or self._overtaken(one)]
+        return [one["id"] for one in self.open() if self._is_decided(one)]
+
+    def _is_decided(self, question: Data) -> bool:
+        try:
+            return self._left_over(question) or self._overtaken(question)
+        except Exception:
+            # Anybody may ask anything: one that cannot be understood stays open, and holds up none of the others.
+            logger.debug("permission.odd", extra={"question": question.get("id")}, exc_info=True)
+            return False
 
     def _left_over(self, question: Data) -> bool:
         return bool(_details(question).get("held", self._own) != self._own)

@@ -12,7 +12,7 @@ Invariants:
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from operator import itemgetter
 from pathlib import Path
@@ -26,6 +26,15 @@ VERSION = 1
 ORIGIN = "transcripts"
 TRIM_ROWS = 2_000
 """How many messages are thrown away in one step."""
+
+REDACT_ROWS = 200
+"""How many messages are masked in one step."""
+
+MERGE_PAGES = 500
+"""How many pages of the index of words are merged in one step."""
+
+OPENING_MESSAGES = 20
+"""Among how many messages at its beginning the first one of the user is looked for."""
 
 _DIGEST_BITS = 22
 END = (1 << 63) - 1
@@ -67,6 +76,14 @@ def first_id(at: int) -> int:
     return min(max(at, 0) << _DIGEST_BITS, END)
 
 
+class SessionSpan(NamedTuple):
+    """A session of which something is kept, with the times of its first and last message, in ms since 1970."""
+
+    id: str
+    first: int
+    last: int
+
+
 class MessageIndex:
     """The file; it may be used from threads."""
 
@@ -90,6 +107,12 @@ class MessageIndex:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    def newest(self) -> int:
+        """Return the time of the newest message, in milliseconds since 1970; 0 where there is none."""
+        with self._database.writing() as writer:
+            (id_,) = writer.execute("SELECT max(id) FROM message").fetchone()
+        return 0 if id_ is None else int(id_) >> _DIGEST_BITS
 
     def position(self, path: str) -> bytes | None:
         """Return how far a file has been read."""
@@ -129,6 +152,55 @@ class MessageIndex:
         """A file is gone: what was said in it stays, until it is too old."""
         with self._database.writing() as writer:
             writer.execute("DELETE FROM file WHERE path = ?", (path,))
+
+    def begin_redaction(self, revision: str) -> bool:
+        """Say whether there are messages that these rules have not been applied to yet; `redact_some` does it.
+
+        Args:
+            revision: the name of the rules, which is noted.
+        """
+        if self._database.meta("redaction") != revision:
+            with self._database.writing() as writer:
+                # Those that are entered from now on are masked: the newest id is the last one to be masked again.
+                (last,) = writer.execute("SELECT max(id) FROM message").fetchone()
+                _note(writer, redaction=revision, unmasked="" if last is None else f"0 {last} 0")
+        return bool(self._database.meta("unmasked"))
+
+    def redact_some(self, redact: Callable[[str], str]) -> bool:
+        """Mask the secrets in some of the messages that were kept before; says whether there is more to do.
+
+        What they were is overwritten in the file too; in the index of words, by merging its segments at the end.
+
+        Args:
+            redact: masks the secrets of a text.
+        """
+        done, last, masked = (int(part) for part in (self._database.meta("unmasked") or "0 0 0").split())
+        with self._database.writing() as writer:
+            writer.execute("PRAGMA secure_delete = ON")
+            rows = writer.execute(
+                "SELECT id, text FROM message WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+                (done, last, REDACT_ROWS),
+            ).fetchall()
+            for id_, text in rows:
+                without = redact(text)
+                if without != text:
+                    masked += 1
+                    writer.execute(
+                        "INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", (id_, text)
+                    )
+                    writer.execute("UPDATE message SET text = ? WHERE id = ?", (without, id_))
+                    writer.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (id_, without))
+            more = bool(rows)
+            if not rows and masked:
+                # https://www.sqlite.org/fts5.html, section 6.8: a negative number begins, fewer than two changes end.
+                before = writer.total_changes
+                pages = -MERGE_PAGES if done != END else MERGE_PAGES
+                writer.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (pages,))
+                more = writer.total_changes - before >= 2
+                done = END
+            place = rows[-1][0] if rows else done
+            _note(writer, unmasked=f"{place} {last} {masked}" if more else "")
+        return more
 
     def trim(self, since: int, most_bytes: int) -> bool:
         """Throw away one step of what is too old or too much; says whether there is more of it.
@@ -210,6 +282,39 @@ class MessageIndex:
         page = [Said(*row) for row in rows]
         return page[::-1] if newest else page
 
+    def sessions(self) -> list[SessionSpan]:
+        """Return all sessions of which something is kept."""
+        with self._database.looking() as reader:
+            if reader is None:
+                return []
+            # Two look-ups in the index for each session, instead of all of its messages.
+            rows = reader.execute(
+                "SELECT id, (SELECT min(id) FROM message WHERE message.session = number), "
+                "(SELECT max(id) FROM message WHERE message.session = number) FROM session"
+            ).fetchall()
+        return [
+            SessionSpan(id_, first >> _DIGEST_BITS, last >> _DIGEST_BITS)
+            for id_, first, last in rows
+            if last is not None
+        ]
+
+    def first_texts(self, sessions: Sequence[str], length: int) -> dict[str, str]:
+        """Return what the user said first in some sessions, or else what was said first; cut to `length` characters."""
+        texts: dict[str, str] = {}
+        with self._database.looking() as reader:
+            if reader is None:
+                return texts
+            for id_ in sessions:
+                row = reader.execute(
+                    "SELECT substr(text, 1, ?) FROM (SELECT id, role, text FROM message "
+                    "WHERE session = (SELECT number FROM session WHERE id = ?) ORDER BY id LIMIT ?) "
+                    "ORDER BY role <> 'user', id LIMIT 1",
+                    (length, id_, OPENING_MESSAGES),
+                ).fetchone()
+                if row is not None:
+                    texts[id_] = str(row[0])
+        return texts
+
     def knows(self, session: str) -> bool:
         """Say whether anything of a session was ever kept."""
         with self._database.looking() as reader:
@@ -219,6 +324,10 @@ class MessageIndex:
 def _id_of(message: Message) -> int:
     digest = blake2b(f"{message.session}\0{message.key}".encode("utf-8", "replace"), digest_size=4).digest()
     return first_id(message.at) | int.from_bytes(digest) >> (32 - _DIGEST_BITS)
+
+
+def _note(writer: sqlite3.Connection, **notes: str) -> None:
+    writer.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", notes.items())
 
 
 def _number(writer: sqlite3.Connection, session: str) -> int:

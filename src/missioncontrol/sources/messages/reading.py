@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import msgspec
 
-from missioncontrol.sources.transcripts.archive import unpack
 from missioncontrol.sources.transcripts.database import Database
 from missioncontrol.sources.transcripts.jsonl import JsonlMessageReader, Position
 from missioncontrol.sources.transcripts.messages import Memory, MessageParser
-from missioncontrol.sources.transcripts.openclaw_sqlite import MAX_EVENT
+from missioncontrol.sources.transcripts.openclaw_sqlite import NEWEST_EVENTS, events_after, newest_events
 from missioncontrol.sources.transcripts.places import Kind, Transcript
 from missioncontrol.sources.transcripts.records import Message, Record
+from missioncontrol.threads import OwnerThread
 
 PORTION = 2 << 20
 """About how many bytes are read at a time."""
 
 Read = tuple[list[Message], bytes]
 """What was read, and where to read on."""
+
+Redact = Callable[[str], str]
+
+Reader = Callable[[Transcript, bytes | None, int, OwnerThread, Redact], Read]
 
 
 class SessionsPosition(msgspec.Struct, omit_defaults=True):
@@ -30,18 +35,24 @@ class SessionsPosition(msgspec.Struct, omit_defaults=True):
 
 
 _P = TypeVar("_P", Position, SessionsPosition)
+_positions: dict[type[Position | SessionsPosition], msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (Position, SessionsPosition)
+}
 
 
-def reader_of(kind: Kind) -> Callable[[Transcript, bytes | None, int], Read] | None:
+def reader_of(kind: Kind) -> Reader | None:
     """Return what reads the messages of a kind of files; None where nothing is said in them.
 
-    Such a reader takes the transcript, where it was read to, and the time in milliseconds since 1970 before which
-    nobody wants what was said. It raises `FileNotFoundError` and `UnreadableError`.
+    Such a reader takes the transcript, where it was read to, the time in milliseconds since 1970 before which
+    nobody wants what was said, the thread that it runs on, which says when to stop, and what masks the secrets of a
+    text. It raises `FileNotFoundError`, `UnreadableError` and `WorkStopped`.
     """
     return _READERS.get(kind)
 
 
-def _read_lines(transcript: Transcript, kept: bytes | None, since: int) -> Read:
+def _read_lines(
+    transcript: Transcript, kept: bytes | None, since: int, thread: OwnerThread, redact: Redact
+) -> Read:
     kind = transcript.kind
     if kept is None and transcript.path.stat().st_mtime * 1000 < since:
         # Nothing in it is newer than the file.
@@ -49,12 +60,15 @@ def _read_lines(transcript: Transcript, kept: bytes | None, since: int) -> Read:
     if kind not in ("openclaw", "claude", "codex"):
         raise ValueError(f"{kind} has no lines")
     before = _decoded(kept, Position)
-    records, after = JsonlMessageReader(kind, since).read(transcript.path, before, PORTION)
+    reader = JsonlMessageReader(kind, since, thread.checkpoint, redact)
+    records, after = reader.read(transcript.path, before, PORTION)
     return _messages(records), kept if kept is not None and after == before else msgspec.json.encode(after)
 
 
-def _read_database(transcript: Transcript, kept: bytes | None, since: int) -> Read:
-    database = Database(transcript.path)
+def _read_database(
+    transcript: Transcript, kept: bytes | None, since: int, thread: OwnerThread, redact: Redact
+) -> Read:
+    database = Database(transcript.path, lambda: thread.stopping)
     messages: list[Message] = []
     position = _decoded(kept, SessionsPosition)
     try:
@@ -63,22 +77,15 @@ def _read_database(transcript: Transcript, kept: bytes | None, since: int) -> Re
                 signature = database.signature()
                 if position.signature != signature:
                     position = SessionsPosition(signature)
-                messages = _read_events(database, position, since)
+                messages = _read_events(database, position, since, redact)
     finally:
         database.close()
     return messages, msgspec.json.encode(position, order="sorted")
 
 
-def _read_events(database: Database, position: SessionsPosition, since: int) -> list[Message]:
-    newest: dict[str, int] = dict(
-        database.rows("SELECT session_id, max(seq) FROM transcript_events GROUP BY session_id")
-    )
+def _read_events(database: Database, position: SessionsPosition, since: int, redact: Redact) -> list[Message]:
+    newest = newest_events(database.rows(NEWEST_EVENTS))
     position.sessions = {session: kept for session, kept in position.sessions.items() if session in newest}
-    select = database.select(
-        "transcript_events",
-        "seq event_json event_zstd created_at",
-        "WHERE session_id = ? AND seq > ? ORDER BY seq",
-    )
     messages: list[Message] = []
     room = PORTION
     for session, last in newest.items():
@@ -88,23 +95,22 @@ def _read_events(database: Database, position: SessionsPosition, since: int) -> 
             known, memory = -1, Memory(session=session)
         if last == known or room <= 0:
             continue
-        parser = MessageParser("openclaw", memory, since)
-        for seq, text, packed, created in database.each(select, session, known):
+        parser = MessageParser("openclaw", memory, since, redact)
+        for seq, event, created in events_after(database, session, known):
             memory.at = created or memory.at
             memory.line = seq
             position.sessions[session] = (seq, memory)
-            try:
-                event = text if packed is None else unpack(packed, MAX_EVENT)
-                room -= len(event or "")
-                messages += _messages(parser.parse(event or b""))
-            except ValueError:
+            if event is None:
                 continue
+            room -= len(event)
+            with suppress(ValueError):
+                messages += _messages(parser.parse(event))
             if room <= 0:
                 break
     return messages
 
 
-_READERS: Mapping[Kind, Callable[[Transcript, bytes | None, int], Read]] = {
+_READERS: Mapping[Kind, Reader] = {
     "openclaw": _read_lines,
     "claude": _read_lines,
     "codex": _read_lines,
@@ -118,7 +124,7 @@ def _messages(records: list[Record]) -> list[Message]:
 
 def _decoded(kept: bytes | None, kind: type[_P]) -> _P:
     try:
-        return kind() if kept is None else msgspec.json.decode(kept, type=kind)
+        return kind() if kept is None else _positions[kind].decode(kept)
     except msgspec.DecodeError:
         # Of another release: it is read anew, and what is here already stays as it is.
         return kind()

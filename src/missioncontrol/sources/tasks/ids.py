@@ -8,7 +8,7 @@ is gone, the same words are a new task.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -22,6 +22,12 @@ MAX_NUMBER = 10**9
 _KEY = "ids"
 
 
+Candidates = dict[str, Iterator[tuple[str, bool]]]
+"""The ids that entries with the same words were given before, and that are still to be tried."""
+
+_given = msgspec.json.Decoder(dict[str, dict[str, bool]])
+
+
 class Ids:
     """The next number, and the ids that were given to entries of the file."""
 
@@ -33,6 +39,8 @@ class Ids:
         """
         self._taken = taken
         self._given: dict[str, dict[str, bool]] = {}
+        # Those of them that the file has not had yet, with what is in the entry.
+        self._unseen: dict[str, str] = {}
         self._changed = False
         self.next = 1
 
@@ -49,24 +57,34 @@ class Ids:
         numbers = [number + 1 for id_ in ids if (number := number_of(id_)) is not None]
         if next_id is not None and next_id < MAX_NUMBER:
             numbers.append(next_id)
-        self.next = max(self.next, *numbers, 1)
+        self.next = max([self.next, 1, *numbers])
 
     def seen(self, ids: Collection[str]) -> None:
         """Note that the file has these ids in it."""
-        for given in self._given.values():
-            for id_ in given:
-                if not given[id_] and id_ in ids:
-                    given[id_] = self._changed = True
+        for id_, mark in [(id_, mark) for id_, mark in self._unseen.items() if id_ in ids]:
+            del self._unseen[id_]
+            if id_ in self._given.get(mark, ()):
+                self._given[mark][id_] = self._changed = True
 
-    def for_entry(self, entry: Task, used: Collection[str]) -> str:
-        """Return the id for an entry that has none: the one that it was given before, unless another has it."""
+    def for_entry(self, entry: Task, used: Container[str], candidates: Candidates) -> str:
+        """Return the id for an entry that has none: the one that it was given before, unless another has it.
+
+        Args:
+            entry: what is in it.
+            used: the ids that other entries of the file have.
+            candidates: the same for all entries of a file, empty for the first: of entries with the same words each
+                goes on where the one before has found its id.
+        """
         mark = fingerprint(msgspec.json.encode(entry, order="sorted"))
         given = self._given.setdefault(mark, {})
-        for id_, seen in given.items():
+        if mark not in candidates:
+            candidates[mark] = iter(list(given.items()))
+        for id_, seen in candidates[mark]:
             if id_ not in used and (id_ in self._taken or not seen):
                 return id_
         id_ = self.new()
         given[id_] = False
+        self._unseen[id_] = mark
         self._changed = True
         while len(self._given) > MAX_REMEMBERED:
             del self._given[next(iter(self._given))]
@@ -82,4 +100,7 @@ class Ids:
     def recall(self, memory: Mapping[str, bytes]) -> None:
         """Take over what was remembered."""
         if _KEY in memory:
-            self._given = msgspec.json.decode(memory[_KEY], type=dict[str, dict[str, bool]])
+            self._given = _given.decode(memory[_KEY])
+            self._unseen = {
+                id_: mark for mark, given in self._given.items() for id_, seen in given.items() if not seen
+            }

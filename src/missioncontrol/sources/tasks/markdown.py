@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from missioncontrol.events.markdown import markdown_cell, plain_cell
 from missioncontrol.sources.tasks.task import UNASSIGNED, Task, folded, priority_of, status_of
 
 SIGNS = {
@@ -20,10 +21,11 @@ SIGNS = {
 }
 HISTORY_ROWS = 10
 
-_ACTIVE = re.compile(
-    r"^##+\s+Active Task Queue\b.*?$(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL | re.IGNORECASE
-)
-_HISTORY = re.compile(r"^##+\s+Task History\b.*?$(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+_SECTION = r"\b[^\n]*+((?:\n(?!##)[^\n]*+)*+)"
+"""The rest of a heading's line, and the lines up to the next heading."""
+
+_ACTIVE = re.compile(r"^##+\s+Active Task Queue" + _SECTION, re.MULTILINE | re.IGNORECASE)
+_HISTORY = re.compile(r"^##+\s+Task History" + _SECTION, re.MULTILINE | re.IGNORECASE)
 _CELL = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r":?-+:?")
 _COLUMNS = {
@@ -87,7 +89,7 @@ def _rows(text: str) -> list[dict[str, str]]:
 
 
 def _plain(cell: str) -> str:
-    return cell.strip().replace("\\|", "|").replace("<br>", "\n")
+    return plain_cell(cell.strip())
 
 
 def write_markdown(tasks: Iterable[Task], history: Sequence[Any], generated: str) -> str:
@@ -95,7 +97,7 @@ def write_markdown(tasks: Iterable[Task], history: Sequence[Any], generated: str
 
     Args:
         tasks: those of the queue, in the order in which they are to stand.
-        history: the entries of those that are over; the first ten are written.
+        history: the entries of those that are over, the newest first; ten of them are written.
         generated: the time that it is, RFC 3339.
     """
     lines = [
@@ -149,5 +151,4 @@ def _row(*cells: Any) -> str:
 
 
 def _cell(value: Any) -> str:
-    text = "-" if value in (None, "") else str(value)
-    return re.sub(r"[\r\n]+", "<br>", text).replace("|", "\\|")
+    return "-" if value in (None, "") else markdown_cell(value)

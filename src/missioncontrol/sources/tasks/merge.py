@@ -9,7 +9,7 @@ deleted stays, be it a task or a field, and is reported, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from typing import Any, NamedTuple
 
 from missioncontrol.events import rfc3339
@@ -39,8 +39,9 @@ def merge(
     ours: Mapping[str, Task],
     copy: Mapping[str, Task],
     next_id: int | None = None,
-    left: Collection[str] = (),
+    left: Container[str] = (),
     new_from: int | None = None,
+    among: Collection[str] | None = None,
 ) -> Merged:
     """Merge a copy of the file into the tasks of the state.
 
@@ -51,8 +52,10 @@ def merge(
         next_id: the copy's `nextId`.
         left: ids that stand in the copy in a form that is not understood.
         new_from: the lowest number that was new to whoever made the copy, where that is below its `nextId`.
+        among: the ids that `ours` and `copy` are about; all other tasks are the same on both sides, and in the newest
+            content. None: they are about all.
     """
-    origin = past.origin(copy, next_id, new_from)
+    origin = past.origin(copy, next_id, new_from, among)
     tasks: dict[str, Task] = {}
     conflicts: dict[str, list[Conflict]] = {}
     for id_, theirs in copy.items():

@@ -15,20 +15,39 @@ are kept with the numbers between which they stood in the file. The rules:
    with the same `updated` if there is one, and of those of the one that it differs least from, of equals the newest. Of
    a version that it would differ from in `updated` alone it was not made, since nobody touches a task to change
    nothing.
-5. A task that is missing was deleted, unless whoever made the copy cannot have known it: it came into the file later
-   than rule 2 allows; or it was not there all the time from rule 1 to rule 2, and comes, by its number or by its time,
-   after all that was known then. A copy of which nothing at all is known deletes nothing.
+5. A task that is missing, in `tasks` as in `history`, was deleted, unless the author of the copy cannot have known it:
+   it came into the file later than rule 2 allows; or it was not there all the time from rule 1 to rule 2, and comes, by
+   its number or by its time, after all that was known then. A copy of which nothing at all is known deletes nothing.
+
+A task that is over moves into the file's `history`, and is in the file all the same. Some time later the state lets go
+of it: its versions stay for a while, so that it is known again in an old copy.
+
+What is asked of the past is asked about some tasks at a time: `among` names them, and all others are in the copy as
+they are in the newest content. So a look at a file in which one task was changed costs one task. Without `among` it is
+about all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import cache
+from heapq import heapify, heappop, heappush
 
 import msgspec
 
+from missioncontrol.sources.tasks.retention import Retention
 from missioncontrol.sources.tasks.task import Task, later, moment, number_of
+from missioncontrol.sources.tasks.versions import (
+    FOREVER,
+    Counter,
+    NextId,
+    Origin,
+    Version,
+    nearest,
+    over_since,
+    thin,
+)
 
 MAX_VERSIONS = 20
 MAX_VERSIONS_BYTES = 256 * 1024
@@ -36,61 +55,15 @@ MAX_VERSIONS_BYTES = 256 * 1024
 
 MAX_NEXT_IDS = 200
 MAX_GONE = 2_000
-"""Of how many tasks that are gone the versions are kept, for copies that still have them."""
+"""Of how many tasks that are gone the versions are kept, for copies that still have them; and of how many of those that
+the state let go of."""
 
-FOREVER = 2**53
 _TASK = "task:"
 _COUNTER = "counter"
 
 
-class Version(msgspec.Struct):
-    """A task as it stood in the file from the content numbered `since` to the one before `until`."""
-
-    task: Task
-    since: int
-    until: int = FOREVER
-
-
-class NextId(msgspec.Struct):
-    """The file's `nextId`, from the content numbered `since` to the one before `until`."""
-
-    value: int
-    since: int
-    until: int = FOREVER
-
-
-class Counter(msgspec.Struct):
-    """The number of the newest content, and the file's `nextId` in the contents so far.
-
-    `reached` is the newest content that is known to have stood in the file; `mended` are those that were somebody's
-    copy, and were merged at once.
-    """
-
-    content: int = 0
-    reached: int = 0
-    next_ids: list[NextId] = []
-    mended: list[int] = []
-
-
-class Origin(NamedTuple):
-    """What a copy shows of the contents that it can have been made of: those from `since` to the one before `until`.
-
-    `known` says that something in it shows that it was made of this file at all; `restored`, that it is an old content
-    as a whole; `counted`, that the file has had its `nextId`. Numbers from `new_from` on were new to whoever made it;
-    `newest` is the latest time in it.
-    """
-
-    since: int = 0
-    until: int = FOREVER
-    known: bool = True
-    restored: bool = False
-    counted: bool = False
-    new_from: int | None = None
-    newest: datetime | None = None
-
-    def meets(self, version: Version) -> bool:
-        """Say whether a version stood in the file in this time."""
-        return version.since < self.until and self.since < version.until
+_versions = msgspec.json.Decoder(list[Version])
+_counters = msgspec.json.Decoder(Counter)
 
 
 class Past:
@@ -101,26 +74,98 @@ class Past:
         self._counter = Counter()
         self._changed: set[str] = set()
         self._counted = False
+        # Tasks that are gone, in the order in which they went; and how many there are.
+        self._gone: dict[str, None] = {}
+        self._open = 0
+        # What came after the newest content that is known to have been in the file.
+        self._ahead: set[str] = set()
+        # The tasks that are there by when they first were as they are, the newest first. What is out of date in it is
+        # found when it comes to the top.
+        self._first: dict[str, int] = {}
+        self._heap: list[tuple[int, str]] = []
+        # The tasks of the state that are over; those that the state let go of, in that order.
+        self.retention = Retention()
+        self._let_go: dict[str, None] = {}
 
     def __bool__(self) -> bool:
         """Say whether there has been a file."""
         return self._counter.content > 0
 
+    @property
+    def ahead(self) -> Collection[str]:
+        """The ids of tasks of which something was noted that is not known to have come to the file."""
+        return self._ahead
+
+    def newest(self, id_: str) -> Task | None:
+        """Return a task as it is in the newest content; None where it is not in it."""
+        known = self.versions.get(id_)
+        return known[-1].task if known and known[-1].until == FOREVER else None
+
+    def agreed(self, id_: str) -> Task | None:
+        """Return a task as the state is to have it; None where it is to have none of this id."""
+        return None if id_ in self._let_go else self.newest(id_)
+
+    @property
+    def present(self) -> Collection[str]:
+        """The ids of the tasks in the newest content."""
+        return self._first.keys()
+
+    # What the state let go of.
+
+    def is_let_go(self, id_: str) -> bool:
+        """Report whether the state let go of a task that is in the file's history."""
+        return id_ in self._let_go
+
+    def let_go_tasks(self) -> dict[str, Task]:
+        """Return the tasks that the state let go of and that are still known, by id."""
+        return {id_: self.versions[id_][-1].task for id_ in self._let_go}
+
+    def let_go(self, ids: Iterable[str]) -> None:
+        """Note that the state lets go of tasks that are in the file's history; of the oldest nothing stays known."""
+        for id_ in ids:
+            self.versions[id_][0].let_go = True
+            self._changed.add(id_)
+            self._index([id_])
+        while len(self._let_go) > MAX_GONE:
+            oldest = next(iter(self._let_go))
+            del self.versions[oldest]
+            self._changed.add(oldest)
+            self._index([oldest])
+
+    def take_back(self, ids: Iterable[str]) -> None:
+        """Note that tasks are to be in the state, whether it let go of them or not."""
+        for id_ in ids:
+            known = self.versions.get(id_)
+            if known and known[0].let_go:
+                known[0].let_go = False
+                self._changed.add(id_)
+                self._index([id_])
+
+    def share(self, id_: str, task: Task) -> None:
+        """Keep this task in the place of an equal one, so that it is in memory once."""
+        known = self.versions.get(id_)
+        if known and known[-1].task == task:
+            known[-1].task = task
+
     def note(
         self,
         tasks: Mapping[str, Task],
         next_id: int | None,
-        left: Collection[str] = (),
+        left: Container[str] = (),
         *,
         ahead: bool = False,
+        among: Collection[str] | None = None,
+        at: int = 0,
     ) -> bool:
         """Note what the file has in it now, and say whether that is a content of its own.
 
         Args:
-            tasks: what stands there, by id.
+            tasks: what is in it, by id.
             next_id: the number that it gives as the next.
-            left: ids that stand there too, in a form that is not understood: as far as is known, they are as they were.
+            left: ids that are in it too, in a form that is not understood: as far as is known, they are as they were.
             ahead: it is still to be written.
+            among: the ids that this is about.
+            at: the time that it is, in milliseconds since 1970.
         """
         content = self._counter.content + 1
         changed: set[str] = set()
@@ -130,14 +175,15 @@ class Past:
                 if known[-1].task == task:
                     continue
                 known[-1].until = content
-            known.append(Version(task, content))
+            known.append(Version(task, content, noted=at))
             while len(known) > MAX_VERSIONS:
-                _thin(known)
+                thin(known)
             changed.add(id_)
-        for id_, known in self.versions.items():
-            if id_ not in tasks and id_ not in left and known[-1].until == FOREVER:
-                known[-1].until = content
+        for id_ in self.versions if among is None else among:
+            if id_ not in tasks and id_ not in left and self.newest(id_) is not None:
+                self.versions[id_][-1].until = content
                 changed.add(id_)
+        self._index(changed)
         next_ids = self._counter.next_ids
         told_anew = next_id is not None and (not next_ids or next_ids[-1].value != next_id)
         if next_id is not None and told_anew:
@@ -149,6 +195,7 @@ class Past:
         if new:
             self._counter.content = content
             self._changed |= changed
+            self._ahead |= changed
             self._counted = True
         if not ahead:
             self.reached()
@@ -162,59 +209,101 @@ class Past:
         self._counted = True
 
     def reached(self) -> None:
-        """Note that the newest content stands in the file."""
+        """Note that the newest content is in the file."""
+        self._ahead.clear()
         if self._counter.reached != self._counter.content:
             self._counter.reached = self._counter.content
             self._counted = True
 
-    def settle(self, copy: Mapping[str, Task], next_id: int | None) -> None:
+    def settle(
+        self, copy: Mapping[str, Task], next_id: int | None, among: Collection[str] | None = None
+    ) -> None:
         """Forget the content that was noted ahead, where a copy shows nothing of it: it has not come to the file.
 
         Args:
-            copy: the tasks of what stands there now, by id.
+            copy: the tasks of what is there now, by id.
             next_id: its `nextId`.
+            among: the ids that this is about; those in `ahead` are among them.
         """
         reached = self._counter.reached
-        if reached < self._counter.content and self.origin(copy, next_id).since <= reached:
-            self._back_to(reached)
+        if reached < self._counter.content and self.origin(copy, next_id, among=among).since <= reached:
+            self._back_to(reached, list(self._ahead))
 
-    def _back_to(self, content: int) -> None:
-        """Forget all that came after a content."""
-        for id_, known in list(self.versions.items()):
-            if known[-1].since > content or content < known[-1].until < FOREVER:
+    def _back_to(self, content: int, ids: Iterable[str]) -> None:
+        """Forget all that came after a content; `ids` are the tasks of which something did."""
+        changed: set[str] = set()
+        for id_ in ids:
+            known = self.versions.get(id_)
+            if known and (known[-1].since > content or content < known[-1].until < FOREVER):
                 self.versions[id_] = stood = [version for version in known if version.since <= content]
                 if not stood:
                     del self.versions[id_]
                 elif stood[-1].until > content:
                     stood[-1].until = FOREVER
-                self._changed.add(id_)
+                changed.add(id_)
+        self._changed |= changed
+        self._index(changed)
+        self._ahead.clear()
         if content < self._counter.content:
             next_ids = [known for known in self._counter.next_ids if known.since <= content]
             if next_ids:
                 next_ids[-1].until = FOREVER
-            self._counter.next_ids, self._counter.content = next_ids, content
+            # Its number is not given again: what was remembered of a task before the process ended can have it.
+            self._counter.next_ids, self._counter.reached = next_ids, self._counter.content
             self._counted = True
 
+    def _index(self, ids: Iterable[str]) -> None:
+        """Take note of which tasks are there, and since when each is as it is."""
+        for id_ in ids:
+            known = self.versions.get(id_)
+            was = self._first.pop(id_, None)
+            self._open -= was is not None
+            self._gone.pop(id_, None)
+            is_let_go = known[0].let_go if known else False
+            if is_let_go:
+                self._let_go.setdefault(id_)
+            else:
+                self._let_go.pop(id_, None)
+            if not known or known[-1].until < FOREVER:
+                self.retention.put(id_, None)
+                if known and not is_let_go:
+                    self._gone[id_] = None
+                continue
+            self.retention.put(id_, None if is_let_go else over_since(known))
+            newest = known[-1].task
+            first = next(version.since for version in known if version.task == newest)
+            self._first[id_] = first
+            self._open += 1
+            heappush(self._heap, (-first, id_))
+        if len(self._heap) > 2 * len(self._first) + 1000:
+            self._heap = [(-first, id_) for id_, first in self._first.items()]
+            heapify(self._heap)
+
     def _forget(self) -> None:
-        gone = [id_ for id_, known in self.versions.items() if known[-1].until < FOREVER]
-        gone.sort(key=lambda id_: self.versions[id_][-1].until)
-        for id_ in gone[: max(0, len(gone) - MAX_GONE)]:
-            del self.versions[id_]
+        while len(self._gone) > MAX_GONE:
+            id_ = next(iter(self._gone))
+            del self._gone[id_], self.versions[id_]
             self._changed.add(id_)
 
     # What a copy tells.
 
-    def origin(self, copy: Mapping[str, Task], next_id: int | None, new_from: int | None = None) -> Origin:
+    def origin(
+        self,
+        copy: Mapping[str, Task],
+        next_id: int | None,
+        new_from: int | None = None,
+        among: Collection[str] | None = None,
+    ) -> Origin:
         """Say of which contents a copy can have been made: rules 1 and 2.
 
         Args:
             copy: its tasks by id.
             next_id: its `nextId`.
             new_from: the lowest number that was new to whoever made it; None where only `next_id` tells.
+            among: the ids that `copy` is about.
         """
         since, edited, new = 0, False, False
         ends: list[int] = []
-        times: list[datetime] = []
         for id_, task in copy.items():
             known = self.versions.get(id_, ())
             same = [version for version in known if version.task == task]
@@ -223,8 +312,10 @@ class Past:
                 ends.append(same[-1].until)
             edited |= not same
             new |= not known
-            if (time := moment(task.get("updated")) or moment(task.get("created"))) is not None:
-                times.append(time)
+        others = 0 if among is None else self._open - sum(id_ in self._first for id_ in among)
+        if among is not None and others:
+            since = max(since, self._latest_first(among))
+            ends.append(FOREVER)
         first = min((one for one in (next_id, new_from) if one is not None), default=None)
         counted = [known for known in self._counter.next_ids if known.value == first]
         if counted:
@@ -232,23 +323,48 @@ class Past:
             if not new or new_from is not None:
                 since = max(since, counted[0].since)
         until = min((end for end in ends if end > since), default=FOREVER)
-        old = bool(copy) and not edited and min(ends, default=FOREVER) <= self._counter.reached
+        some = bool(copy) or others > 0
+        old = some and not edited and min(ends, default=FOREVER) <= self._counter.reached
         old = old and since not in self._counter.mended
         return Origin(
             since,
             until,
-            known=bool(ends) or not copy or not all(id_ not in self.versions for id_ in copy),
-            restored=old and not self._lacks(copy, since),
+            known=bool(ends) or not some or not all(id_ not in self.versions for id_ in copy),
+            restored=old and not self._lacks(copy, since, among),
             counted=bool(counted),
             new_from=first,
-            newest=max(times, default=None),
+            newest=cache(lambda: self._newest_time(copy, among)),
         )
 
-    def _lacks(self, copy: Mapping[str, Task], content: int) -> bool:
+    def _latest_first(self, but: Collection[str]) -> int:
+        """Return when the last of the tasks that are there became what it is, but for some."""
+        aside: list[tuple[int, str]] = []
+        found = 0
+        while self._heap:
+            negative, id_ = self._heap[0]
+            if self._first.get(id_) != -negative:
+                heappop(self._heap)
+            elif id_ in but:
+                aside.append(heappop(self._heap))
+            else:
+                found = -negative
+                break
+        for one in aside:
+            heappush(self._heap, one)
+        return found
+
+    def _newest_time(self, copy: Mapping[str, Task], among: Collection[str] | None) -> datetime | None:
+        others = () if among is None else (id_ for id_ in self._first if id_ not in among)
+        tasks = [*copy.values(), *(self.versions[id_][-1].task for id_ in others)]
+        times = (moment(task.get("updated")) or moment(task.get("created")) for task in tasks)
+        return max((time for time in times if time is not None), default=None)
+
+    def _lacks(self, copy: Mapping[str, Task], content: int, among: Collection[str] | None) -> bool:
         """Say whether anything of a content is missing in a copy."""
         return any(
-            id_ not in copy and any(version.since <= content < version.until for version in known)
-            for id_, known in self.versions.items()
+            id_ not in copy
+            and any(version.since <= content < version.until for version in self.versions.get(id_, ()))
+            for id_ in (self.versions if among is None else {*among, *self._gone})
         )
 
     def base(self, id_: str, task: Task, origin: Origin) -> Task | None:
@@ -266,7 +382,7 @@ class Past:
             base for base in possible if "updated" in task and base.get("updated") == task["updated"]
         ]
         earlier = [base for base in possible if not later(base, task)]
-        return _nearest(task, same_time or earlier or possible)
+        return nearest(task, same_time or earlier or possible)
 
     def unseen(self, id_: str, origin: Origin) -> bool:
         """Say whether whoever made a copy that lacks a task cannot have known it: rule 5."""
@@ -280,7 +396,8 @@ class Past:
             return origin.counted or number >= origin.new_from
         task = known[0].task
         came = moment(task.get("created")) or moment(task.get("updated"))
-        return came is not None and origin.newest is not None and came > origin.newest
+        newest = None if came is None else origin.newest()
+        return came is not None and newest is not None and came > newest
 
     def _lasted(self, known: Sequence[Version], origin: Origin) -> bool:
         """Say whether a task was there in all contents that a copy can have been made of."""
@@ -299,9 +416,16 @@ class Past:
 
     def changes(self) -> dict[str, bytes | None]:
         """Return what is to be remembered of tasks, by key, and take it as remembered."""
-        changes = {self.key(id_): self._encoded(id_) for id_ in self._changed}
-        self._changed.clear()
-        return changes
+        return self.remembered(self.take_changed())
+
+    def take_changed(self) -> set[str]:
+        """Return the ids of the tasks of which something is to be remembered, and take it as remembered."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def remembered(self, ids: Iterable[str]) -> dict[str, bytes | None]:
+        """Return what is to be remembered of some tasks, by key."""
+        return {self.key(id_): self._encoded(id_) for id_ in ids}
 
     @staticmethod
     def key(id_: str) -> str:
@@ -321,7 +445,7 @@ class Past:
             return None
         encoded = msgspec.json.encode(known)
         while len(encoded) > MAX_VERSIONS_BYTES and len(known) > 2:
-            _thin(known)
+            thin(known)
             encoded = msgspec.json.encode(known)
         return encoded
 
@@ -332,30 +456,16 @@ class Past:
         """
         for key, kept in memory.items():
             if key.startswith(_TASK):
-                self.versions[key.removeprefix(_TASK)] = msgspec.json.decode(kept, type=list[Version])
+                self.versions[key.removeprefix(_TASK)] = _versions.decode(kept)
         if _COUNTER in memory:
-            self._counter = msgspec.json.decode(memory[_COUNTER], type=Counter)
-        self._back_to(self._counter.content)
-
-
-def _thin(known: list[Version]) -> None:
-    """Forget the second of a task's versions; the first stays, for it says since when the task has been there."""
-    first, second = known[0], known.pop(1)
-    if first.until == second.since:
-        first.until = second.until
-
-
-def _nearest(task: Task, bases: Sequence[Task]) -> Task:
-    """Return the one that a task differs least from, of equals the last; but not for the sake of its time alone."""
-    best, least = bases[-1], _distance(bases[-1], task)
-    for base in reversed(bases[:-1]):
-        distance = _distance(base, task)
-        if 0 < distance < least:
-            best, least = base, distance
-    return best
-
-
-def _distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> int:
-    """Count the fields in which two tasks differ, but for the time of the last change."""
-    names = (one.keys() | other.keys()) - {"updated"}
-    return sum(name not in one or name not in other or one[name] != other[name] for name in names)
+            self._counter = _counters.decode(memory[_COUNTER])
+        self._back_to(self._counter.content, list(self.versions))
+        # In the order in which they went.
+        newest = {id_: known[-1] for id_, known in self.versions.items()}
+        self._index(sorted(newest, key=lambda id_: (newest[id_].until, newest[id_].noted)))
+        reached = self._counter.reached
+        self._ahead.update(
+            id_
+            for id_, known in self.versions.items()
+            if known[-1].since > reached or reached < known[-1].until < FOREVER
+        )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import sys
+from collections.abc import Collection, Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
 from missioncontrol.errors import BadTask
-from missioncontrol.events import Data
-from missioncontrol.sources.tasks.document import Edit, Edits
-from missioncontrol.sources.tasks.ids import Ids
+from missioncontrol.events import Data, rfc3339
+from missioncontrol.sources.tasks.document import ArrayName, Edit, Edits
+from missioncontrol.sources.tasks.entries import Entry, archived_entry, is_about, task_over
+from missioncontrol.sources.tasks.ids import MAX_NUMBER, Candidates, Ids
 from missioncontrol.sources.tasks.merge import Conflict, merge
 from missioncontrol.sources.tasks.past import Past
-from missioncontrol.sources.tasks.reading import Copy, Entry, id_in, task_in
-from missioncontrol.sources.tasks.task import Task, Told, changed, created, deleted, number_of
+from missioncontrol.sources.tasks.reading import Copy
+from missioncontrol.sources.tasks.task import Task, Told, changed, created, deleted, is_over, number_of
 
 MAX_CONFLICTS = 40
 MAX_SHOWN_BYTES = 1024
@@ -25,16 +27,49 @@ class Plan(NamedTuple):
     """What is to be done about a copy.
 
     `tasks` are what both sides are to have, `told` the events by task, `conflicts` what was decided between two edits
-    by task, `edits` what the file lacks.
+    by task, `edits` what the file lacks; `refused` counts tasks of the file for which there is no room. `about_all`
+    says that it is about all tasks, not only about those that may have changed.
     """
 
     tasks: dict[str, Task]
     told: dict[str, list[Told]]
     conflicts: dict[str, list[Conflict]]
     edits: Edits
+    refused: int = 0
+    about_all: bool = False
 
 
-def agree(past: Past, ids: Ids, ours: Mapping[str, Task], copy: Copy, *, heal: bool = True) -> Plan:
+class _Used(Container[str]):
+    """The ids that no entry without one of its own may be given."""
+
+    def __init__(self, copy: Copy) -> None:
+        self._copy = copy
+        self._given: set[str] = set()
+
+    def add(self, id_: str) -> None:
+        self._given.add(id_)
+
+    def __contains__(self, id_: object) -> bool:
+        return (
+            id_ in self._given
+            or id_ in self._copy.by_id
+            or id_ in self._copy.left
+            or id_ in self._copy.history.by_id
+        )
+
+
+def agree(
+    past: Past,
+    ids: Ids,
+    ours: Mapping[str, Task],
+    copy: Copy,
+    *,
+    heal: bool = True,
+    among: Collection[str] | None = None,
+    room: int = sys.maxsize,
+    at: int = 0,
+    moves: Collection[str] = (),
+) -> Plan:
     """Merge a copy into the state, and note in the past what the file has and will have in it.
 
     Args:
@@ -43,50 +78,179 @@ def agree(past: Past, ids: Ids, ours: Mapping[str, Task], copy: Copy, *, heal: b
         ours: the state's tasks by id.
         copy: what somebody has written.
         heal: have the file's `nextId` raised where it is in use already, also if there is nothing else to write.
+        among: the ids that may differ between the state, the copy and the newest content of the past; the plan is
+            about them and about entries without an id alone. None: all may.
+        room: how many tasks the state can have more; without it, any number.
+        at: the time that it is, in milliseconds since 1970.
+        moves: tasks that move into the history if they are over, though it was the file's author who completed them.
     """
-    there = [entry.id for entry in copy.entries] + [id_in(entry) for entry in copy.history]
-    used = (id_ for id_ in there if id_ is not None)
-    ids.above([*ours, *past.versions, *copy.left, *used], copy.next_id)
-    entries = _named(past, ids, ours, copy)
+    if among is None:
+        ids.above([*ours, *past.versions, *copy.left, *copy.by_id, *copy.history.by_id], copy.next_id)
+    else:
+        ids.above([*among, *copy.left, *copy.archived], copy.next_id)
+    mine = _Mine(past, ours)
+    entries = _named(past, ids, mine, copy, among)
+    refused = _refuse(past, mine, entries, room)
+    kept_out = _over(past, mine, copy, entries, among)
+    ids.seen(entries.keys())
+    left = _Any(copy.kept_out, refused, kept_out) if refused or kept_out else copy.kept_out
+    if among is not None:
+        among = {*among, *entries}
+        # New tasks are added to the file in the order of their numbers.
+        about: Iterable[str] = sorted(among, key=lambda id_: (number_of(id_) or MAX_NUMBER, id_))
+        ours = {id_: task for id_ in about if (task := ours.get(id_)) is not None}
+    else:
+        about = mine.ids()
+    sides = {id_: task for id_ in about if (task := mine.get(id_)) is not None}
     theirs = {id_: entry.task for id_, entry in entries.items()}
-    past.settle(theirs, copy.next_id)
+    past.settle(theirs, copy.next_id, among)
     numbers = [
-        number_of(entry.id) for entry in copy.entries if entry.id and _is_new(past, entry.id, entry.task)
+        number_of(entry.id) for entry in entries.values() if entry.id and _is_new(past, entry.id, entry.task)
     ]
     new_from = min((number for number in numbers if number is not None), default=None)
-    tasks, conflicts = merge(past, ours, theirs, copy.next_id, copy.left, new_from)
-    edits = _edits(ids, copy, entries, tasks, heal=heal)
-    new = past.note(theirs, copy.next_id, copy.left)
+    tasks, conflicts = merge(past, sides, theirs, copy.next_id, left, new_from, among)
+    archived: Collection[str] = ()
+    if _takes_history(copy):
+        archived = {
+            id_ for id_, task in tasks.items() if id_ not in ours and past.is_let_go(id_) and is_over(task)
+        }
+    time = rfc3339(at).decode()
+    edits = edits_for(past, ids, copy, entries, tasks, left, heal=heal, time=time, moves={*moves, *archived})
+    past.take_back(id_ for id_ in {*tasks, *sides, *theirs} if id_ not in archived)
+    new = past.note(theirs, copy.next_id, left, among=among, at=at)
     if edits:
         if new:
             past.mend()
         # Before it is written: nobody is to come with a copy of it that is not known.
-        past.note(tasks, copy.next_id if edits.next_id is None else edits.next_id, copy.left, ahead=True)
-    return Plan(tasks, _told(ours, tasks, conflicts, copy.history), conflicts, edits)
+        next_id = copy.next_id if edits.next_id is None else edits.next_id
+        past.note(tasks, next_id, left, ahead=True, among=among, at=at)
+    if archived:
+        tasks = {id_: task for id_, task in tasks.items() if id_ not in archived}
+    return Plan(tasks, _told(ours, tasks, conflicts), conflicts, edits, len(refused), among is None)
 
 
-def edits_for(ids: Ids, copy: Copy, tasks: Mapping[str, Task]) -> Edits:
-    """Return what makes a file, whose entries all have ids, one that has these tasks."""
-    entries = {entry.id: entry for entry in copy.entries if entry.id is not None}
-    return _edits(ids, copy, entries, tasks, heal=True)
+def rewrite(past: Past, ids: Ids, copy: Copy, ours: Mapping[str, Task], *, at: int) -> Edits:
+    """Return what makes a file that is gone one that has all tasks again, and note it in the past.
+
+    Args:
+        past: what the file has been.
+        ids: gives its `nextId`.
+        copy: the file as it was known last, or an empty one.
+        ours: the state's tasks by id.
+        at: the time that it is, in milliseconds since 1970.
+    """
+    ids.above([*ours, *copy.history.by_id])
+    mine = _Mine(past, ours)
+    tasks = {id_: task for id_ in mine.ids() if (task := mine.get(id_)) is not None}
+    entries = dict(copy.by_id)
+    kept_out = _over(past, mine, copy, entries, None)
+    left = _Any(copy.kept_out, kept_out)
+    time = rfc3339(at).decode()
+    edits = edits_for(past, ids, copy, entries, tasks, left, time=time, moves=past.let_go_tasks().keys())
+    past.note(tasks, edits.next_id or copy.next_id, left, ahead=True, at=at)
+    return edits
 
 
-def _named(past: Past, ids: Ids, ours: Mapping[str, Task], copy: Copy) -> dict[str, Entry]:
-    """Return the entries by id; one that has none, or another task's, is given one."""
+class _Mine:
+    """The tasks of the state, and those that it let go of, which are in the file's history."""
+
+    def __init__(self, past: Past, ours: Mapping[str, Task]) -> None:
+        self._past = past
+        self._ours = ours
+
+    def get(self, id_: str) -> Task | None:
+        task = self._ours.get(id_)
+        return self._past.versions[id_][-1].task if task is None and self._past.is_let_go(id_) else task
+
+    def ids(self) -> Iterable[str]:
+        return [*(id_ for id_ in self._past.let_go_tasks() if id_ not in self._ours), *self._ours]
+
+
+class _Any(Container[str]):
+    """What is in any of some containers."""
+
+    def __init__(self, *parts: Container[str]) -> None:
+        self._parts = parts
+
+    def __contains__(self, id_: object) -> bool:
+        return any(id_ in part for part in self._parts)
+
+
+def _refuse(past: Past, mine: _Mine, entries: dict[str, Entry], room: int) -> Collection[str]:
+    """Take out the tasks that are new and for which there is no room; return their ids."""
+    if len(entries) <= room:
+        return ()
+    new = [id_ for id_ in entries if mine.get(id_) is None and id_ not in past.versions]
+    refused = set(new[max(0, room) :])
+    for id_ in refused:
+        del entries[id_]
+    return refused
+
+
+def _named(past: Past, ids: Ids, mine: _Mine, copy: Copy, among: Collection[str] | None) -> dict[str, Entry]:
+    """Return the entries of the tasks by id; one that has none, or another task's, is given one."""
     own: dict[str, Entry] = {}
     rest: list[Entry] = []
-    for entry in copy.entries:
-        if entry.id is None or entry.id in own or _is_another(past, ours.get(entry.id), entry):
+    if among is None:
+        named: Iterable[Entry] = copy.by_id.values()
+    else:
+        found = [entry for id_ in among if (entry := copy.by_id.get(id_)) is not None]
+        named = found if len(found) < 2 else _in_order(copy, found)
+    for entry in named:
+        if entry.id is None or _is_another(past, mine.get(entry.id), entry):
             rest.append(entry)
         else:
-            own[entry.id] = entry._replace(task={**entry.task, "id": entry.id})
-    ids.seen(own.keys())
-    used = {*own, *copy.left}
-    for entry in rest:
-        id_ = ids.for_entry(entry.task, used)
+            own[entry.id] = (
+                entry if "id" in entry.task and entry.task["id"] == entry.id else _with_id(entry, entry.id)
+            )
+    used = _Used(copy)
+    candidates: Candidates = {}
+    for entry in [*copy.rest, *rest] if copy.rest else rest:
+        id_ = ids.for_entry(entry.task, used, candidates)
         used.add(id_)
-        own[id_] = entry._replace(task={**entry.task, "id": id_})
+        own[id_] = _with_id(entry, id_)
     return own
+
+
+def _over(
+    past: Past, mine: _Mine, copy: Copy, entries: dict[str, Entry], among: Collection[str] | None
+) -> Collection[str]:
+    """Add the entries of the history that are about tasks which the state has or the past knows, and no others.
+
+    Where a task is in both arrays, that among the tasks counts.
+
+    Returns:
+        The ids of those that cannot be kept as tasks.
+    """
+    kept_out: list[str] = []
+    if not copy.history.by_id:
+        return kept_out
+    for id_ in {*mine.ids(), *past.versions} if among is None else among:
+        kept = copy.history.get(id_)
+        if kept is None or id_ in entries or id_ in copy.left:
+            continue
+        task, versions = mine.get(id_), past.versions.get(id_)
+        known = task or (versions[-1].task if versions else None)
+        if known is None:
+            continue
+        try:
+            entry = Entry(kept.block, kept.place, id_, task_over(kept.value, id_, known), "history")
+        except BadTask:
+            kept_out.append(id_)
+            continue
+        if not _is_another(past, task, entry):
+            entries[id_] = entry
+    return kept_out
+
+
+def _in_order(copy: Copy, entries: list[Entry]) -> list[Entry]:
+    """Return entries in the order of the file."""
+    bases = copy.bases()
+    return sorted(entries, key=lambda entry: bases.get(id(entry.block), 0) + entry.place)
+
+
+def _with_id(entry: Entry, id_: str) -> Entry:
+    return entry._replace(task={**entry.task, "id": id_})
 
 
 def _is_another(past: Past, mine: Task | None, entry: Entry) -> bool:
@@ -105,62 +269,90 @@ def _is_new(past: Past, id_: str, task: Task) -> bool:
     )
 
 
-def _edits(
-    ids: Ids, copy: Copy, entries: Mapping[str, Entry], tasks: Mapping[str, Task], *, heal: bool
+def edits_for(
+    past: Past,
+    ids: Ids,
+    copy: Copy,
+    entries: Mapping[str, Entry],
+    tasks: Mapping[str, Task],
+    left: Container[str],
+    *,
+    time: str,
+    heal: bool = True,
+    moves: Collection[str] = (),
 ) -> Edits:
-    if copy.document is None:
-        there = {id_: entry.task for id_, entry in entries.items()}
-        return Edits() if there == tasks else Edits(added=list(tasks.values()), next_id=ids.next)
+    """Return what makes a file with these entries one that has these tasks."""
+    is_table = copy.document is None
     edits = Edits()
+    if is_table and {id_: entry.task for id_, entry in entries.items()} == tasks:
+        return edits
+    takes_history = _takes_history(copy)
+    bases = copy.bases()
     for id_, entry in entries.items():
-        wanted = tasks.get(id_)
-        if wanted is None:
-            edits.dropped.add(entry.place)
+        if is_table and entry.array == "tasks":
             continue
-        task = entry.task
+        wanted, task = tasks.get(id_), entry.task
+        is_same = entry.id == id_ and (wanted is task or wanted == task)
+        target = _array_for(entry, wanted, move=id_ in moves) if takes_history else entry.array
+        if entry.array == "tasks" and (kept := copy.history.get(id_)) is not None:
+            reopened = target == "tasks" and is_over(past.newest(id_)) and not is_over(wanted)
+            if (wanted is None or target == "history" or reopened) and is_about(kept.value, wanted or task):
+                edits.history.dropped.add(bases.get(id(kept.block), 0) + kept.place)
+        if is_same and target == entry.array:
+            continue
+        index = bases.get(id(entry.block), 0) + entry.place
+        array = edits.of(entry.array)
+        if wanted is None or target != entry.array:
+            array.dropped.add(index)
+            if wanted is not None:
+                _add(edits, target, wanted, time)
+            continue
         updates = {name: value for name, value in wanted.items() if name not in task or task[name] != value}
         if entry.id != id_:
             updates["id"] = id_
         removed = sorted(task.keys() - wanted.keys())
         if updates or removed:
-            edits.changed[entry.place] = Edit(updates, removed)
-    edits.added = [task for id_, task in tasks.items() if id_ not in entries and id_ not in copy.left]
+            array.changed[index] = Edit(updates, removed)
+    for id_, wanted in tasks.items():
+        entry_there = entries.get(id_)
+        is_new = entry_there is None or (is_table and entry_there.array == "tasks")
+        if is_new and (is_table or id_ not in left):
+            _add(edits, "history" if takes_history and is_over(wanted) else "tasks", wanted, time)
+    if is_table:
+        edits.next_id = ids.next
+        return edits
     low = copy.next_id is None or copy.next_id < ids.next
-    if copy.document.takes_next_id and low and (edits or (heal and copy.next_id is not None)):
+    takes_next_id = copy.document is not None and copy.document.takes_next_id
+    if takes_next_id and low and (edits or (heal and copy.next_id is not None)):
         edits.next_id = ids.next
     return edits
 
 
+def _takes_history(copy: Copy) -> bool:
+    return copy.document is None or copy.document.takes_history
+
+
+def _array_for(entry: Entry, wanted: Task | None, *, move: bool) -> ArrayName:
+    """Return where a task is to be: what the file's author completed stays where it is, unless it is to move."""
+    if not is_over(wanted):
+        return "tasks"
+    return "tasks" if entry.array == "tasks" and is_over(entry.task) and not move else "history"
+
+
+def _add(edits: Edits, array: ArrayName, task: Task, time: str) -> None:
+    edits.of(array).added.append(archived_entry(task, time) if array == "history" else task)
+
+
 def _told(
-    ours: Mapping[str, Task],
-    tasks: Mapping[str, Task],
-    conflicts: Mapping[str, list[Conflict]],
-    history: list[Any],
+    ours: Mapping[str, Task], tasks: Mapping[str, Task], conflicts: Mapping[str, list[Conflict]]
 ) -> dict[str, list[Told]]:
-    told: dict[str, list[Told]] = {}
-    gone = ours.keys() - tasks.keys()
-    over = {id_: entry for entry in history if gone and (id_ := id_in(entry)) in gone}
-    for id_ in sorted(gone):
-        told[id_] = _archived(ours[id_], over[id_]) if id_ in over else [deleted(id_)]
+    told = {id_: [deleted(id_)] for id_ in sorted(ours.keys() - tasks.keys())}
     for id_, task in tasks.items():
         old = ours.get(id_)
         event = created(task) if old is None else None if old is task else changed(old, task)
         if event is not None:
             found = conflicts.get(id_, ())
             told[id_] = [Told(event.type, {**event.data, **_reported(found)})]
-    return told
-
-
-def _archived(old: Task, entry: Any) -> list[Told]:
-    """Say that a task was moved into the history: completed by that, where it was not before."""
-    told = [Told("task:deleted", {**deleted(old["id"]).data, "archived": True})]
-    try:
-        task: Task = {**old, "status": "completed", **task_in(entry), "id": old["id"]}
-    except BadTask:
-        return told
-    event = changed(old, task)
-    if event is not None and event.type == "task:completed":
-        told.insert(0, event)
     return told
 
 

@@ -1,8 +1,9 @@
 """The task queue: what can be done with tasks, while `sync.py` keeps the file in step.
 
 The tasks are those of the folded state. What is done with them is decided here, one thing after the other, told as an
-event, and durable before it returns; so of two agents who claim a task exactly one gets it. The file follows, and is
-never needed: while it is missing or broken, the queue goes on.
+event, durable, and in the file before it returns; so of two agents who claim a task exactly one gets it. Before
+anything is decided the file is checked, so that what an agent has just written into it is known. Yet the file is never
+needed: while it is missing, broken or cannot be written, the queue goes on.
 """
 
 from __future__ import annotations
@@ -20,19 +21,35 @@ from missioncontrol.errors import (
     NotFound,
     Outdated,
     PreconditionFailed,
+    QuotaExceeded,
     Unavailable,
 )
-from missioncontrol.events import Data, now, rfc3339
-from missioncontrol.events.hosts import find_id, host_of
+from missioncontrol.events import MAX_ID_LENGTH, Data, Record
+from missioncontrol.events.author import author
+from missioncontrol.events.hosts import find_id, host_of, id_at_home
 from missioncontrol.sources.source import Feed, Workspace
-from missioncontrol.sources.tasks.markdown import write_markdown
-from missioncontrol.sources.tasks.reading import id_in
+from missioncontrol.sources.tasks.decisions import (
+    check_free,
+    check_id,
+    in_its_status,
+    is_open,
+    tags_in,
+    time_after,
+    time_now,
+    words_of,
+)
+from missioncontrol.sources.tasks.index import Place, TaskIndex
+from missioncontrol.sources.tasks.markdown import HISTORY_ROWS, write_markdown
+from missioncontrol.sources.tasks.pages import TaskPage, existing, page_of
+from missioncontrol.sources.tasks.subtasks import (
+    check_subtask,
+    new_subtask,
+    subtasks_of,
+    with_completed_subtask,
+)
 from missioncontrol.sources.tasks.sync import Sync
 from missioncontrol.sources.tasks.task import (
-    CLOSED,
     DEFAULTS,
-    PRIORITIES,
-    STATUSES,
     UNASSIGNED,
     Task,
     Told,
@@ -42,19 +59,18 @@ from missioncontrol.sources.tasks.task import (
     created,
     deleted,
     fitting,
-    moment,
     tag_of,
-    urgency,
+    task_ids,
 )
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds for which something that is to be done waits for what is being done."""
 
-MAX_ID = 100
+SHOWN_ID = 100
+"""How many characters of an id a message shows."""
+
 NO_IDS = frozenset({".", "..", "stats", "summary", "due", "search", "bulk"})
 """What means something else behind `/api/tasks/`: nothing could be done any more with a task of this name."""
-MAX_AHEAD = 60_000
-"""Milliseconds by which somebody else's clock may be ahead of ours and still be believed."""
 
 
 class TaskQueue:
@@ -64,36 +80,100 @@ class TaskQueue:
 
     def __init__(self, workspace: Workspace) -> None:
         self._fleet = workspace.fleet
+        self._queue = workspace.queue
         self._host = workspace.host
         self._tasks = workspace.fleet.table("tasks")
+        self._most = workspace.config.quotas.tasks
         self._order = asyncio.Lock()
         self._sync = Sync(workspace, self._order)
         self._feed: Feed | None = None
+        # Whether the ids of the file are known, and whether all its tasks are.
+        self._begun = asyncio.Event()
         self._ready = asyncio.Event()
+        self._index = TaskIndex(self._tasks)
+
+    def committed(self, records: Sequence[Record]) -> None:
+        """Note which tasks a commit is about. It may come before the state has it."""
+        ids = [id_ for record in records for id_ in task_ids(record.type, record.data)]
+        if not ids:
+            return
+        if self._index.touch(ids):
+            asyncio.get_running_loop().call_soon(self._index.refresh)
+        host = self._host
+        home = ids if host is None else [own for id_ in ids if (own := id_at_home(id_, host)) is not None]
+        self._sync.touch(home)
 
     async def run(self, feed: Feed) -> None:
         """Keep the file in step until cancelled."""
         self._feed = feed
         try:
-            await self._sync.run(feed, self._ready.set)
+            await self._sync.run(feed, self._begun.set, self._set_ready)
         finally:
             # With a file that cannot be kept in step, the queue goes on all the same.
-            self._ready.set()
+            self._set_ready()
+
+    def _set_ready(self) -> None:
+        self._begun.set()
+        self._ready.set()
 
     def attach(self, feed: Feed) -> None:
         """Let what is done with tasks be told by this feed; the file is kept in step by `run` alone."""
         self._feed = feed
-        self._ready.set()
+        self._set_ready()
 
-    # What there is.
+    # What there is: as of the last look at the file, which `fresh` makes the present.
+
+    async def fresh(self) -> None:
+        """Have what agents have written into the file until now be known; at once where it has not changed.
+
+        Call it before tasks are read for a client. It waits a few seconds at most, and raises nothing.
+        """
+        await self._sync.fresh()
+
+    @asynccontextmanager
+    async def _in_file(self) -> AsyncIterator[list[Task]]:
+        """Do something by what is in the file now, and wait until the tasks that are put into the list are in it."""
+        tasks: list[Task] = []
+        with self._sync.rounds.busy():
+            await self.fresh()
+            yield tasks
+            await self._sync.written([id_ for task in tasks if (id_ := self._own_id(task["id"])) is not None])
+
+    def _own_id(self, id_: str) -> str | None:
+        """Return the id of a task in the file; None where it is another host's."""
+        return id_ if self._host is None or host_of(id_) is None else id_at_home(id_, self._host)
 
     def ordered(self) -> list[Task]:
         """Return all tasks, the most urgent first."""
-        return sorted(self._tasks.values(), key=urgency)
+        return existing(self._tasks, self._index.ids())
+
+    def ids(self) -> list[str]:
+        """Return the ids of all tasks, the most urgent first."""
+        return self._index.ids()
+
+    async def page(
+        self, fits: Callable[[Task], bool] | None, *, after: Place | None = None, limit: int
+    ) -> TaskPage:
+        """Return some of the tasks, the most urgent first.
+
+        Args:
+            fits: says which; None for all.
+            after: only those after this place in the order.
+            limit: how many at most.
+        """
+        return await page_of(self._tasks, self._index, fits, after, limit)
+
+    def in_queue(self) -> list[Task]:
+        """Return the tasks that are not in the file's history, the most urgent first."""
+        return [task for task in self.ordered() if not self._is_archived(task["id"])]
+
+    def _is_archived(self, id_: str) -> bool:
+        own = self._own_id(id_)
+        return own is not None and self._sync.is_archived(own)
 
     def history(self) -> list[Any]:
-        """Return the file's entries of tasks that are over."""
-        return self._sync.history
+        """Return the file's entries of tasks that are over; the state has the newest of them, too."""
+        return list(self._sync.history)
 
     def find(self, id_: str) -> Task:
         """Return a task, or the entry of the history with its id.
@@ -105,11 +185,10 @@ class TaskQueue:
         task = self._tasks.get(find_id(id_, self._tasks.keys(), self._host) or id_)
         if task is not None:
             return task
-        for entry in self._sync.history:
-            if id_in(entry) == id_.removesuffix(f"@{self._host}"):
-                found: Task = entry
-                return found
-        raise NotFound(f"There is no task {id_[:MAX_ID]!r}; /api/tasks lists those there are.")
+        found: Task | None = self._sync.in_history(id_.removesuffix(f"@{self._host}"))
+        if found is not None:
+            return found
+        raise NotFound(f"There is no task {id_[:SHOWN_ID]!r}; /api/tasks lists those there are.")
 
     @staticmethod
     def etag(task: Task) -> str:
@@ -118,58 +197,56 @@ class TaskQueue:
 
     def stats(self) -> Data:
         """Count the tasks by status, priority and assignee."""
-        by_status = dict.fromkeys(STATUSES, 0)
-        by_priority = dict.fromkeys(PRIORITIES, 0)
-        by_assignee: dict[str, int] = {}
-        for task in self._tasks.values():
-            for counts, value in (
-                (by_status, task.get("status")),
-                (by_priority, task.get("priority")),
-                (by_assignee, task.get("assignedTo") or UNASSIGNED),
-            ):
-                counts[str(value)] = counts.get(str(value), 0) + 1
+        by_status = self._index.by_status()
         return {
             "total": len(self._tasks),
             "byStatus": by_status,
-            "byPriority": by_priority,
-            "byAssignee": by_assignee,
-            "completed": by_status["completed"] + len(self._sync.history),
-            "updated": _time(),
+            "byPriority": self._index.by_priority(),
+            "byAssignee": self._index.by_assignee(),
+            "completed": by_status["completed"] + self._sync.count_let_go(),
+            "updated": time_now(),
         }
 
     def summary(self) -> Data:
-        """Say in a few numbers how the queue stands; what is urgent is counted among what is not over."""
-        stats = self.stats()
-        urgent = [task.get("priority") for task in self._tasks.values() if task.get("status") not in CLOSED]
+        """Describe the queue in a few numbers; what is urgent is counted among what is not over.
+
+        `archived` counts the completed tasks that are in the file's history alone; `queueFile` is the file that is the
+        queue, None before there is one.
+        """
+        by_status, archived = self._index.by_status(), self._sync.count_let_go()
         return {
-            "pending": stats["byStatus"]["pending"],
-            "inProgress": stats["byStatus"]["in_progress"],
-            "review": stats["byStatus"]["review"],
-            "completed": stats["completed"],
-            "critical": urgent.count("P0"),
-            "high": urgent.count("P1"),
-            "total": stats["total"],
-            "updated": stats["updated"],
+            "pending": by_status["pending"],
+            "inProgress": by_status["in_progress"],
+            "review": by_status["review"],
+            "completed": by_status["completed"] + archived,
+            "critical": self._index.urgent("P0"),
+            "high": self._index.urgent("P1"),
+            "total": len(self._tasks),
+            "archived": archived,
+            "queueFile": self._queue.path,
+            "updated": time_now(),
         }
 
     def due(self, hours: float = 24.0) -> list[Task]:
         """Return the tasks that are not over and due within so many hours, or before now; the soonest first."""
-        until = datetime.now(UTC) + timedelta(hours=hours)
-        found: list[tuple[datetime, Task]] = []
-        for task in self._tasks.values():
-            at = moment(task.get("due"))
-            if at is not None and task.get("status") not in CLOSED and at <= until:
-                found.append((at, task))
-        return [task for _, task in sorted(found, key=lambda one: (one[0], one[1]["id"]))]
+        return existing(self._tasks, self._index.due(datetime.now(UTC) + timedelta(hours=hours)))
 
-    def search(self, query: str) -> list[Task]:
+    async def search(self, query: str, limit: int | None = None) -> TaskPage:
         """Return the tasks in whose id, description, assignee, tags or notes a text occurs, whatever its case."""
         wanted = query.casefold()
-        return [task for task in self.ordered() if wanted in _words(task).casefold()]
+        return await self.page(
+            lambda task: self.contains(task, wanted), limit=self._most if limit is None else limit
+        )
 
-    def markdown(self) -> str:
+    @staticmethod
+    def contains(task: Task, text: str) -> bool:
+        """Say whether a text, in lower case, is in a task's id, description, assignee, tags or notes."""
+        return text in words_of(task).casefold()
+
+    async def markdown(self) -> str:
         """Write the queue as a Markdown document."""
-        return write_markdown(self.ordered(), self._sync.history, _time())
+        newest = self._sync.history.newest(HISTORY_ROWS)
+        return await asyncio.to_thread(write_markdown, self.in_queue(), newest, time_now())
 
     # What can be done.
 
@@ -187,19 +264,34 @@ class TaskQueue:
         """
         given = checked(fields)
         id_ = given.pop("id", None)
-        if id_ is not None and not (isinstance(id_, str) and 0 < len(id_) <= MAX_ID):
-            raise BadTask(f"id must be a text of 1 to {MAX_ID} characters; leave it out to be given one.")
+        if id_ is not None and not (isinstance(id_, str) and 0 < len(id_) <= MAX_ID_LENGTH):
+            raise BadTask(
+                f"id must be a text of 1 to {MAX_ID_LENGTH} characters; leave it out to be given one."
+            )
         if id_ is not None and ("/" in id_ or id_ in NO_IDS):
             raise BadTask(
-                f"The id {id_!r} has no address below /api/tasks; choose one without a '/', "
-                f"or leave it out to be given one."
+                f"The id {id_[:SHOWN_ID]!r} has no address below /api/tasks that every proxy keeps; choose "
+                f"one without a '/', or leave it out to be given one."
             )
+        if id_ is not None:
+            await self._wait_ready()
+        async with self._in_file() as written:
+            task = await self._add(id_, given, by)
+            written.append(task)
+        return task
+
+    async def _add(self, id_: str | None, given: Data, by: str | None) -> Task:
         async with self._in_order() as feed:
+            if len(self._tasks) >= self._most:
+                raise QuotaExceeded(
+                    f"There are {self._most:,} tasks, which is the limit: remove some that are over, "
+                    f"or set quotas.tasks higher."
+                )
             while True:
                 new = id_ or self._sync.ids.new()
                 if id_ is not None and self._is_known(id_):
                     raise Conflict(f"There is a task {id_!r} already; leave the id out to be given one.")
-                time = _time()
+                time = time_now()
                 task: Task = {
                     "id": new,
                     **{name: given.get(name, default) for name, default in DEFAULTS.items()},
@@ -207,7 +299,7 @@ class TaskQueue:
                     "created": time,
                     "updated": time,
                 }
-                task = _in_its_status({**task, **given}, {}, time)
+                task = in_its_status({**task, **given}, {}, time)
                 try:
                     await self._tell(feed, created(fitting(task)), self._fleet.id)
                 except Outdated:
@@ -217,7 +309,7 @@ class TaskQueue:
 
     def _is_known(self, id_: str) -> bool:
         own = id_ if self._host is None or host_of(id_) is not None else f"{id_}@{self._host}"
-        return own in self._tasks or any(id_in(entry) == id_ for entry in self._sync.history)
+        return own in self._tasks or self._sync.history.get(id_) is not None
 
     async def update(self, id_: str, fields: Any, *, if_match: str | None = None) -> Task:
         """Change fields of a task; `metadata` is merged into what there is.
@@ -225,36 +317,32 @@ class TaskQueue:
         Raises:
             BadTask, NotFound, PreconditionFailed, Unavailable: as their names say.
         """
+        async with self._in_file() as written:
+            task = await self._update(id_, fields, if_match)
+            written.append(task)
+        return task
+
+    async def _update(self, id_: str, fields: Any, if_match: str | None = None) -> Task:
         given = checked(fields)
 
         def make(old: Task) -> Task:
-            _check_id(given, id_, old)
+            check_id(given, id_, old)
             new = {**old, **given}
             if isinstance(old.get("metadata"), dict) and "metadata" in given:
                 new["metadata"] = {**old["metadata"], **given["metadata"]}
             return new
 
-        return await self._change(id_, make, if_match=if_match)
-
-    async def replace(self, id_: str, fields: Any, *, if_match: str | None = None) -> Task:
-        """Replace what a task is made of; what is not given returns to its default.
-
-        Its id, who added it and when, and fields that only its owners know stay. Without a `description` this
-        changes only what is given, as the earlier server did.
-        """
-        given = checked(fields)
-        if "description" not in given:
-            return await self.update(id_, fields, if_match=if_match)
-
-        def make(old: Task) -> Task:
-            _check_id(given, id_, old)
-            return {**old, **DEFAULTS, **given}
-
-        return await self._change(id_, make, if_match=if_match)
+        return await self._decide(id_, make, if_match=if_match)
 
     async def delete(self, id_: str, *, if_match: str | None = None) -> Task:
         """Remove a task, and return it as it was."""
-        async with self._in_order() as feed:
+        async with self._in_file() as written:
+            task = await self._remove(id_, if_match)
+            written.append(task)
+        return task
+
+    async def _remove(self, id_: str, if_match: str | None) -> Task:
+        async with self._in_order(id_) as feed:
             while True:
                 seen = self._fleet.id
                 task = self._current(id_, if_match)
@@ -295,12 +383,12 @@ class TaskQueue:
 
         def make(old: Task) -> Task:
             if claim:
-                _check_free(old, agent)
+                check_free(old, agent)
             new = {**old, "assignedTo": agent}
             if start:
                 new["status"] = "in_progress"
             if notes:
-                new["notes"] = f"{old.get('notes') or ''}\n[{_time()}] Assigned to {agent}: {notes}"
+                new["notes"] = f"{old.get('notes') or ''}\n[{time_now()}] Assigned to {agent}: {notes}"
             return new
 
         return await self._change(id_, make, given=True, by=by, if_match=if_match)
@@ -318,21 +406,21 @@ class TaskQueue:
         agent = self._full_agent(agent)
 
         def make(old: Task) -> Task:
-            if not _is_open(old, tags):
+            if not is_open(old, tags):
                 raise Conflict(f"The task {old['id']} is not open any more.")
             return {**old, "assignedTo": agent, **({"status": "in_progress"} if start else {})}
 
-        while True:
-            task = min(
-                (task for task in self._tasks.values() if _is_open(task, tags)), key=urgency, default=None
-            )
-            if task is None:
-                return None
-            try:
-                return await self._change(task["id"], make, given=True)
-            except (Conflict, NotFound):
-                # Somebody else was first; there may be another one.
-                continue
+        await self._wait_ready()
+        async with self._in_file() as written:
+            while (task := self._index.first_open(lambda one: is_open(one, tags))) is not None:
+                try:
+                    claimed = await self._decide(task["id"], make, given=True)
+                except (Conflict, NotFound):
+                    # Somebody else was first; there may be another one.
+                    continue
+                written.append(claimed)
+                return claimed
+        return None
 
     async def set_priority(self, id_: str, priority: Any) -> Task:
         """Change a task's priority."""
@@ -340,29 +428,13 @@ class TaskQueue:
 
     async def add_subtask(self, id_: str, fields: Any) -> Data:
         """Add a subtask, and return it."""
-        if not isinstance(fields, dict) or not isinstance(fields.get("description"), str):
-            raise BadTask(
-                'A subtask is an object with a text as its description, as in {"description": "Step 1"}.'
-            )
+        check_subtask(fields)
         added: Data = {}
 
         def make(old: Task) -> Task:
-            subtasks = _subtasks(old)
-            taken = {subtask.get("id") for subtask in subtasks}
-            number = len(subtasks) + 1
             short = old["id"].removesuffix(f"@{host_of(old['id'])}") if self._host else old["id"]
-            while f"{short}-SUB-{number}" in taken:
-                number += 1
-            added.update(
-                {
-                    **fields,
-                    "id": f"{short}-SUB-{number}",
-                    "status": "pending",
-                    "completed": False,
-                    "created": _time(),
-                }
-            )
-            return {**old, "subtasks": [*subtasks, added]}
+            added.update(new_subtask(old, fields, short))
+            return {**old, "subtasks": [*subtasks_of(old), added]}
 
         await self._change(id_, make)
         return added
@@ -372,19 +444,8 @@ class TaskQueue:
         found: Data = {}
 
         def make(old: Task) -> Task:
-            subtasks = _subtasks(old)
-            for index, subtask in enumerate(subtasks):
-                if subtask.get("id") == subtask_id:
-                    found.update(subtask)
-                    if not subtask.get("completed"):
-                        found.update({"completed": True, "status": "completed", "completedAt": _time()})
-                    subtasks = [*subtasks[:index], found, *subtasks[index + 1 :]]
-                    break
-            else:
-                raise NotFound(f"{id_} has no subtask {subtask_id[:MAX_ID]!r}.")
-            new = {**old, "subtasks": subtasks}
-            if all(subtask.get("completed") for subtask in subtasks) and old.get("status") not in CLOSED:
-                new["status"] = "review"
+            new, subtask = with_completed_subtask(old, subtask_id)
+            found.update(subtask)
             return new
 
         await self._change(id_, make)
@@ -394,14 +455,26 @@ class TaskQueue:
         """Change the same fields of several tasks; an entry of the answer is the task, or `id` and `error`."""
         checked(fields)
         answers: list[Data] = []
-        for id_ in ids:
-            try:
-                answers.append(await self.update(str(id_), fields))
-            except InputError as error:
-                answers.append({"id": id_, "error": str(error)})
+        async with self._in_file() as written:
+            # One write for all of them.
+            with self._sync.rounds.hold():
+                for id_ in ids:
+                    try:
+                        written.append(await self._update(str(id_), fields))
+                        answers.append(written[-1])
+                    except InputError as error:
+                        answers.append({"id": id_, "error": str(error)})
         return answers
 
     # How it is done.
+
+    async def _wait_ready(self) -> None:
+        """Wait until all tasks of the file are known."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._ready.wait()
+        except TimeoutError:
+            raise Unavailable("The task queue is not ready yet; try again in a moment.") from None
 
     def _full_agent(self, agent: str) -> str:
         if self._host is None or agent.casefold() == UNASSIGNED.casefold():
@@ -418,12 +491,27 @@ class TaskQueue:
         by: str | None = None,
         if_match: str | None = None,
     ) -> Task:
-        async with self._in_order() as feed:
+        """Change a task by what the file has now, and have the file know it."""
+        async with self._in_file() as written:
+            task = await self._decide(id_, make, given=given, by=by, if_match=if_match)
+            written.append(task)
+        return task
+
+    async def _decide(
+        self,
+        id_: str,
+        make: Callable[[Task], Task],
+        *,
+        given: bool = False,
+        by: str | None = None,
+        if_match: str | None = None,
+    ) -> Task:
+        async with self._in_order(id_) as feed:
             while True:
                 seen = self._fleet.id
                 old = self._current(id_, if_match)
-                time = _time_after(old)
-                new = _in_its_status(make(old), old, time)
+                time = time_after(old)
+                new = in_its_status(make(old), old, time)
                 if new == old:
                     return old
                 told = changed(old, fitting({**new, "updated": time}), given=given, by=by)
@@ -438,8 +526,8 @@ class TaskQueue:
         task = self._tasks.get(find_id(id_, self._tasks.keys(), self._host) or id_)
         if task is None:
             self.find(id_)
-            raise Conflict(f"The task {id_[:MAX_ID]!r} is in the history, which is only kept.")
-        if if_match is not None and if_match.strip() != "*" and tag_of(task) not in _tags(if_match):
+            raise Conflict(f"The task {id_[:SHOWN_ID]!r} is in the history, which is only kept.")
+        if if_match is not None and if_match.strip() != "*" and tag_of(task) not in tags_in(if_match):
             raise PreconditionFailed(
                 f"The task {id_} has changed since it was read; read it again, and decide anew."
             )
@@ -447,14 +535,18 @@ class TaskQueue:
 
     async def _tell(self, feed: Feed, told: Told | None, seen: int) -> None:
         if told is not None:
-            await feed.append([feed.draft(told.type, told.data)], after=seen)
+            draft = feed.draft(told.type, told.data)
+            draft.by = author()
+            await feed.append([draft], after=seen)
 
     @asynccontextmanager
-    async def _in_order(self) -> AsyncIterator[Feed]:
-        """Do one thing after the other."""
+    async def _in_order(self, id_: str | None = None) -> AsyncIterator[Feed]:
+        """Do one thing after the other; what is done with the task `id_` waits until it is known, if it may come."""
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._ready.wait()
+                await self._begun.wait()
+                if id_ is not None and find_id(id_, self._tasks.keys(), self._host) is None:
+                    await self._ready.wait()
                 await self._order.acquire()
         except TimeoutError:
             raise Unavailable("The task queue is busy or not ready yet; try again in a moment.") from None
@@ -464,62 +556,3 @@ class TaskQueue:
             yield self._feed
         finally:
             self._order.release()
-
-
-def _time() -> str:
-    return rfc3339(now()).decode()
-
-
-def _time_after(task: Task) -> str:
-    """Return the time that it is, or a millisecond after the task's last change, whichever is later."""
-    time, last = now(), moment(task.get("updated"))
-    if last is not None and 0 <= round(last.timestamp() * 1000) - time < MAX_AHEAD:
-        time = round(last.timestamp() * 1000) + 1
-    return rfc3339(time).decode()
-
-
-def _words(task: Task) -> str:
-    tags = task.get("tags")
-    words = [task.get(name) for name in ("id", "description", "assignedTo", "notes")]
-    return "\n".join(str(word) for word in [*words, *(tags if isinstance(tags, list) else [])] if word)
-
-
-def _subtasks(task: Task) -> list[Data]:
-    subtasks = task.get("subtasks")
-    return [one for one in subtasks if isinstance(one, dict)] if isinstance(subtasks, list) else []
-
-
-def _check_id(given: Data, id_: str, task: Task) -> None:
-    if given.pop("id", id_) not in (id_, task["id"]):
-        raise BadTask("The id of a task cannot be changed.")
-
-
-def _check_free(task: Task, agent: str) -> None:
-    holder = task.get("assignedTo")
-    if task.get("status") in CLOSED:
-        raise Conflict(f"The task {task['id']} is {task['status']}.")
-    if holder and str(holder).casefold() not in (agent.casefold(), UNASSIGNED.casefold()):
-        raise Conflict(f"The task {task['id']} is {holder}'s.")
-
-
-def _is_open(task: Task, tags: Collection[str]) -> bool:
-    holder = task.get("assignedTo")
-    if task.get("status") != "pending" or (holder and str(holder).casefold() != UNASSIGNED.casefold()):
-        return False
-    own = task.get("tags")
-    return not tags or (isinstance(own, list) and any(tag in tags for tag in own))
-
-
-def _in_its_status(new: Task, old: Task, time: str) -> Task:
-    """Note when a task was begun, and when it was completed."""
-    if new.get("status") == old.get("status"):
-        return new
-    if new.get("status") == "in_progress" and not new.get("startedAt"):
-        return {**new, "startedAt": time}
-    if new.get("status") == "completed":
-        return {**new, "completedAt": time}
-    return new
-
-
-def _tags(if_match: str) -> set[str]:
-    return {tag.strip() for tag in if_match.split(",")}

@@ -25,7 +25,9 @@ PRIORITIES = ("P0", "P1", "P2", "P3")
 CLOSED = frozenset({"completed", "cancelled"})
 
 UNASSIGNED = "Unassigned"
-MAX_TASK_BYTES = 128 * 1024
+MAX_TASK_BYTES = 63 * 1024
+"""How large a task may be as JSON: a record of the state has 64 KiB, and room for what a fleet adds."""
+
 MAX_TASK_DEPTH = 64
 
 _STATUS_WORDS = {status.replace("_", ""): status for status in STATUSES} | {
@@ -100,8 +102,8 @@ def priority_of(word: object) -> str | None:
 def folded(raw: Data) -> Task:
     """Return a task as the state keeps it: its own fields, with the words for status and priority that all know."""
     task = dict(raw)
-    for name, fold in (("status", status_of), ("priority", priority_of)):
-        if name in task and (known := fold(task[name])) is not None:
+    for name, words, fold in (("status", STATUSES, status_of), ("priority", PRIORITIES, priority_of)):
+        if name in task and task[name] not in words and (known := fold(task[name])) is not None:
             task[name] = known
     return task
 
@@ -178,6 +180,21 @@ def checked_priority(word: object) -> str:
     return priority
 
 
+def task_ids(type_: str, data: Data) -> list[str]:
+    """Return the ids of the tasks that an event may have changed."""
+    if type_ == "state:baseline":
+        tasks: Any = data.get("tasks")
+        found = (
+            [task.get("id") for task in tasks if isinstance(task, dict)] if isinstance(tasks, list) else []
+        )
+    elif type_.startswith("task:"):
+        task = data.get("task")
+        found = [data.get("taskId"), task.get("id") if isinstance(task, dict) else None]
+    else:
+        return []
+    return [str(id_) for id_ in found if isinstance(id_, (str, int))]
+
+
 class Told(NamedTuple):
     """An event that says how a task changed."""
 
@@ -242,6 +259,18 @@ def later(one: Task, other: Task) -> bool:
 def tag_of(task: Task) -> str:
     """Return a strong entity tag (RFC 9110, section 8.8.3) that changes with any field."""
     return f'"{fingerprint(msgspec.json.encode(task, order="sorted"))}"'
+
+
+def is_over(task: Task | None) -> bool:
+    """Report whether a task is there and over: completed or cancelled."""
+    status = None if task is None else task.get("status")
+    return isinstance(status, str) and status in CLOSED
+
+
+def is_unassigned(task: Task) -> bool:
+    """Say whether no agent has a task."""
+    holder = task.get("assignedTo")
+    return not holder or str(holder).casefold() == UNASSIGNED.casefold()
 
 
 def urgency(task: Task) -> tuple[int, str, str]:

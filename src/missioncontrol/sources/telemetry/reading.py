@@ -25,6 +25,8 @@ from missioncontrol.sources.transcripts.records import (
 )
 
 MAX_ID = 200
+MAX_ARGUMENTS = 256 * 1024
+"""Of longer arguments of a tool the beginning is enough to tell calls apart."""
 
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 _AGENT = ("gen_ai.agent.id", "gen_ai.agent.name", "agent.id", "agent.name")
@@ -98,7 +100,7 @@ def turn(
 
 def call(signal: Span | LogRecord, session: str, call_id: str | None, name: str, arguments: Any) -> ToolCall:
     """Say which tool was used."""
-    given = arguments if isinstance(arguments, (str, bytes)) else ""
+    given = arguments[:MAX_ARGUMENTS] if isinstance(arguments, (str, bytes)) else ""
     made = tool_call(session, _moment(signal), call_id or "", name[:MAX_ID], given)
     return msgspec.structs.replace(made, voice=_voice(signal))
 

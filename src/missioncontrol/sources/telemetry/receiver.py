@@ -7,6 +7,7 @@ and nothing says which part of it. So they count only where their sender has tol
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
@@ -23,6 +24,12 @@ GRACE_SECONDS = 120.0
 MAX_SENDERS = 200
 MAX_NAMES = 100
 MAX_HELD = 2_000
+SLICE = 200
+"""How many signals are read in one turn of the event loop."""
+
+MAX_REPORT = 500
+"""How many records are passed on at a time."""
+
 _OTHERS = "(others)"
 
 _DIALECTS: Sequence[Callable[[Signal], Meaning | None]] = (
@@ -62,7 +69,10 @@ class _Sender:
 
 
 class Receiver:
-    """Takes telemetry in. `totals` counts items by what became of them: `used`, `noted`, `unknown`."""
+    """Takes telemetry in.
+
+    `totals` counts items by what became of them: `used`, `noted`, `unknown`. `refused` counts exports.
+    """
 
     def __init__(
         self, report: Callable[[Sequence[Record]], Awaitable[None]], reads: Callable[[str], bool]
@@ -77,22 +87,29 @@ class Receiver:
         self._reads = reads
         self._senders: dict[tuple[str, str], _Sender] = {}
         self.totals: Counter[str] = Counter()
+        self.refused = 0
 
     async def take(self, kind: Kind, signals: Sequence[Signal]) -> None:
         """Take in what a request has brought; returns once what it says is durable.
 
         Raises:
-            Unavailable: it cannot be kept now; nothing of it was counted.
+            Unavailable: it cannot be kept now, and is to be sent again; what of it was kept before counts once.
         """
-        read = [(signal, _read(signal)) for signal in signals]
+        outcomes: list[str] = []
         records: list[Record] = []
-        for signal, meaning in read:
-            if meaning:
-                records += self._admitted(signal, meaning)
-        if records:
-            await self._report(records)
-        for signal, meaning in read:
-            outcome = "unknown" if meaning is None else "used" if meaning else "noted"
+        for start in range(0, len(signals), SLICE):
+            if start:
+                await asyncio.sleep(0)
+            for signal in signals[start : start + SLICE]:
+                meaning = _read(signal)
+                outcomes.append("unknown" if meaning is None else "used" if meaning else "noted")
+                if meaning:
+                    records += self._admitted(signal, meaning)
+        for start in range(0, len(records), MAX_REPORT):
+            await self._report(records[start : start + MAX_REPORT])
+        for at, (signal, outcome) in enumerate(zip(signals, outcomes, strict=True)):
+            if at and at % SLICE == 0:
+                await asyncio.sleep(0)
             self.totals[outcome] += 1
             self._count(kind, signal, outcome)
 

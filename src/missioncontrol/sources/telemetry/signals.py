@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from missioncontrol.errors import BadTelemetry
+from missioncontrol.sources.telemetry.bounds import DEFAULT_MAX_ELEMENTS, check_otlp_json, check_protobuf
 
 Kind = Literal["traces", "metrics", "logs"]
 Encoding = Literal["protobuf", "json"]
@@ -91,13 +92,21 @@ class Point:
 Signal = Span | LogRecord | Point
 
 
-def decode(kind: Kind, encoding: Encoding, body: bytes) -> list[Signal]:
+def decode(
+    kind: Kind, encoding: Encoding, body: bytes, max_elements: int = DEFAULT_MAX_ELEMENTS
+) -> list[Signal]:
     """Take an export request apart.
 
     Raises:
         BadTelemetry: it is no such request.
+        TooDeep: a value in it has too many levels.
+        TooLarge: it has too many elements.
     """
     request = _request(kind)
+    if encoding == "protobuf":
+        check_protobuf(request.DESCRIPTOR, body, max_elements)
+    else:
+        check_otlp_json(body, max_elements)
     try:
         if encoding == "protobuf":
             request.ParseFromString(body)

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from missioncontrol.errors import InputError
+from missioncontrol.events.limits import check_json
 from missioncontrol.sources.transcripts.lines import shorten
 from missioncontrol.sources.transcripts.records import MAX_SUMMARY, ToolCall
 
@@ -47,22 +49,27 @@ def tool_call(session: str, at: int, call_id: str, name: str, arguments: bytes |
         at: milliseconds since 1970.
         call_id: the call's id; where it has none, the fingerprint of its arguments stands for it.
         name: the tool's name.
-        arguments: JSON, or a text that is passed as it is.
+        arguments: JSON, or a text that is passed as it is; so is JSON with too many levels or elements.
     """
     tree: Any
     try:
-        tree = _decode(arguments) if arguments else {}
-    except (ValueError, RecursionError):
+        tree = _decoded(arguments) if arguments else {}
+    except (InputError, ValueError, RecursionError):
         tree = arguments if isinstance(arguments, str) else bytes(arguments).decode("utf-8", "replace")
     if isinstance(tree, str) and tree.lstrip()[:1] == "{":
         # Some runtimes write the arguments as JSON within a text.
         try:
-            tree = _decode(tree)
-        except (ValueError, RecursionError):
+            tree = _decoded(tree)
+        except (InputError, ValueError, RecursionError):
             pass
     digest = _digest(tree)
     summary, path = _describe(tree)
     return ToolCall(session, at, call_id or digest, name, digest, shorten(summary, MAX_SUMMARY), path)
+
+
+def _decoded(arguments: bytes | str) -> Any:
+    check_json(arguments)
+    return _decode(arguments)
 
 
 def _digest(tree: Any) -> str:

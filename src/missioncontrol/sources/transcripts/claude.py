@@ -12,7 +12,17 @@ from typing import Any
 import msgspec
 
 from missioncontrol.sources.transcripts.calls import ASKING, tool_call
-from missioncontrol.sources.transcripts.lines import Number, Time, count, decode, milliseconds, shorten
+from missioncontrol.sources.transcripts.lines import (
+    MAX_PATH,
+    Number,
+    Time,
+    count,
+    decode,
+    dollars,
+    fit,
+    milliseconds,
+    shorten,
+)
 from missioncontrol.sources.transcripts.persona import first_words, persona_of, text_of
 from missioncontrol.sources.transcripts.records import MAX_LABEL, Record, SessionInfo, Status, Turn, Usage
 
@@ -142,14 +152,15 @@ class ClaudeParser:
         title = entry.custom_title or entry.ai_title
         if title is not None and (title := shorten(title, MAX_LABEL)) == memory.title:
             title = None
-        started = memory.cwd is None and entry.cwd is not None
+        cwd = fit(entry.cwd, MAX_PATH)
+        started = memory.cwd is None and cwd is not None
         if not started and title is None:
             return []
         memory.title = title or memory.title
         if started:
-            memory.cwd, memory.version = entry.cwd, entry.version
+            memory.cwd, memory.version = cwd, fit(entry.version)
             if memory.parent is None and memory.session.startswith("agent-") and entry.session_id:
-                memory.parent = entry.session_id
+                memory.parent = fit(entry.session_id)
         return [self._info()]
 
     def _answer(self, entry: _Line, message: _Message) -> list[Record]:
@@ -167,7 +178,7 @@ class ClaudeParser:
                 failed="error",
             )
             return [failed, *self._turn(entry, "error", text_of(message.content))]
-        memory.model = message.model or memory.model
+        memory.model = fit(message.model) or memory.model
         more = message.id in memory.recent
         records: list[Record] = []
         if message.usage is not None:
@@ -210,7 +221,7 @@ class ClaudeParser:
                 cache_read=cache_read,
                 cache_write=cache_write,
                 cache_write_1h=cache_write_1h,
-                cost=None if entry.cost_usd is None else max(0.0, float(entry.cost_usd)),
+                cost=dollars(entry.cost_usd),
             )
         ]
 

@@ -16,7 +16,16 @@ from uuid import UUID
 import msgspec
 
 from missioncontrol.sources.transcripts.calls import ASKING, tool_call
-from missioncontrol.sources.transcripts.lines import Number, Time, count, decode, milliseconds, shorten
+from missioncontrol.sources.transcripts.lines import (
+    MAX_PATH,
+    Number,
+    Time,
+    count,
+    decode,
+    fit,
+    milliseconds,
+    shorten,
+)
 from missioncontrol.sources.transcripts.persona import first_words, persona_of, text_of
 from missioncontrol.sources.transcripts.records import MAX_LABEL, Record, SessionInfo, Status, Turn, Usage
 
@@ -186,13 +195,14 @@ class CodexParser:
             # That of another session, whose history follows.
             return []
         memory.met = True
-        memory.session = memory.session or meta.id or ""
-        memory.cwd, memory.version, memory.provider = meta.cwd, meta.cli_version, meta.model_provider
+        memory.session = memory.session or fit(meta.id) or ""
+        memory.cwd, memory.version = fit(meta.cwd, MAX_PATH), fit(meta.cli_version)
+        memory.provider = fit(meta.model_provider)
         title = meta.agent_nickname or meta.agent_role
         memory.title = shorten(title, MAX_LABEL) if title else None
         source = decode(_sources, meta.source) if meta.source else None
         spawn = source.subagent.thread_spawn if source and isinstance(source.subagent, _Subagent) else None
-        memory.parent = meta.parent_thread_id or (spawn.parent_thread_id if spawn is not None else None)
+        memory.parent = fit(meta.parent_thread_id or (spawn.parent_thread_id if spawn is not None else None))
         if memory.parent or meta.forked_from_id:
             memory.began = _time_of(memory.session) or milliseconds(meta.timestamp) or memory.at
         return [self._info()]

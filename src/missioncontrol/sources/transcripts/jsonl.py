@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -47,18 +48,30 @@ class Position(msgspec.Struct, omit_defaults=True):
     memory: openclaw.Memory | claude.Memory | codex.Memory | messages.Memory | None = None
 
 
+_positions = msgspec.json.Decoder(Position)
+
+
 class JsonlReader:
     """Reads the transcripts of one kind, each from a position of its own."""
 
-    def __init__(self, kind: Kind, *, agent: str | None = None, parent: str | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        agent: str | None = None,
+        parent: str | None = None,
+        checkpoint: Callable[[], None] = lambda: None,
+    ) -> None:
         """Prepare.
 
         Args:
             kind: whose transcripts they are.
             agent: the name of the folder that OpenClaw keeps the agent in.
             parent: the session that started the session, for a sub-agent.
+            checkpoint: called after each block of a file; ends the reading by raising.
         """
         self._kind = kind
+        self._checkpoint = checkpoint
         self._agent = agent
         self._parent = parent
 
@@ -78,7 +91,7 @@ class JsonlReader:
             FileNotFoundError: the file is not there.
             UnreadableError: it cannot be read, or is a symbolic link; the message says why.
         """
-        position = msgspec.json.decode(msgspec.json.encode(position), type=Position)
+        position = _positions.decode(msgspec.json.encode(position))
         try:
             with open_regular(path) as file:
                 status = os.fstat(file.fileno())
@@ -107,6 +120,7 @@ class JsonlReader:
         end = position.offset + limit
         while position.offset < end and (block := file.read(_BLOCK)):
             lines.take(block)
+            self._checkpoint()
         return lines.records
 
     def _read_archive(self, path: Path, file: BinaryIO, size: int, position: Position) -> list[Record]:
@@ -118,6 +132,7 @@ class JsonlReader:
         archive = Archive(file)
         while block := archive.read(_BLOCK):
             lines.take(block)
+            self._checkpoint()
         lines.end()
         position.broken += archive.damaged
         # What is left of it is only that it was read.
@@ -146,22 +161,31 @@ class JsonlReader:
 class JsonlMessageReader(JsonlReader):
     """Reads what is said in such transcripts, and nothing else of them."""
 
-    def __init__(self, kind: Kind, since: int) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        since: int,
+        checkpoint: Callable[[], None] = lambda: None,
+        redact: Callable[[str], str] = str,
+    ) -> None:
         """Prepare.
 
         Args:
             kind: whose transcripts they are.
             since: what was said before is passed over, in milliseconds since 1970.
+            checkpoint: called after each block of a file; ends the reading by raising.
+            redact: masks the secrets of a text; without it they stay.
         """
-        super().__init__(kind)
+        super().__init__(kind, checkpoint=checkpoint)
         self._since = since
+        self._redact = redact
 
     def _parser(self, name: str, position: Position) -> Parser:
         memory = position.memory
         if not isinstance(memory, messages.Memory):
             named = codex.session_of(name) if self._kind == "codex" else _session_of(name)
             memory = position.memory = messages.Memory(session=named)
-        return messages.MessageParser(self._kind, memory, self._since)
+        return messages.MessageParser(self._kind, memory, self._since, self._redact)
 
 
 class _Lines:

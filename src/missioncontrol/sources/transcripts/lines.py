@@ -11,10 +11,28 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from missioncontrol.events.limits import has_more_elements
+from missioncontrol.redaction import LONGEST_SECRET, redact
 from missioncontrol.sources.transcripts.records import Record
 
 Time = str | int | float | None
 Number = int | float | None
+
+MAX_NAME = 200
+"""How long an id or a name may be, in characters; a longer one is taken for none."""
+
+MAX_PATH = 4096
+LAST_MILLISECOND = 253_402_300_799_999
+"""The end of the year 9999, where RFC 3339 ends."""
+
+MAX_DOLLARS = 1e6
+"""More than any response costs, in US dollars."""
+
+LARGE = 1 << 20
+"""From how many bytes on the elements of a line are counted before it is decoded."""
+
+MAX_ELEMENTS = 1_000_000
+"""How many brackets and commas a line may have, those in its texts included."""
 
 _T = TypeVar("_T")
 
@@ -25,7 +43,7 @@ _ESCAPE_LENGTH = 6
 
 
 class BrokenLineError(ValueError):
-    """A line that is not JSON."""
+    """A line that is not JSON, or too much of it."""
 
 
 class Parser(Protocol):
@@ -47,8 +65,10 @@ def decode(decoder: msgspec.json.Decoder[_T], line: bytes | str) -> _T | None:
     take the figures beside it along.
 
     Raises:
-        BrokenLineError: it is not JSON.
+        BrokenLineError: it is not JSON, or has too many elements.
     """
+    if len(line) > LARGE and has_more_elements(line, MAX_ELEMENTS):
+        raise BrokenLineError(f"more than {MAX_ELEMENTS:,} elements")
     try:
         return decoder.decode(line)
     except msgspec.ValidationError:
@@ -72,7 +92,8 @@ def milliseconds(time: Time) -> int:
             return 0
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return max(0, round(moment.timestamp() * 1000))
+        at = round(moment.timestamp() * 1000)
+        return at if 0 < at <= LAST_MILLISECOND else 0
     if time is None or not 0 < time < 1e14:
         return 0
     return int(time if time > 1e11 else time * 1000)
@@ -83,9 +104,20 @@ def count(number: Number) -> int:
     return int(number) if number is not None and 0 < number < 1e15 else 0
 
 
+def dollars(number: Number) -> float | None:
+    """Read a cost in US dollars; what no response can cost is None, and what is below zero is 0."""
+    return max(0.0, float(number)) if number is not None and number < MAX_DOLLARS else None
+
+
+def fit(text: str | None, limit: int = MAX_NAME) -> str | None:
+    """Return a name or an id that is not empty and has at most so many characters; else None."""
+    return text if text and len(text) <= limit else None
+
+
 def shorten(text: str, length: int) -> str:
-    """Write a text on one line of at most so many characters."""
-    line = " ".join(text[: length * 4].split())
+    """Write a text on one line of at most so many characters, with its secrets masked: it becomes part of events."""
+    # Masked before it is cut: the beginning of a secret has no form.
+    line = " ".join(redact(text[: length * 4 + LONGEST_SECRET]).split())
     return line if len(line) <= length else f"{line[: length - 1]}…"
 
 

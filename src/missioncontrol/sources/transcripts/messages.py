@@ -6,12 +6,13 @@ read: where a runtime gives an entry no id, the number of its line stands for it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import msgspec
 
-from missioncontrol.sources.transcripts.lines import Time, decode, milliseconds
+from missioncontrol.redaction import LONGEST_SECRET
+from missioncontrol.sources.transcripts.lines import Time, decode, fit, milliseconds
 from missioncontrol.sources.transcripts.places import Kind
 from missioncontrol.sources.transcripts.records import Message, Record, Role
 
@@ -98,21 +99,27 @@ class _Payload(msgspec.Struct):
 _entries = msgspec.json.Decoder(_Entry)
 _messages = msgspec.json.Decoder(_Message)
 _payloads = msgspec.json.Decoder(_Payload)
+# Also what prepares `_Item` for `msgspec.convert`, before any thread needs it.
+_items = msgspec.json.Decoder(_Item)
 _MAX_TOOLS = 32
 
 
 class MessageParser:
     """Reads what is said in the lines of one session, whatever runtime wrote them."""
 
-    def __init__(self, kind: Kind, memory: Memory, since: int = 0) -> None:
+    def __init__(
+        self, kind: Kind, memory: Memory, since: int = 0, redact: Callable[[str], str] = str
+    ) -> None:
         """Prepare.
 
         Args:
             kind: what the transcript is.
             memory: where the last reading ended; `session` is set, in case the transcript does not name itself.
             since: what was said before is passed over, in milliseconds since 1970.
+            redact: masks the secrets of a text; without it they stay.
         """
         self.memory = memory
+        self._redact = redact
         self._kind = kind
         self._since = since
 
@@ -130,7 +137,7 @@ class MessageParser:
         if self._kind == "codex":
             said = self._codex(entry)
         elif entry.type == "session" and entry.id:
-            self.memory.session = entry.id
+            self.memory.session = fit(entry.id) or self.memory.session
             return []
         else:
             said = self._message(entry)
@@ -144,9 +151,9 @@ class MessageParser:
             if text or role == "call":
                 cut = max(0, len(text) - most)
                 at = self._time()
-                records.append(
-                    Message(self.memory.session, f"{key}:{place}", at, role, text[:most], tool, cut)
-                )
+                # Masked before it is cut: the beginning of a secret has no form.
+                shown = self._redact(text[: most + LONGEST_SECRET])[:most]
+                records.append(Message(self.memory.session, f"{key}:{place}", at, role, shown, tool, cut))
         return records
 
     def _time(self) -> int:
@@ -195,7 +202,7 @@ class MessageParser:
         if payload is None:
             return
         if entry.type == "session_meta":
-            self.memory.session = self.memory.session or payload.id or ""
+            self.memory.session = self.memory.session or fit(payload.id) or ""
         if entry.type != "response_item":
             return
         match payload.type:

@@ -9,7 +9,17 @@ from __future__ import annotations
 import msgspec
 
 from missioncontrol.sources.transcripts.calls import ASKING, tool_call
-from missioncontrol.sources.transcripts.lines import Number, Time, count, decode, milliseconds, shorten
+from missioncontrol.sources.transcripts.lines import (
+    MAX_PATH,
+    Number,
+    Time,
+    count,
+    decode,
+    dollars,
+    fit,
+    milliseconds,
+    shorten,
+)
 from missioncontrol.sources.transcripts.persona import first_words, persona_of, text_of
 from missioncontrol.sources.transcripts.records import MAX_LABEL, Record, SessionInfo, Status, Turn, Usage
 
@@ -127,12 +137,12 @@ class OpenClawParser:
             case "message" if entry.message is not None:
                 return self._message(entry, entry.message)
             case "session":
-                memory.session = entry.id or memory.session
-                memory.cwd = entry.cwd
+                memory.session = fit(entry.id) or memory.session
+                memory.cwd = fit(entry.cwd, MAX_PATH)
                 memory.version = None if entry.version is None else str(entry.version)
                 return [self._info()]
             case "model_change":
-                memory.model, memory.provider = entry.model_id or memory.model, entry.provider
+                memory.model, memory.provider = fit(entry.model_id) or memory.model, fit(entry.provider)
             case "session_info" if entry.name:
                 memory.title = shorten(entry.name, MAX_LABEL)
                 return [self._info()]
@@ -172,7 +182,7 @@ class OpenClawParser:
             if not aborted and (used is None or not _tokens(used)):
                 return []
         else:
-            memory.model, memory.provider = message.model or memory.model, message.provider
+            memory.model, memory.provider = fit(message.model) or memory.model, fit(message.provider)
         records: list[Record] = []
         if used is not None:
             usage = self._usage(entry, used, memory.model, memory.provider)
@@ -214,7 +224,7 @@ class OpenClawParser:
             output=count(used.output),
             cache_read=count(used.cache_read),
             cache_write=count(used.cache_write),
-            cost=None if cost is None else max(0.0, float(cost)),
+            cost=dollars(cost),
         )
 
     def _turn(self, status: Status, detail: str | None = None) -> Turn:

@@ -1,4 +1,4 @@
-"""What OpenClaw's releases up to 2026.7 keep beside an agent's transcripts: the index of its sessions, and locks."""
+"""What OpenClaw's releases up to 2026.7 keep beside an agent's transcripts: the index of its sessions."""
 
 from __future__ import annotations
 
@@ -18,14 +18,6 @@ from missioncontrol.sources.transcripts.records import (
 from missioncontrol.sources.transcripts.regular import read_whole
 
 MAX_INDEX = 64 << 20
-_MAX_LOCK = 1 << 16
-
-
-class Lock(msgspec.Struct, frozen=True):
-    """Who writes a transcript: the number of the process, and since when, in milliseconds since 1970."""
-
-    pid: int
-    created: int
 
 
 class _Entry(msgspec.Struct, rename="camel"):
@@ -38,14 +30,8 @@ class _Entry(msgspec.Struct, rename="camel"):
     parent_session_key: str | None = None
 
 
-class _Lock(msgspec.Struct, rename="camel"):
-    pid: int | None = None
-    created_at: Time = None
-
-
 _indexes = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _entries = msgspec.json.Decoder(_Entry)
-_locks = msgspec.json.Decoder(_Lock)
 
 
 def read_index(path: Path, agent: str | None) -> list[Record]:
@@ -88,15 +74,3 @@ def read_index(path: Path, agent: str | None) -> list[Record]:
         if entry.status in RUN_STATUSES and (at := milliseconds(entry.updated_at)):
             records.append(Turn(entry.session_id, at, *RUN_STATUSES[entry.status]))
     return records
-
-
-def read_lock(path: Path) -> Lock | None:
-    """Read `<session>.jsonl.lock`; None where there is no lock, or where it tells nothing.
-
-    A lock comes and goes around the calls of tools, and one that was left behind names a process that is gone.
-    """
-    try:
-        lock = _locks.decode(read_whole(path, _MAX_LOCK))
-    except (OSError, ValueError, UnreadableError):
-        return None
-    return None if lock.pid is None else Lock(lock.pid, milliseconds(lock.created_at))

@@ -6,25 +6,46 @@ whose events begin anew is read again, and the keys of its responses keep them f
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from missioncontrol.events import now
 from missioncontrol.sources.transcripts.archive import unpack
-from missioncontrol.sources.transcripts.database import Database, Row
+from missioncontrol.sources.transcripts.database import (
+    MAX_VALUE,
+    Database,
+    Row,
+    number_of,
+    text_of,
+    time_of,
+)
 from missioncontrol.sources.transcripts.lines import shorten
 from missioncontrol.sources.transcripts.openclaw import RUN_STATUSES, RUNTIME, Memory, OpenClawParser
 from missioncontrol.sources.transcripts.records import MAX_LABEL, Record, SessionInfo, Turn
 
 PORTION = 8 << 20
-MAX_EVENT = 64 << 20
+MAX_EVENT = MAX_VALUE
 """The largest event that is unpacked, in bytes."""
 
-_SESSIONS = """
-    SELECT session_id, (SELECT max(seq) FROM transcript_events AS e WHERE e.session_id = w.session_id)
+MAX_TITLE = 100_000
+"""The longest title that is shortened to be shown, in characters; a longer one is none."""
+
+LAST = (1 << 63) - 1
+"""The largest number that an event may have: what is sorted behind it is a text or a BLOB."""
+
+NEWEST_EVENTS = f"""
+    SELECT session_id, CAST(max(seq) AS INTEGER) FROM transcript_events WHERE seq <= {LAST} GROUP BY session_id
+"""  # noqa: S608
+_NEWEST_EVENTS_BY_WINDOW = f"""
+    SELECT session_id, (
+        SELECT CAST(max(seq) AS INTEGER) FROM transcript_events AS e
+        WHERE e.session_id = w.session_id AND e.seq <= {LAST}
+    )
     FROM session_windows AS w
-"""
-_SESSIONS_WITHOUT_WINDOWS = "SELECT session_id, max(seq) FROM transcript_events GROUP BY session_id"
+"""  # noqa: S608
 
 
 class AgentPosition(msgspec.Struct, omit_defaults=True):
@@ -42,17 +63,21 @@ class AgentPosition(msgspec.Struct, omit_defaults=True):
     broken: int = 0
 
 
-class AgentDatabase:
-    """The sessions of one agent: `agents/<id>/agent/openclaw-agent.sqlite`. Not for two threads at the same time."""
+_positions = msgspec.json.Decoder(AgentPosition)
 
-    def __init__(self, path: Path, agent: str) -> None:
+
+class AgentDatabase:
+    """The sessions of one agent: `agents/<id>/agent/openclaw-agent.sqlite`. To be used on one thread."""
+
+    def __init__(self, path: Path, agent: str, stop: Callable[[], bool] = lambda: False) -> None:
         """Prepare; nothing is opened before it is read.
 
         Args:
             path: the database.
             agent: the name of the agent's folder.
+            stop: says that whatever is read is not needed any more.
         """
-        self._database = Database(path)
+        self._database = Database(path, stop)
         self._agent = agent
         self._done: tuple[Row, AgentPosition] | None = None
         self._told: dict[str, Row] = {}
@@ -73,9 +98,10 @@ class AgentDatabase:
         Raises:
             FileNotFoundError: the database is not there.
             UnreadableError: it is locked or damaged for now; the message says what.
+            WorkStopped: the reading was stopped.
         """
         before = position
-        position = msgspec.json.decode(msgspec.json.encode(position), type=AgentPosition)
+        position = _positions.decode(msgspec.json.encode(position))
         database = self._database
         with database.reading():
             version = database.version()
@@ -100,14 +126,20 @@ class AgentDatabase:
         records: list[Record] = []
         # Those of the newest millisecond are looked at again: another may have changed in it.
         select = database.select("session_nodes", columns, "WHERE updated_at >= ? ORDER BY updated_at")
+        present = now()
         for row in database.rows(select, position.nodes):
-            key, session, status, at, parent_key, spawned_by, label, display_name = row
-            if self._told.get(key) == row:
+            if self._told.get(row[0]) == row:
                 continue
-            self._told[key] = row
-            position.nodes = at
-            title = label or display_name
-            parent = self._session_of(parent_key or spawned_by)
+            self._told[row[0]] = row
+            key, session, at = text_of(row[0]), text_of(row[1]), time_of(row[3])
+            if key is None or session is None or at is None:
+                position.broken += 1
+                continue
+            status = text_of(row[2])
+            # A time that has not come yet must not hide what is written until then.
+            position.nodes = max(position.nodes, min(at, present))
+            title = text_of(row[6], MAX_TITLE) or text_of(row[7], MAX_TITLE)
+            parent = self._session_of(text_of(row[4]) or text_of(row[5]))
             records.append(
                 SessionInfo(
                     session,
@@ -126,16 +158,12 @@ class AgentDatabase:
         if key is None:
             return None
         sql = "SELECT current_session_id FROM session_nodes WHERE session_key = ?"
-        return next((session for (session,) in self._database.each(sql, key)), None)
+        return next((text_of(session) for (session,) in self._database.each(sql, key)), None)
 
     def _events(self, position: AgentPosition, limit: int) -> list[Record]:
         database = self._database
         windows = database.has("session_windows", "session_id")
-        newest: dict[str, int] = {
-            session: seq
-            for session, seq in database.rows(_SESSIONS if windows else _SESSIONS_WITHOUT_WINDOWS)
-            if seq is not None
-        }
+        newest = newest_events(database.rows(_NEWEST_EVENTS_BY_WINDOW if windows else NEWEST_EVENTS))
         position.sessions = {session: seq for session, seq in position.sessions.items() if session in newest}
         position.unheard = {
             session: memory for session, memory in position.unheard.items() if session in newest
@@ -168,22 +196,22 @@ class AgentDatabase:
             for key, name, provider, model in database.rows(
                 database.select("session_windows", columns, rest), session
             ):
-                memory.provider, memory.model = provider, model or ""
-                memory.title = memory.title or (name and shorten(name, MAX_LABEL))
+                memory.provider, memory.model = text_of(provider), text_of(model) or ""
+                title = text_of(name, MAX_TITLE)
+                memory.title = memory.title or (title and shorten(title, MAX_LABEL))
                 if known < 0:
-                    info = SessionInfo(session, RUNTIME, agent=self._agent, key=key, title=memory.title)
+                    info = SessionInfo(
+                        session, RUNTIME, agent=self._agent, key=text_of(key), title=memory.title
+                    )
                     records.append(info)
-        columns = "seq event_json event_zstd created_at"
-        rest = "WHERE session_id = ? AND seq > ? ORDER BY seq"
-        for seq, text, packed, created in database.each(
-            database.select("transcript_events", columns, rest), session, known
-        ):
+        for seq, event, created in events_after(database, session, known):
             memory.at = created or memory.at
             position.sessions[session] = seq
             try:
-                event = text if packed is None else unpack(packed, MAX_EVENT)
-                read += len(event or "")
-                records += parser.parse(event or b"")
+                if event is None:
+                    raise ValueError("it cannot be read")
+                read += len(event)
+                records += parser.parse(event)
             except ValueError:
                 position.broken += 1
             if read >= limit:
@@ -191,3 +219,55 @@ class AgentDatabase:
         if not memory.introduced:
             position.unheard[session] = memory
         return records, read
+
+
+def newest_events(rows: Iterable[Row]) -> dict[str, int]:
+    """Return the number of the last event of each session, of rows with both; rows with anything else are skipped."""
+    return {
+        session: seq
+        for session, seq in ((text_of(session), number_of(seq)) for session, seq in rows)
+        if session is not None and seq is not None
+    }
+
+
+def events_after(
+    database: Database, session: str, known: int
+) -> Iterator[tuple[int, str | bytes | None, int | None]]:
+    """Return the events of a session after the number `known`, each with its number and the time of its entry.
+
+    An event is None where it cannot be read: its value is of another type, cannot be unpacked, or is too long.
+    """
+    columns = "seq event_json event_zstd created_at"
+    all_after = database.select(
+        "transcript_events", columns, f"WHERE session_id = ? AND seq > ? AND seq <= {LAST} ORDER BY seq"
+    )
+    one = database.select("transcript_events", columns, "WHERE session_id = ? AND seq = ?")
+    while True:
+        try:
+            for seq, text, packed, created in database.each(all_after, session, known):
+                if isinstance(seq, int):
+                    known = seq
+                    yield seq, _event_of(text, packed), time_of(created)
+            return
+        except sqlite3.DataError:
+            # A row is longer than is read, and SQLite's interface is a row ahead: this one, or the one behind it.
+            sql = f"SELECT min(seq) FROM transcript_events WHERE session_id = ? AND seq > ? AND seq <= {LAST}"  # noqa: S608
+            following = number_of(database.rows(sql, session, known)[0][0])
+        if following is None:
+            return
+        known = following
+        try:
+            rows = database.rows(one, session, following)
+        except sqlite3.DataError:
+            rows = [(following, None, None, None)]
+        for _, text, packed, created in rows[:1]:
+            yield following, _event_of(text, packed), time_of(created)
+
+
+def _event_of(text: object, packed: object) -> str | bytes | None:
+    if packed is None:
+        return text if isinstance(text, (str, bytes)) else None
+    try:
+        return unpack(packed, MAX_EVENT) if isinstance(packed, bytes) else None
+    except ValueError:
+        return None

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from missioncontrol.sources.transcripts.database import Database, Row
+from missioncontrol.sources.transcripts.database import Database, Row, number_of, text_of, time_of
 from missioncontrol.sources.transcripts.openclaw import RUNTIME
 from missioncontrol.sources.transcripts.records import MAX_LABEL, Record, SessionInfo, Turn
 
 EVENTS = 5_000
 """How many events are read at a time."""
+
+MAX_MET = 100_000
+"""How many sessions are remembered as introduced; beyond that they are introduced again."""
+
+MAX_PAYLOAD = 1 << 20
+_MAX_PID = 1 << 31
 
 _OWNER = "gateway-owner"
 _START_TIME = 19
@@ -63,15 +70,19 @@ class _Lease(msgspec.Struct):
     owner: _Process | None = None
 
 
-class StateDatabase:
-    """The gateway's database, `state/openclaw.sqlite`. Not for two threads at the same time.
+_cron_states = msgspec.json.Decoder(_CronState)
+_leases = msgspec.json.Decoder(_Lease)
 
-    Every method raises `FileNotFoundError` where the database is not there, and `UnreadableError` where it is locked or
-    damaged for now.
+
+class StateDatabase:
+    """The gateway's database, `state/openclaw.sqlite`. To be used on one thread.
+
+    Every method raises `FileNotFoundError` where the database is not there, `UnreadableError` where it is locked or
+    damaged for now, and `WorkStopped` where `stop` says that what is read is not needed any more.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path)
+    def __init__(self, path: Path, stop: Callable[[], bool] = lambda: False) -> None:
+        self._database = Database(path, stop)
         self._done: tuple[Row, StatePosition] | None = None
         self._met: set[str] = set()
 
@@ -101,8 +112,12 @@ class StateDatabase:
                 for row in database.rows(
                     database.select("audit_events", columns, rest), position.sequence, EVENTS
                 ):
-                    position.sequence = row[0]
-                    records += self._event(*row[1:])
+                    sequence = number_of(row[0])
+                    if sequence is None:
+                        # Texts and BLOBs come behind all numbers.
+                        break
+                    position.sequence = sequence
+                    records += self._event(time_of(row[1]), *map(text_of, row[2:]))
         self._done = (version, position) if position == before else None
         return records, position
 
@@ -121,9 +136,10 @@ class StateDatabase:
                 select = database.select(
                     "state_leases", "expires_at payload_json", "WHERE scope = ? ORDER BY expires_at DESC"
                 )
-                for expires, payload in database.rows(select, _OWNER):
-                    runs = _runs(payload)
-                    return (expires is None or expires > now) if runs is None else runs
+                for expires, payload in database.each(select, _OWNER):
+                    runs = _runs(text_of(payload, MAX_PAYLOAD))
+                    until = number_of(expires)
+                    return (until is None or until > now) if runs is None else runs
             if database.has("gateway_boot_lifecycle", "started_at_ms", "completed_at_ms"):
                 select = database.select(
                     "gateway_boot_lifecycle", "completed_at_ms", "ORDER BY started_at_ms DESC LIMIT 1"
@@ -143,19 +159,20 @@ class StateDatabase:
                 "ORDER BY sort_order, name" if database.has("cron_jobs", "sort_order") else "ORDER BY name"
             )
             rows = database.rows(database.select("cron_jobs", columns, order))
-        return [_job(*row) for row in rows]
+        jobs = (_job(*row) for row in rows)
+        return [job for job in jobs if job is not None]
 
     def _event(
         self,
-        at: int,
-        action: str,
+        at: int | None,
+        action: str | None,
         status: str | None,
         error: str | None,
         agent: str | None,
         key: str | None,
         session: str | None,
     ) -> list[Record]:
-        if session is None:
+        if session is None or at is None:
             return []
         if action == "agent.run.finished":
             match status:
@@ -171,6 +188,8 @@ class StateDatabase:
             return []
         if session in self._met:
             return [turn]
+        if len(self._met) >= MAX_MET:
+            self._met.clear()
         self._met.add(session)
         return [SessionInfo(session, RUNTIME, agent=agent, key=key), turn]
 
@@ -178,10 +197,12 @@ class StateDatabase:
 def _runs(payload: str | None) -> bool | None:
     """Say whether the process that holds a lease runs on this machine; None where it is not known."""
     try:
-        owner = msgspec.json.decode(payload or "{}", type=_Lease).owner
-    except msgspec.DecodeError:
+        owner = _leases.decode(payload or "{}").owner
+    except (msgspec.DecodeError, RecursionError):
         return None
     if owner is None or owner.pid is None or owner.host != socket.gethostname():
+        return None
+    if not 0 < owner.pid < _MAX_PID:
         return None
     try:
         os.kill(owner.pid, 0)
@@ -206,21 +227,19 @@ def _started(pid: int) -> int | None:
 
 
 def _job(
-    id_: str,
-    name: str,
-    agent: str | None,
-    enabled: int | None,
-    declared: str | None,
-    state_json: str | None,
-) -> CronJob:
+    id_: object, name: object, agent: object, enabled: object, declared: object, state_json: object
+) -> CronJob | None:
+    id_, name = text_of(id_), text_of(name, MAX_PAYLOAD)
+    if id_ is None or name is None:
+        return None
     try:
-        state = msgspec.json.decode(state_json or "{}", type=_CronState)
-    except msgspec.DecodeError:
+        state = _cron_states.decode(text_of(state_json, MAX_PAYLOAD) or "{}")
+    except (msgspec.DecodeError, RecursionError):
         state = _CronState()
     return CronJob(
         id=id_,
         name=name[:MAX_LABEL],
-        agent=agent,
+        agent=text_of(agent),
         enabled=enabled != 0,
         builtin=declared is not None,
         next_run=state.next_run_at_ms,

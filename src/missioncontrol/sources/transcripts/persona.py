@@ -12,7 +12,7 @@ from missioncontrol.sources.transcripts.records import MAX_FIRST_MESSAGE
 _SEARCHED = 4_000
 _OPENING = r"\b[Yy]ou are (?:now )?(?:the |an? )?(?:agent )?[*_`\"'“‘]*"
 _NAMED = re.compile(_OPENING + r"([A-Z0-9][\w-]*(?: [A-Z][\w-]*){0,2})")
-_SMALL = re.compile(_OPENING + r"([a-z][\w-]*)[*_`\"'”’]*(?:[,.;:!—–(\n]| [-—–] |$)")
+_SMALL = re.compile(_OPENING + r"([a-z][\w-]*)(?:[*`\"'”’][*_`\"'”’]*)?(?:[,.;:!—–(\n]| [-—–] |$)")
 _NO_NAMES = frozenset({"A", "Agent", "An", "And", "At", "For", "From", "In", "Of", "On", "The", "To", "With"})
 
 

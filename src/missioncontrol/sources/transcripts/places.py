@@ -6,10 +6,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
+import pyjson5
 
+from missioncontrol.events.limits import MAX_DEPTH
 from missioncontrol.sources.transcripts.records import UnreadableError
 from missioncontrol.sources.transcripts.regular import read_whole
 
@@ -19,19 +21,15 @@ Kind = Literal["openclaw", "openclaw-index", "openclaw-agent", "openclaw-state",
 """What a file is, and so who reads it: JSONL by its runtime's name, `sessions.json`, the two kinds of databases."""
 
 USUAL_GATEWAY_PORT = 18789
-_MAX_CONFIG = 8 << 20
+_MAX_CONFIG = 1 << 20
+"""Bytes of `openclaw.json` that are read."""
+
 _MAX_DEPTH = 8
 
 _TIME = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?Z"
 _TRANSCRIPT = re.compile(rf".+\.jsonl(?:\.(?:reset|deleted)\.{_TIME}(?:\.[0-9a-zA-Z]+)?(?:\.zst)?)?$")
 _TRAJECTORY = ".trajectory.jsonl"
 _ROLLOUT = (".jsonl", ".jsonl.zst")
-
-_TOKENS = re.compile(
-    r'("(?:[^"\\]|\\.)*")|(\'(?:[^\'\\]|\\.)*\')|(//[^\n]*|/\*.*?\*/)|(,)(?=(?:\s|//[^\n]*|/\*.*?\*/)*[}\]])'
-    r"|([A-Za-z_$][\w$]*)(?=\s*:)",
-    re.DOTALL,
-)
 
 
 class Place(NamedTuple):
@@ -54,11 +52,19 @@ class Transcript(NamedTuple):
 class _Agent(msgspec.Struct):
     id: str | None = None
     workspace: str | None = None
+    # Of any type: what only the workspaces need must not make the agents themselves unreadable.
+    default: Any = None
 
 
 class _Agents(msgspec.Struct):
     entries: dict[str, _Agent | None] | None = None
     listed: list[_Agent] | None = msgspec.field(default=None, name="list")
+    defaults: Any = None
+
+    def by_id(self) -> dict[str, _Agent]:
+        """Return the agents by id, in the order of the file."""
+        found = {id_: agent or _Agent() for id_, agent in (self.entries or {}).items()}
+        return found | {agent.id: agent for agent in self.listed or [] if agent.id}
 
 
 class _Auth(msgspec.Struct):
@@ -73,6 +79,10 @@ class _Gateway(msgspec.Struct):
 class _Config(msgspec.Struct):
     agents: _Agents | None = None
     gateway: _Gateway | None = None
+
+
+# Made here, and not with the first file: two threads may read theirs at once.
+_config_decoder = msgspec.json.Decoder(_Config)
 
 
 class GatewayAddress(NamedTuple):
@@ -164,11 +174,47 @@ def roster(place: Place) -> dict[str, Path | None]:
         UnreadableError: it cannot be read or understood.
     """
     agents = _read_config(place).agents or _Agents()
-    found = {id_: agent or _Agent() for id_, agent in (agents.entries or {}).items()}
-    found |= {agent.id: agent for agent in agents.listed or [] if agent.id}
-    return {
-        id_: Path(agent.workspace).expanduser() if agent.workspace else None for id_, agent in found.items()
-    }
+    return {id_: _folder(agent.workspace) for id_, agent in agents.by_id().items()}
+
+
+def configured_workspaces(place: Place) -> dict[str, Path]:
+    """Read from `openclaw.json` where each agent has its workspace, by the agent's id, as OpenClaw decides it.
+
+    An agent without a `workspace` of its own has a folder of its name in `agents.defaults.workspace`, or without that
+    `workspace-ID` in the state folder; the default agent has `agents.defaults.workspace` itself, or `workspace`.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        UnreadableError: it cannot be read or understood.
+    """
+    agents = _read_config(place).agents or _Agents()
+    by_id = agents.by_id()
+    usual = next((id_ for id_, agent in by_id.items() if agent.default is True), None)
+    if usual is None:
+        usual = "main" if "main" in by_id else next(iter(by_id), "main")
+    shared = agents.defaults.get("workspace") if isinstance(agents.defaults, dict) else None
+    shared = _folder(shared) if isinstance(shared, str) else None
+    workspaces: dict[str, Path] = {}
+    for id_, agent in by_id.items():
+        if agent.workspace and agent.workspace.strip():
+            if (own := _folder(agent.workspace)) is not None:
+                workspaces[id_] = own
+        elif id_ == usual:
+            workspaces[id_] = shared or place.folder / "workspace"
+        elif id_ not in ("", ".", "..") and "/" not in id_:
+            workspaces[id_] = shared / id_ if shared else place.folder / f"workspace-{id_}"
+    return workspaces
+
+
+def _folder(setting: str | None) -> Path | None:
+    """Return the folder that a setting names; None where it names none that this machine can have."""
+    if not setting or not setting.strip():
+        return None
+    try:
+        return Path(setting.strip()).expanduser()
+    except RuntimeError:
+        # The home of a user that does not exist.
+        return None
 
 
 def gateway_address(place: Place) -> GatewayAddress | None:
@@ -187,8 +233,9 @@ def gateway_address(place: Place) -> GatewayAddress | None:
 def _read_config(place: Place) -> _Config:
     text = read_whole(place.folder / "openclaw.json", _MAX_CONFIG).decode("utf-8-sig", "replace")
     try:
-        return msgspec.json.decode(_TOKENS.sub(_plain, text), type=_Config)
-    except (ValueError, RecursionError):
+        value = pyjson5.decode(text, maxdepth=MAX_DEPTH)
+        return _config_decoder.decode(msgspec.json.encode(value))
+    except (pyjson5.Json5Exception, ValueError, OverflowError, RecursionError):
         # What is wrong is not told: the message would quote the file.
         raise UnreadableError("it is not the JSON that is expected") from None
 
@@ -275,15 +322,3 @@ def entered(place: Place, parts: tuple[str, ...]) -> bool:
             return len(below) <= 2 or below[2] == "subagents"
         case "codex":
             return True
-
-
-def _plain(match: re.Match[str]) -> str:
-    """Write what JSON5 allows beyond JSON as JSON."""
-    quoted, single, _, comma, name = match.groups()
-    if quoted is not None:
-        return quoted
-    if single is not None:
-        return '"' + single[1:-1].replace("\\'", "'").replace('"', '\\"') + '"'
-    if name is not None:
-        return f'"{name}"'
-    return "" if comma is not None else " "

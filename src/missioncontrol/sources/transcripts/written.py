@@ -32,6 +32,10 @@ class Written:
         """It is gone."""
         self._known.pop(str(transcript.path), None)
 
+    def wake(self) -> None:
+        """End a `take` that waits, also without transcripts."""
+        self._something.set()
+
     async def take(self, seconds: float) -> list[Transcript]:
         """Wait for transcripts, at most so many seconds, and take all; none after the time is up."""
         try:

@@ -26,14 +26,18 @@ PREFIX = "budget:"
 Level = Literal["warning", "critical"]
 Scope = Literal["agent", "fleet"]
 
-_ORDER: dict[str, int] = {"warning": 1, "critical": 2}
+_ORDER: dict[Level, int] = {"warning": 1, "critical": 2}
 
 
 class Told(msgspec.Struct, frozen=True):
-    """The level that was last told of a budget, and the day that it was for."""
+    """The level of a budget that was last reported, if one was, and the day that it was for.
+
+    `held` says that the agent got sessions of another one, and has used nothing since: only then it is judged again.
+    """
 
     day: str
-    level: Level
+    level: Level | None
+    held: bool = False
 
 
 class Crossing(msgspec.Struct, frozen=True):
@@ -55,6 +59,9 @@ def day_of(at: int) -> str:
     return _day_of(at // 900_000)
 
 
+_told = msgspec.json.Decoder(Told)
+
+
 class Budgets:
     """What may be spent in a day, and which levels have been told."""
 
@@ -64,11 +71,30 @@ class Budgets:
 
     def recall(self, memory: dict[str, bytes]) -> None:
         """Take over what was remembered."""
-        self._told = {
-            key: msgspec.json.decode(kept, type=Told)
-            for key, kept in memory.items()
-            if key.startswith(PREFIX)
-        }
+        self._told = {key: _told.decode(kept) for key, kept in memory.items() if key.startswith(PREFIX)}
+
+    def moved(self, agents: Iterable[str], used: Iterable[str]) -> dict[str, bytes]:
+        """Hold agents back that got sessions of others, and judge those again that have used something.
+
+        Nothing was spent by a move: a threshold that it brings about is reported with the agent's next use.
+
+        Args:
+            agents: who got sessions, and has used nothing itself meanwhile.
+            used: who has used something.
+
+        Returns:
+            What is to be remembered along with it.
+        """
+        day = day_of(now())
+        changes: dict[str, bytes] = {}
+        for names, held in ((agents, True), (used, False)):
+            for key in [f"{PREFIX}agent:{name}" for name in names if self._config.agents.get(name, 0) > 0]:
+                told = self._told.get(key)
+                if held or (told is not None and told.held):
+                    level = told.level if told is not None and told.day == day else None
+                    self._told[key] = new = Told(day, level, held)
+                    changes[key] = msgspec.json.encode(new)
+        return changes
 
     def crossings(self, state: FleetState) -> list[Crossing]:
         """Return the thresholds that are crossed today and have not been told, and take them as told."""
@@ -93,8 +119,10 @@ class Budgets:
             level = "warning"
         day = day_of(now())
         told = self._told.get(key)
-        before = _ORDER[told.level] if told is not None and told.day == day else 0
-        if level is None or _ORDER[level] <= before:
+        if told is not None and told.day != day:
+            told = None
+        before = 0 if told is None or told.level is None else _ORDER[told.level]
+        if level is None or _ORDER[level] <= before or (told is not None and told.held):
             return None
         self._told[key] = new = Told(day, level)
         data = {

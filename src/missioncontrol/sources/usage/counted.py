@@ -14,11 +14,15 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Mapping
 from hashlib import blake2b
+from struct import Struct
 from typing import NamedTuple
 
 BUCKETS = 1024
 GROWING = 256
 """How many of the newest responses may still grow."""
+
+
+_PACK = Struct("8d").pack
 
 
 class Amount(NamedTuple):
@@ -38,6 +42,7 @@ class Counted:
     def __init__(self) -> None:
         self._buckets: dict[int, array[int]] = {}
         self._growing: OrderedDict[int, Amount] = OrderedDict()
+        self._packed: OrderedDict[int, bytes] = OrderedDict()
         self._changed: set[int] = set()
 
     def add(self, key: str, amount: Amount) -> Amount | None:
@@ -67,11 +72,7 @@ class Counted:
         """Return what is new to be remembered, by key, and take it as remembered."""
         changed = {f"counted:{bucket}": self._buckets[bucket].tobytes() for bucket in sorted(self._changed)}
         if changed:
-            growing = array("d")
-            for hashed, amount in self._growing.items():
-                growing.extend(_pack(hashed))
-                growing.extend((-1.0 if amount.cost is None else amount.cost, *map(float, amount[1:])))
-            changed["growing"] = growing.tobytes()
+            changed["growing"] = b"".join(self._packed.values())
         self._changed.clear()
         return changed
 
@@ -86,18 +87,19 @@ class Counted:
         figures.frombytes(memory.get("growing", b""))
         for start in range(0, len(figures) - 7, 8):
             high, low, cost, *tokens = figures[start : start + 8]
-            self._growing[(int(high) << 32) | int(low)] = Amount(
-                None if cost < 0 else cost, *map(int, tokens)
-            )
+            self._grow((int(high) << 32) | int(low), Amount(None if cost < 0 else cost, *map(int, tokens)))
 
     def _keep(self, hashed: int, amount: Amount) -> None:
-        self._growing[hashed] = amount
-        self._growing.move_to_end(hashed)
+        self._grow(hashed, amount)
         self._changed.add(hashed % BUCKETS)
         if len(self._growing) > GROWING:
             self._growing.popitem(last=False)
+            self._packed.popitem(last=False)
 
-
-def _pack(hashed: int) -> tuple[float, float]:
-    """Write a hash as two numbers that a float holds exactly."""
-    return float(hashed >> 32), float(hashed & 0xFFFF_FFFF)
+    def _grow(self, hashed: int, amount: Amount) -> None:
+        cost = -1.0 if amount.cost is None else amount.cost
+        self._growing[hashed] = amount
+        # Packed once here, and not all of them with each change. A hash is two numbers that a float holds exactly.
+        self._packed[hashed] = _PACK(hashed >> 32, hashed & 0xFFFF_FFFF, cost, *amount[1:])
+        self._growing.move_to_end(hashed)
+        self._packed.move_to_end(hashed)

@@ -7,12 +7,16 @@ for all of it, everything is looked at every `POLL_SECONDS`; and in any case eve
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from missioncontrol.background import reason_of
 from missioncontrol.sources.notices import Passes, WorkspaceGone, open_notices
 from missioncontrol.sources.source import Feed, Inbox
 from missioncontrol.sources.watcher import POLL_SECONDS, RESCAN_SECONDS
+
+logger = logging.getLogger(__name__)
 
 
 class Hearing:
@@ -52,6 +56,7 @@ class Hearing:
             ready.set()
             await self._poll(root, f"the system gives no file notifications: {error.strerror or error}")
             return
+        failed: str | None = None
         try:
             await notices.place()
             ready.set()
@@ -63,10 +68,15 @@ class Hearing:
         except* WorkspaceGone:
             # Whoever looks for the folders notices when it is back.
             self.inbox.put(trees=[""])
+        except* Exception as group:
+            logger.exception("usage.watch_failed", extra={"folder": str(root)})
+            failed = reason_of(group)
         finally:
             ready.set()
             self._tell(root, None)
             await notices.close()
+        if failed is not None:
+            await self._poll(root, f"its notifications have failed: {failed}")
 
     async def _look_again(self, root: Path, trouble: str | None) -> None:
         if trouble is not None:

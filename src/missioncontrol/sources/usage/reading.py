@@ -1,20 +1,26 @@
 """Reads what runtimes leave behind into the book: which files there are, how far each has been read, what to read next.
 
-Everything here happens in a thread. A reading is cut into pages, so that what it brings is told soon; between two pages
-nothing is held open but the databases. What has not changed since it was read is not opened again.
+Everything here is used on one thread, the source's. A reading is cut into pages, so that what it brings is told soon;
+between two pages nothing is held open but the databases. What a page has brought is handed to the event loop as values
+that nothing here changes any more. What has not changed since it was read is not opened again.
+
+A file that cannot be read holds up none of the others: it is named once, skipped, and tried again when it changes.
 """
 
 from __future__ import annotations
 
+import logging
+import math
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from time import monotonic
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from missioncontrol.events import now
+from missioncontrol.events import Data, now
+from missioncontrol.sources.layout import readable
 from missioncontrol.sources.runtimes import RuntimeAgent
 from missioncontrol.sources.source import Workspace
 from missioncontrol.sources.transcripts.jsonl import JsonlReader, Position
@@ -34,8 +40,10 @@ from missioncontrol.sources.transcripts.places import (
     transcripts,
 )
 from missioncontrol.sources.transcripts.records import Record, UnreadableError
-from missioncontrol.sources.usage.book import Book, Page
-from missioncontrol.sources.usage.sessions import Owners
+from missioncontrol.sources.usage.book import SESSION, Book, Page
+from missioncontrol.sources.usage.lines import Line, Sums
+from missioncontrol.sources.usage.sessions import KnownSession, Owners
+from missioncontrol.threads import OwnerThread, WorkStopped
 
 PAGE_SECONDS = 0.25
 """How long one page is read for, about."""
@@ -43,12 +51,61 @@ PAGE_SECONDS = 0.25
 PATIENT_TRIES = 3
 """How often a file that cannot be read is tried before it is complained about."""
 
+RETRY_SECONDS = 300.0
+"""When a file that cannot be read is tried again though it looks the same: the reason may lie elsewhere."""
+
+MAX_ILLEGIBLE = 100
+"""How many files whose name is not UTF-8 are named."""
+
+SECOND_LOOKS = (0.02, 0.1, 0.3, 0.6)
+"""After how many seconds each a database that has changed is looked at again.
+
+SQLite writes its log before it says, in memory that it shares, that the new frames are committed; no notification
+follows the latter (https://www.sqlite.org/walformat.html, section 2.1).
+"""
+
 _AT = "at:"
 _BESIDE = ("-wal", "-shm", "-journal")
 
 Signature = tuple[int, ...]
+
+logger = logging.getLogger(__name__)
 AnyPosition = Position | AgentPosition | StatePosition
 _P = TypeVar("_P", Position, AgentPosition, StatePosition)
+_positions: dict[type[AnyPosition], msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (Position, AgentPosition, StatePosition)
+}
+
+
+class Failure(NamedTuple):
+    """A file that could not be read: how often, what it looked like then, when that was, and how long it took.
+
+    Both are in seconds, the moment monotonic.
+    """
+
+    tries: int
+    looked: Signature
+    at: float
+    took: float
+
+    def is_due(self, looks: Signature, now: float) -> bool:
+        """Say whether it is to be tried again: at first soon, later where it looks different or after a while.
+
+        One that takes long to fail is given a tenth of the time, however often it changes.
+        """
+        since = now - self.at
+        if self.tries < PATIENT_TRIES:
+            return True
+        return since >= RETRY_SECONDS or (looks != self.looked and since >= self.took * 10)
+
+
+class SecondLook(NamedTuple):
+    """A database that has changed a moment ago: what it looked like, how often it was looked at since, and when it is
+    to be looked at next, in seconds, monotonic."""
+
+    signature: Signature
+    looks: int
+    at: float
 
 
 class Below:
@@ -67,31 +124,73 @@ class Below:
         return not entered(self._place, folder.relative_to(self._place.folder).parts)
 
 
-class Reading:
-    """The files of all runtimes. `gateway_alive` says whether OpenClaw's gateway runs, None where nobody knows."""
+class Places(NamedTuple):
+    """Where the runtimes are: whether that has `changed`, the folders to watch, and which runtimes there are."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    changed: bool
+    roots: dict[Path, Below]
+    runtimes: frozenset[Runtime]
+
+
+class Brought(NamedTuple):
+    """What a piece of reading has brought, to be told and remembered whole.
+
+    `sessions` are those that changed, `forgotten` those that are not kept any more, `written` the transcripts that were
+    written to. `complaints` name files that cannot be read, each once, as path and reason; `unreadable` are all that
+    are skipped now, `doubtful` says that some of them are to be tried again soon. `again` is in how many seconds
+    something is to be looked at again, infinite where nothing is; `more` says that there is more to read.
+    """
+
+    page: Page
+    changes: dict[str, bytes | None]
+    sessions: dict[str, KnownSession]
+    forgotten: set[str]
+    written: list[Transcript]
+    complaints: list[tuple[str, str]]
+    unreadable: list[str]
+    doubtful: bool
+    again: float
+    more: bool
+
+
+class Reading:
+    """The files of all runtimes, and the book that is kept of them."""
+
+    def __init__(self, workspace: Workspace, thread: OwnerThread) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            workspace: whose settings say where runtimes are.
+            thread: what all of this is used on; it says when to stop.
+        """
         self._workspace = workspace
+        self._thread = thread
+        self._agents: Mapping[str, Data] | None = None
         self._places: dict[Runtime, Place] = {}
         self._homes: dict[Path, str] = {}
         self._roster: dict[str, RuntimeAgent] = {}
         self._config: Signature = ()
-        self.book = Book(Owners(workspace.root, workspace.state.table("agents"), self._homes))
-        self.gateway_alive: bool | None = None
+        self._book = Book(Owners(workspace.root, {}, self._homes))
+        self._gateway_alive: bool | None = None
         self._positions: dict[str, AnyPosition] = {}
         self._kept: dict[str, bytes] = {}
         self._moved: set[str] = set()
         self._seen: dict[str, Signature] = {}
         self._pending: deque[Transcript] = deque()
         self._databases: dict[str, AgentDatabase | StateDatabase] = {}
-        self._failures: dict[str, int] = {}
+        self._failures: dict[str, Failure] = {}
+        # What has changed since it could not be read, and is to be tried again when its time has come.
+        self._postponed: dict[str, None] = {}
+        self._second_looks: dict[str, SecondLook] = {}
+        self._illegible: dict[str, None] = {}
         self._complaints: list[tuple[str, str]] = []
         self._written: list[Transcript] = []
 
-    def recall(self, memory: Mapping[str, bytes]) -> None:
-        """Take over what was remembered."""
-        self.book.recall(memory)
+    def recall(self, memory: Mapping[str, bytes]) -> dict[str, KnownSession]:
+        """Take over what was remembered, and return the sessions that are known by it."""
+        self._book.recall(memory)
         self._kept = {key.removeprefix(_AT): kept for key, kept in memory.items() if key.startswith(_AT)}
+        return {id_: session.known() for id_, session in self._book.sessions.all()}
 
     def close(self) -> None:
         """Close the databases."""
@@ -99,8 +198,8 @@ class Reading:
             database.close()
         self._databases.clear()
 
-    def find(self) -> bool:
-        """Look where the runtimes are; says whether anything is different from before."""
+    def find(self) -> Places:
+        """Look where the runtimes are."""
         config = self._workspace.config.sources
         places = {
             place.runtime: place
@@ -115,98 +214,166 @@ class Reading:
         self._places = places
         if (openclaw := places.get("openclaw")) is not None:
             self._read_roster(openclaw)
-        return before != (self._places, self._config)
+        roots = {place.folder: Below(place) for place in places.values() if place.folder.is_dir()}
+        return Places(before != (self._places, self._config), roots, frozenset(places))
 
-    def has(self, runtime: str) -> bool:
-        """Say whether a runtime's folder is there."""
-        return runtime in self._places
-
-    def roots(self) -> dict[Path, Below]:
-        """Return the folders that are to be listened to."""
-        return {place.folder: Below(place) for place in self._places.values() if place.folder.is_dir()}
-
-    def roster(self) -> dict[str, RuntimeAgent]:
-        """Return the agents that a runtime's settings name, whether or not they have ever done anything."""
-        return self._roster
-
-    def complaints(self) -> list[tuple[str, str]]:
-        """Return what cannot be read, as path and reason, each once."""
-        complaints, self._complaints = self._complaints, []
-        return complaints
-
-    def written(self) -> list[Transcript]:
-        """Return what was found to be written to since this was asked last."""
-        written, self._written = self._written, []
-        return written
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether something could not be read and is to be tried again soon."""
-        return any(count <= PATIENT_TRIES for count in self._failures.values())
-
-    def read(self, paths: Iterable[str] | None) -> bool:
+    def read(self, paths: Iterable[str] | None, agents: Mapping[str, Data]) -> Brought:
         """Read one page.
 
         Args:
-            paths: files that may have changed; None for all that there are.
-
-        Returns:
-            whether there is more to read, with `paths` empty.
+            paths: files that may have changed; None for all that there are. Where there is more to read, it goes on
+                with no paths.
+            agents: the agents of the workspace by id, to find out whose sessions are; the same mapping as before where
+                they are the same agents.
         """
+        self._know(agents)
         self._pending.extend(self._named(paths) if paths is not None else self._all())
         until = monotonic() + PAGE_SECONDS
         while self._pending and monotonic() < until:
             transcript = self._pending.popleft()
+            path, began = str(transcript.path), monotonic()
+            self._thread.checkpoint(f"reading {path}")
             try:
                 if self._read(transcript):
                     self._pending.appendleft(transcript)
             except FileNotFoundError:
-                self._forget(str(transcript.path))
+                self._forget(path)
+            except WorkStopped:
+                raise
             except UnreadableError as error:
-                self._fail(str(transcript.path), str(error))
-        return bool(self._pending)
+                self._fail(path, str(error), monotonic() - began)
+            except Exception as error:
+                # Whatever it is, the file has brought it about: the others are read on.
+                logger.exception("usage.unreadable", extra={"path": path})
+                self._fail(path, f"{type(error).__name__}: {error}"[:200], monotonic() - began)
+        return self._turn_page()
 
-    def turn_page(self) -> tuple[Page, dict[str, bytes | None]]:
-        """Return the page, with what is to be remembered along with it, and begin a new one."""
-        page, told = self.book.turn_page()
+    def enter(self, reports: Iterable[Iterable[Record]], agents: Mapping[str, Data]) -> Brought:
+        """Enter what runtimes have reported themselves.
+
+        Args:
+            reports: the records of each report.
+            agents: the agents of the workspace by id.
+        """
+        self._know(agents)
+        for records in reports:
+            self._book.take(records, now())
+        return self._turn_page()
+
+    def uses_of(self, agents: Collection[str]) -> dict[Line, Sums]:
+        """Return all that the sessions of these agents have used so far; see `Book.uses_of`."""
+        return self._book.uses_of(agents)
+
+    def show(self) -> dict[str, RuntimeAgent]:
+        """Return what each agent does by its sessions, and those that settings name though they never did anything."""
+        agents = self._book.doings(now(), gateway_alive=self._gateway_alive)
+        return {**self._roster, **agents}
+
+    def _is_over(self) -> bool:
+        return self._thread.stopping
+
+    def _know(self, agents: Mapping[str, Data]) -> None:
+        if agents is not self._agents:
+            self._agents = agents
+            # An agent that its runtime's settings name is one before it has done anything.
+            self._book.know({**{id_: {} for id_ in self._roster}, **agents})
+
+    def _turn_page(self) -> Brought:
+        """Hand over the page, with what is to be remembered along with it, and begin a new one."""
+        page, told = self._book.turn_page()
         changes: dict[str, bytes | None] = {**told}
         for path in self._moved:
             position = self._positions.get(path)
             changes[f"{_AT}{path}"] = None if position is None else msgspec.json.encode(position)
         self._moved.clear()
-        return page, changes
+        forgotten = {key.removeprefix(SESSION) for key, kept in told.items() if kept is None}
+        sessions = {id_: self._book.sessions[id_].known() for id_ in page.sessions - forgotten}
+        written, self._written = self._written, []
+        complaints, self._complaints = self._complaints, []
+        skipped = [path for path, failure in self._failures.items() if failure.tries >= PATIENT_TRIES]
+        doubtful = len(skipped) < len(self._failures) or bool(self._postponed)
+        skipped += self._illegible
+        again = min((look.at for look in self._second_looks.values()), default=math.inf) - monotonic()
+        more = bool(self._pending) or self._book.unsettled
+        return Brought(
+            page, changes, sessions, forgotten, written, complaints, skipped, doubtful, again, more
+        )
 
     def _all(self) -> list[Transcript]:
-        found = [transcript for place in self._places.values() for transcript in transcripts(place)]
+        found = [
+            transcript
+            for place in self._places.values()
+            for transcript in transcripts(place)
+            if self._is_text(transcript.path)
+        ]
         there = {str(transcript.path) for transcript in found}
         for path in [path for path in (*self._positions, *self._kept) if path not in there]:
             self._forget(path)
         return found
 
     def _named(self, paths: Iterable[str]) -> list[Transcript]:
-        retried = [path for path, count in self._failures.items() if count <= PATIENT_TRIES]
+        retried = [path for path, failure in self._failures.items() if failure.tries < PATIENT_TRIES]
+        retried += self._postponed
+        present = monotonic()
+        for name, look in self._second_looks.items():
+            if look.at <= present:
+                self._second_looks[name] = look._replace(at=math.inf)
+                retried.append(name)
         found: dict[str, Transcript] = {}
         for name in (*paths, *retried):
             for tail in _BESIDE:
                 name = name.removesuffix(tail)
             path = Path(name)
             for place in self._places.values():
-                if (transcript := transcript_of(place, path)) is not None:
+                if (transcript := transcript_of(place, path)) is not None and self._is_text(path):
                     found[name] = transcript
         return [found[name] for name in sorted(found)]
+
+    def _is_text(self, path: Path) -> bool:
+        """Say whether a path can be sent and stored; one that cannot, since it is not UTF-8, is named once."""
+        shown = readable(name := str(path))
+        if shown != name and shown not in self._illegible and len(self._illegible) < MAX_ILLEGIBLE:
+            self._illegible[shown] = None
+            self._complaints.append((shown, f"{shown} is skipped: its name is not UTF-8. Rename it."))
+        return shown == name
 
     def _read(self, transcript: Transcript) -> bool:
         """Read a file on; says whether there is more in it."""
         path, name = transcript.path, str(transcript.path)
         signature = _signature(path)
-        if self._seen.get(name) == signature:
+        # What a database looks like does not tell whether it has changed: SQLite itself is asked.
+        database = transcript.kind in ("openclaw-agent", "openclaw-state")
+        changed = self._seen.get(name) != signature
+        if not changed and not database:
             return False
+        failure = self._failures.get(name)
+        if failure is not None:
+            looks = _change_times(path)
+            if not failure.is_due(looks, monotonic()):
+                if looks != failure.looked:
+                    # Nobody may tell of it again.
+                    self._postponed[name] = None
+                return False
+        self._postponed.pop(name, None)
         more = self._read_on(transcript, name, signature)
         self._failures.pop(name, None)
-        if not more:
-            self._seen[name] = signature
+        if more:
+            self._seen.pop(name, None)
+            return True
+        self._seen[name] = signature
+        if changed:
             self._written.append(transcript)
-        return more
+        if database:
+            self._look_again(name, signature)
+        return False
+
+    def _look_again(self, name: str, signature: Signature) -> None:
+        """See to it that a database is looked at a few times more after it has changed."""
+        look = self._second_looks.get(name)
+        looks = 0 if look is None or look.signature != signature else look.looks + 1
+        # The last one is kept, so that what looks the same begins no new round.
+        wait = SECOND_LOOKS[looks] if looks < len(SECOND_LOOKS) else math.inf
+        self._second_looks[name] = SecondLook(signature, looks, monotonic() + wait)
 
     def _read_on(self, transcript: Transcript, name: str, signature: Signature) -> bool:
         path, kind = transcript.path, transcript.kind
@@ -214,26 +381,31 @@ class Reading:
         before: AnyPosition
         after: AnyPosition
         if kind == "openclaw-index":
-            self.book.take(read_index(path, transcript.agent), now())
+            self._book.take(read_index(path, transcript.agent), now())
             return False
         if kind == "openclaw-agent":
             agents = self._databases.get(name)
             if not isinstance(agents, AgentDatabase):
-                agents = self._databases[name] = AgentDatabase(path, transcript.agent or "")
+                agents = self._databases[name] = AgentDatabase(path, transcript.agent or "", self._is_over)
             before = self._position(name, AgentPosition)
             records, after = agents.read(before)
         elif kind == "openclaw-state":
             state = self._databases.get(name)
             if not isinstance(state, StateDatabase):
-                state = self._databases[name] = StateDatabase(path)
+                state = self._databases[name] = StateDatabase(path, self._is_over)
             before = self._position(name, StatePosition)
             records, after = state.read(before)
-            self.gateway_alive = state.gateway_alive(now())
+            self._gateway_alive = state.gateway_alive(now())
         else:
-            reader = JsonlReader(kind, agent=transcript.agent, parent=transcript.parent)
+            reader = JsonlReader(
+                kind,
+                agent=transcript.agent,
+                parent=transcript.parent,
+                checkpoint=lambda: self._thread.checkpoint(f"reading {path}"),
+            )
             before = self._position(name, Position, signature[0])
             records, after = reader.read(path, before)
-        self.book.take(records, now())
+        self._book.take(records, now())
         if after == before:
             return False
         self._positions[name] = after
@@ -245,9 +417,10 @@ class Reading:
         for database in self._databases.values():
             if isinstance(database, StateDatabase):
                 try:
-                    self.gateway_alive = database.gateway_alive(now())
+                    self._gateway_alive = database.gateway_alive(now())
                 except (FileNotFoundError, UnreadableError):
-                    self.gateway_alive = None
+                    # Whoever reads it complains of it.
+                    self._gateway_alive = None
 
     def _position(self, name: str, kind: type[_P], inode: int | None = None) -> _P:
         """Return where a file has been read to: under this name, or under the one that it had before."""
@@ -265,7 +438,7 @@ class Reading:
         kept = self._kept.pop(name, None)
         if kept is not None:
             try:
-                self._positions[name] = msgspec.json.decode(kept, type=kind)
+                self._positions[name] = _positions[kind].decode(kept)
             except msgspec.DecodeError:
                 # Of another kind, or of another release: it is read anew, and what was counted stays counted.
                 return None
@@ -277,14 +450,19 @@ class Reading:
         if self._positions.pop(name, None) is not None or self._kept.pop(name, None) is not None:
             self._moved.add(name)
         self._seen.pop(name, None)
+        self._second_looks.pop(name, None)
         self._failures.pop(name, None)
+        self._postponed.pop(name, None)
         if (database := self._databases.pop(name, None)) is not None:
             database.close()
 
-    def _fail(self, name: str, reason: str) -> None:
-        count = self._failures[name] = self._failures.get(name, 0) + 1
+    def _fail(self, name: str, reason: str, took: float) -> None:
+        before = self._failures.get(name)
+        count = 1 if before is None else before.tries + 1
+        self._failures[name] = Failure(count, _change_times(Path(name)), monotonic(), took)
         if count == PATIENT_TRIES:
-            self._complaints.append((name, f"{name} cannot be read: {reason}. It is tried again."))
+            again = "It is skipped, and tried again when it changes."
+            self._complaints.append((name, f"{name} cannot be read: {reason}. {again}"))
 
     def _read_roster(self, place: Place) -> None:
         try:
@@ -298,6 +476,7 @@ class Reading:
         at = signature[2] // 1_000_000
         self._homes.clear()
         self._homes.update({home: id_ for id_, home in agents.items() if home is not None})
+        self._agents = None
         self._roster = {id_: RuntimeAgent("openclaw", id_, "unknown", at, "openclaw.json") for id_ in agents}
 
 
@@ -315,4 +494,17 @@ def _signature(path: Path) -> Signature:
         except FileNotFoundError:
             if part is path:
                 raise
+    return tuple(signature)
+
+
+def _change_times(path: Path) -> Signature:
+    """Return when a file and what SQLite keeps beside it last changed in any way, their permissions included."""
+    signature: list[int] = []
+    for part in (path, *(path.with_name(f"{path.name}{tail}") for tail in _BESIDE)):
+        try:
+            status = part.stat(follow_symlinks=False)
+        except OSError:
+            signature.append(0)
+        else:
+            signature += (status.st_ino, status.st_size, status.st_ctime_ns)
     return tuple(signature)

@@ -7,18 +7,24 @@ one ended. A busy session that has shown no sign for `SILENT_SECONDS` may have d
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from missioncontrol.events import Data
 from missioncontrol.sources.runtimes import RuntimeAgent
 from missioncontrol.sources.transcripts.records import SessionInfo
+from missioncontrol.sources.usage.prices import UNPRICED
 from missioncontrol.sources.usage.reconciled import NOTHING, Figures, Reconciled
+from missioncontrol.sources.usage.session_uses import SessionUse
 
 SILENT_SECONDS = 900
+
+OPEN = ("busy", "waiting")
+"""What a session does that goes on."""
 
 Doing = Literal["busy", "idle", "waiting", "error", "offline", "unknown"]
 
@@ -31,7 +37,9 @@ class Session(msgspec.Struct, omit_defaults=True):
 
     `placed` says that it is known whose it is, `firsthand` that more than telemetry tells of it. `written` is what its
     transcript has counted, `reconciled` what was heard of it and of all that it started, where telemetry tells of it.
-    `addressed` says that its first user message is known, by which it was found out whose it is.
+    `addressed` says that its first user message is known, and `persona` is the name by which that addresses it. `home`
+    is whose it is where no agent has that name and no session has started it. `uses` is what it has used so far, which
+    goes with it to another agent; only a `movable` one has all of it, which sessions of earlier releases have not.
     """
 
     agent: str
@@ -49,6 +57,50 @@ class Session(msgspec.Struct, omit_defaults=True):
     written: Figures = NOTHING
     reconciled: Reconciled | None = None
     addressed: bool = False
+    persona: str | None = None
+    home: str | None = None
+    home_name: str | None = None
+    movable: bool = False
+    uses: list[SessionUse] = []
+
+    def known(self) -> KnownSession:
+        """Return what is shown of it, as it is now."""
+        return KnownSession(self.agent, self.runtime, self.doing, self.at, self._totals())
+
+    def _totals(self) -> SessionTotals | None:
+        if not self.movable:
+            return None
+        return SessionTotals(
+            tokens=sum(use.tokens for use in self.uses),
+            unpriced=sum(use.tokens for use in self.uses if use.source == UNPRICED.source),
+            cost=sum(use.cost for use in self.uses),
+            days=tuple(sorted({sys.intern(use.day) for use in self.uses if use.day})),
+        )
+
+
+class SessionTotals(NamedTuple):
+    """What a session has used so far; `cost` in US dollars, `unpriced` are the tokens that have no price.
+
+    `days` are those on which it has used anything, as far back as its days are kept.
+    """
+
+    tokens: int
+    unpriced: int
+    cost: float
+    days: tuple[str, ...]
+
+
+class KnownSession(NamedTuple):
+    """What of a session is shown outside the book: a value, which does not change with the book.
+
+    `totals` is None where not all of its use is known.
+    """
+
+    agent: str
+    runtime: str
+    doing: Doing
+    at: int
+    totals: SessionTotals | None = None
 
 
 class Owners:
@@ -58,6 +110,8 @@ class Owners:
     - A sub-agent's session belongs to whom its parent belongs.
     - OpenClaw keeps an agent's sessions in a folder of its name.
     - Else it is the agent in whose folder it works; and where there is none, the runtime in that folder is an agent.
+
+    The first may change at any time, as agents appear, are renamed and go; so each is a question of its own.
     """
 
     def __init__(self, workspace: Path, agents: Mapping[str, Data], homes: Mapping[Path, str]) -> None:
@@ -65,20 +119,33 @@ class Owners:
 
         Args:
             workspace: the workspace that is watched.
-            agents: the agents that are known, by id; looked at anew for each session.
+            agents: the agents that are known, by id; see `know`.
             homes: the folders in which agents of a runtime work, with the agents' ids.
         """
         self._workspace = workspace
-        self._agents = agents
         self._homes = homes
         self._folders: dict[str, str] = {}
+        self._named: dict[str, str] = {}
+        self.know(agents)
 
-    def owner(self, info: SessionInfo, parent: Session | None) -> tuple[str, str]:
-        """Return the id of the agent that a session belongs to, and a name for it where it has none of its own."""
-        if info.persona is not None and (known := self._known(info.persona)) is not None:
-            return known, info.persona
-        if parent is not None:
-            return parent.agent, parent.name
+    def know(self, agents: Mapping[str, Data]) -> list[str]:
+        """Take these as the agents that are known, and return the names that mean another agent than before.
+
+        An id goes before another agent's name; of several with one name the first by id has it.
+        """
+        named = {id_.casefold(): id_ for id_ in sorted(agents, reverse=True)}
+        for id_ in sorted(agents):
+            if isinstance(name := agents[id_].get("name"), str):
+                named.setdefault(name.casefold(), id_)
+        before, self._named = self._named, named
+        return [name for name in before.keys() | named.keys() if before.get(name) != named.get(name)]
+
+    def named(self, persona: str) -> str | None:
+        """Return the id of the agent that a first user message means; None where there is none of that name."""
+        return self._named.get(persona.casefold())
+
+    def home(self, info: SessionInfo) -> tuple[str, str]:
+        """Return whose a session is by where it is kept or works: the agent's id, and a name where it has none."""
         if info.agent is not None:
             return info.agent, info.agent
         if info.cwd is not None and (home := self._at_home(Path(info.cwd))) is not None:
@@ -88,13 +155,6 @@ class Owners:
         return self._named_after(
             info.runtime, folder, last
         ), f"{_NAMES.get(info.runtime, info.runtime)} · {last}"
-
-    def _known(self, persona: str) -> str | None:
-        wanted = persona.casefold()
-        for id_, agent in self._agents.items():
-            if wanted in (id_.casefold(), str(agent.get("name", "")).casefold()):
-                return id_
-        return None
 
     def _at_home(self, cwd: Path) -> str | None:
         for folder in (cwd, *cwd.parents):
@@ -112,23 +172,16 @@ class Owners:
         return f"{id_}-{_UNFIT.sub('-', folder).strip('-')[-40:]}"
 
 
-def doings(sessions: Iterable[Session], now: int, *, gateway_alive: bool | None) -> dict[str, RuntimeAgent]:
-    """Say what each agent does, by its sessions.
+def agent_doing(sessions: list[Session], now: int, gateway_alive: bool | None) -> RuntimeAgent:
+    """Say what an agent does.
 
     Args:
-        sessions: all that are known.
+        sessions: the agent's: its newest one, and all that are open.
         now: the time in milliseconds since 1970.
-        gateway_alive: whether OpenClaw's gateway runs; None where nobody knows.
+        gateway_alive: whether OpenClaw's gateway runs; None where it is not known.
     """
-    by_agent: dict[str, list[Session]] = {}
-    for session in sessions:
-        by_agent.setdefault(session.agent, []).append(session)
-    return {agent: _doing(of_agent, now, gateway_alive) for agent, of_agent in by_agent.items()}
-
-
-def _doing(sessions: list[Session], now: int, gateway_alive: bool | None) -> RuntimeAgent:
     newest = max(sessions, key=lambda session: session.at)
-    open_ = [session for session in sessions if session.doing in ("busy", "waiting")]
+    open_ = [session for session in sessions if session.doing in OPEN]
     live = [session for session in open_ if now - session.at < SILENT_SECONDS * 1000]
     shown, status = newest, str(newest.doing)
     for doing in ("waiting", "busy"):
