@@ -80,9 +80,9 @@ def get(url: str, path: str, token: str | None = None) -> Any:
     return json.loads(ask(url, path, token=token))
 
 
-def post(url: str, path: str, body: Any) -> Any:
+def post(url: str, path: str, body: Any, token: str | None = None) -> Any:
     """Tell the server something over HTTP."""
-    return json.loads(ask(url, path, method="POST", body=json.dumps(body).encode()))
+    return json.loads(ask(url, path, method="POST", body=json.dumps(body).encode(), token=token))
 
 
 def _text(content: Any) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ class Lines:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
+        self.seen: list[Any] = []
 
     def write(self, *messages: Any) -> None:
         assert self.process.stdin is not None
@@ -38,7 +40,13 @@ class Lines:
 
     def read(self) -> Any:
         assert self.process.stdout is not None
-        return json.loads(self.process.stdout.readline())
+        self.seen.append(json.loads(self.process.stdout.readline()))
+        return self.seen[-1]
+
+    def read_until(self, wanted: Callable[[Any], bool]) -> Any:
+        while not wanted(message := self.read()):
+            pass
+        return message
 
     def call(self, tool: str, id_: int = 7, **arguments: Any) -> Any:
         self.write(call(tool, id_, **arguments))
@@ -101,26 +109,38 @@ def test_a_session_goes_on_over_a_restart_of_the_server(tmp_path: Path) -> None:
         lines.write(
             INITIALIZED, {"jsonrpc": "2.0", "id": 2, "method": "resources/subscribe", "params": {"uri": URI}}
         )
-        assert lines.read()["id"] == 2
+        lines.read_until(lambda message: message.get("id") == 2)
         server.stop()
         lines.write(call("report_status", 3, status="busy"))
         server.start()
-        heard = [lines.read(), lines.read()]
-        answer = next(message for message in heard if "id" in message)
-        assert answer["id"] == 3
+        answer = lines.read_until(lambda message: message.get("id") == 3)
         assert answer["result"]["structuredContent"]["agent"]["status"] == "busy"
-        # What was subscribed to is so again.
-        assert {
-            "jsonrpc": "2.0",
-            "method": "notifications/resources/updated",
-            "params": {"uri": URI},
-        } in heard
+        # What was subscribed to is so again, and what was missed meanwhile is made good.
+        assert UPDATED in lines.seen or lines.read_until(lambda message: message == UPDATED)
         server.kill()
         server.start()
-        assert "result" in lines.call("fleet_status")
+        lines.write(call("fleet_status", 4))
+        assert "result" in lines.read_until(lambda message: message.get("id") == 4)
+
+
+def test_updates_that_were_missed_without_a_stream_are_reported_when_there_is_one_again(
+    tmp_path: Path,
+) -> None:
+    with start_server(tmp_path / "workspace") as server, bridge(server.url, "--agent", "steady") as lines:
+        lines.write(INITIALIZE)
+        lines.read()
+        subscribe = {"jsonrpc": "2.0", "id": 2, "method": "resources/subscribe", "params": {"uri": URI}}
+        lines.write(INITIALIZED)
+        lines.write(subscribe)
+        lines.read_until(lambda message: message.get("id") == 2)
+        # Nothing changes after the restart: what is reported is what may have changed before.
+        server.kill()
+        server.start()
+        assert lines.read_until(lambda message: message == UPDATED)
 
 
 URI = "mission-control://agents/steady"
+UPDATED = {"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": URI}}
 
 
 def test_a_server_that_says_no_is_understood(tmp_path: Path) -> None:
@@ -136,7 +156,7 @@ def test_a_server_that_says_no_is_understood(tmp_path: Path) -> None:
             assert "result" in lines.read()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it_and_the_agent_is_offline(server: ServerProcess, number: signal.Signals) -> None:
     with bridge(server.url, "--agent", f"ended-by-{number.value}") as lines:
         lines.write(INITIALIZE)
@@ -154,7 +174,8 @@ def test_a_signal_ends_it_and_the_agent_is_offline(server: ServerProcess, number
 
 
 def test_a_wrong_address_or_token_is_one_line_and_exit_status_2() -> None:
-    for options in (("--url", "ftp://x"), ("--token", "with blank")):
+    for options, token in ((("--url", "ftp://x"), None), ((), "with blank")):
+        environment = os.environ | ({} if token is None else {"MISSION_CONTROL_TOKEN": token})
         done = subprocess.run(
             [sys.executable, "-m", "missioncontrol.cli", "mcp", *options],
             stdin=subprocess.DEVNULL,
@@ -162,6 +183,7 @@ def test_a_wrong_address_or_token_is_one_line_and_exit_status_2() -> None:
             text=True,
             timeout=30,
             check=False,
+            env=environment,
         )
         assert done.returncode == 2
         assert done.stdout == ""

@@ -154,7 +154,7 @@ async def test_a_server_inside_of_a_program_stops_as_well(tmp_path: Path, mode: 
 
 async def test_agents_that_do_not_come_back_after_a_restart_are_offline_in_time(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
-    config.write_text("[mcp]\nsession_idle = 2.0\n")
+    config.write_text("[mcp]\nsession_idle = 4.0\n")
     with start_server(tmp_path / "workspace", options=["--config", str(config)]) as server:
         async with bridged(server.url, "--agent", "stays", mode="legacy") as client:
             await do(client, "report_status", status="busy")

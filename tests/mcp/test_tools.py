@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import anyio
@@ -13,6 +14,7 @@ from mcp_types import Implementation, ResourceTemplateReference
 from mcp import Client
 from missioncontrol.events import now
 from missioncontrol.server.mcp.tools import TOOLS
+from missioncontrol.server.routes.agents import agent_body
 from missioncontrol.sources.usage.budgets import day_of
 from missioncontrol.testing import ServerProcess
 from tests.mcp.callers import BRIDGES, ERAS, connect, do, get, post, read, refused
@@ -51,7 +53,7 @@ async def test_an_agent_says_what_it_does(server: ServerProcess, mode: str) -> N
     async with connect(server.url, mode=mode, agent=me) as client:
         told = await do(client, "report_status", status="busy", task="TASK-7", role="Reader", detail="Page 3")
         agent = get(server.url, f"/api/agents/{me}")
-        assert told["agent"] == agent
+        assert agent_body(told["agent"]) == agent
         wanted = {"status": "busy", "kind": "busy", "statusSource": "mcp", "previousStatus": None}
         wanted |= {"currentTask": "TASK-7", "role": "Reader", "statusDetail": "Page 3", "name": me}
         assert wanted.items() <= agent.items()
@@ -196,7 +198,12 @@ async def test_a_person_is_asked_and_the_answer_waited_for(server: ServerProcess
         await eventually(asked)
         question = found()[0]
         assert question["options"] == ["yes", "no"]
-        post(server.url, f"/api/questions/{question['id']}/answer", {"answer": "yes", "answeredBy": "Ada"})
+        post(
+            server.url,
+            f"/api/questions/{question['id']}/answer",
+            {"answer": "yes", "answeredBy": "Ada"},
+            server.owner_secret,
+        )
 
     async with (
         connect(server.url, mode=mode, agent=f"asker-{mode}") as client,
@@ -220,12 +227,28 @@ async def test_a_question_without_an_answer_is_waited_for_later(server: ServerPr
         assert asked["status"] == "open"
         assert id_ in asked["message"]
         assert (await do(client, "get_answer", question=id_, wait=0))["status"] == "open"
-        post(server.url, f"/api/questions/{id_}/answer", {"answer": "blue"})
+        post(server.url, f"/api/questions/{id_}/answer", {"answer": "blue"}, server.owner_secret)
         assert (await do(client, "get_answer", question=id_))["answer"] == "blue"
         asked = await do(client, "ask_person", text="And now?", wait=0)
         taken = await do(client, "get_answer", question=asked["question"]["id"], wait=0, withdraw=True)
         assert taken["status"] == "closed"
         assert "no question" in await refused(client, "get_answer", question="Q-NONE")
+
+
+async def test_an_agent_withdraws_neither_another_s_question_nor_a_permission(
+    server: ServerProcess, mode: str
+) -> None:
+    theirs = post(server.url, "/api/questions", {"text": "Mine?", "agentId": "other"})
+    permission = post(
+        server.url,
+        "/api/questions",
+        {"text": "Run it?", "agentId": "hasty", "kind": "permission", "options": ["allow", "deny"]},
+    )
+    async with connect(server.url, mode=mode, agent="hasty") as client:
+        for asked in (theirs, permission):
+            arguments = {"question": asked["id"], "wait": 0, "withdraw": True}
+            assert "can withdraw it" in await refused(client, "get_answer", **arguments)
+            assert get(server.url, f"/api/questions/{asked['id']}")["status"] == "open"
 
 
 @pytest.mark.parametrize("withdraw", [True, False])
@@ -278,7 +301,7 @@ async def test_an_agent_that_was_told_to_stop_is_told_so_where_it_would_begin(
     asked = post(server.url, "/api/questions", {**question, "details": details})
     async with connect(server.url, mode=mode, agent=me) as client:
         assert not (await do(client, "claim_task")).get("stop")
-        post(server.url, f"/api/questions/{asked['id']}/answer", {"answer": "stop"})
+        post(server.url, f"/api/questions/{asked['id']}/answer", {"answer": "stop"}, server.owner_secret)
         for tool, arguments in (("claim_task", {}), ("report_status", {"status": "busy"})):
             told = await do(client, tool, **arguments)
             assert told["stop"]
@@ -326,3 +349,40 @@ async def test_the_addresses_of_resources_are_completed(server: ServerProcess, m
             found = await client.complete(ResourceTemplateReference(uri=uri), {"name": name, "value": begun})
             assert wanted in found.completion.values
             assert all(value.startswith(begun) for value in found.completion.values)
+
+
+async def test_what_was_just_written_into_the_queues_file_is_known(server: ServerProcess) -> None:
+    path = server.workspace / "mission-control/TASK_QUEUE.json"
+
+    def add_by_hand(description: str) -> str:
+        whole = json.loads(path.read_bytes())
+        id_ = f"TASK-{whole['nextId']:04}"
+        task = {"id": id_, "description": description, "status": "pending", "priority": "P3"}
+        path.write_text(
+            json.dumps({**whole, "tasks": [*whole["tasks"], task], "nextId": whole["nextId"] + 1})
+        )
+        return id_
+
+    def in_file(id_: str) -> dict[str, Any]:
+        whole = json.loads(path.read_bytes())
+        return next(task for task in (*whole["tasks"], *whole["history"]) if task["id"] == id_)
+
+    async with connect(server.url, agent="scribe") as client:
+        added = (await do(client, "add_task", description="By tool"))["task"]
+        assert in_file(added["id"])["description"] == "By tool"
+        shown = add_by_hand("Shown")
+        assert (await do(client, "get_task", task=shown))["task"]["description"] == "Shown"
+        listed = add_by_hand("Listed by hand")
+        page = await do(client, "list_tasks", text="listed by hand")
+        assert [task["id"] for task in page["tasks"]] == [listed]
+        resource = add_by_hand("Resource")
+        assert (await read(client, f"mission-control://tasks/{resource}"))["description"] == "Resource"
+        claimed = add_by_hand("Claimed")
+        assert (await do(client, "claim_task", task=claimed))["claimed"]
+        assert in_file(claimed)["assignedTo"] == "scribe"
+        completed = add_by_hand("Completed")
+        await do(client, "complete_task", task=completed, result="Done")
+        assert in_file(completed)["result"] == "Done"
+        last = add_by_hand("Last")
+        assert (await do(client, "add_task", description="After it"))["task"]["id"] != last
+        assert in_file(last)["description"] == "Last"

@@ -41,6 +41,7 @@ class Office:
         routes = await prepare(config)
         assert routes is not None
         self.notifier = Notifier(self.log, routes, lambda: time() + self.ahead)
+        self.log.listen(self.notifier.committed)
         await self.notifier.start()
         # It has begun when it has read what it remembers.
         await self.until(lambda: bool(self.log._memory.get("notify")))
@@ -154,6 +155,56 @@ async def test_a_question_is_told_with_how_to_answer_it(office: Office) -> None:
     assert office.receiver.titles == ["scout asks"]
     assert office.receiver.bodies == [
         "Scout asks: Deploy to production? (yes / no)\nAnswer with: mission-control answer Q-7K3M9PXA"
+    ]
+
+
+async def test_a_permission_is_in_the_message_whole_with_marks_and_warnings(office: Office) -> None:
+    await office.open(rule())
+    given = {"command": "git clean\nrm \u202ex", "dangerouslyDisableSandbox": True}
+    question = {
+        "id": "Q-1",
+        "kind": "permission",
+        "text": "Allow Bash: git clean",
+        "options": ["allow", "deny"],
+        "agentId": "scout",
+        "details": {"tool": "Bash", "summary": "git clean", "input": given},
+    }
+    await office.tell("question:asked", question=question)
+    await office.receiver.has(1)
+    assert office.receiver.bodies[0].splitlines() == [
+        "Scout asks: Allow Bash? (deny / allow)",
+        "! It runs outside the sandbox: dangerouslyDisableSandbox is true.",
+        "! It has characters that cannot be seen; marks show where: ⟦U+202E⟧.",
+        "Command, 2 lines:",
+        "  git clean",
+        "  rm ⟦U+202E⟧x",
+        "Further input:",
+        "  {",
+        '    "dangerouslyDisableSandbox": true',
+        "  }",
+        "Answer with: mission-control answer Q-1",
+    ]
+
+
+async def test_a_question_that_is_too_long_for_a_message_says_where_to_see_it(office: Office) -> None:
+    await office.open(rule())
+    question: dict[str, Any] = {
+        "id": "Q-1",
+        "kind": "permission",
+        "text": "Allow Bash: echo",
+        "options": ["allow", "deny"],
+        "agentId": "scout",
+        "details": {"tool": "Bash", "summary": "echo", "input": {"command": "echo " + "x" * 2_000}},
+    }
+    await office.tell("question:asked", question=question)
+    await office.receiver.has(1)
+    assert "Answer with" not in office.receiver.bodies[0]
+    assert "Open Mission Control to see all of it" in office.receiver.bodies[0]
+    assert "xx" not in office.receiver.bodies[0]
+    await office.tell("question:asked", question={**question, "id": "Q-2", "options": [], "details": {}})
+    await office.receiver.has(2)
+    assert office.receiver.bodies[1].splitlines()[1:] == [
+        "It can only be answered in the terminal of the agent."
     ]
 
 
@@ -417,15 +468,14 @@ async def test_a_test_says_what_came_of_it_and_wakes_what_waits(office: Office) 
 async def test_what_cannot_be_told_keeps_nothing_back(office: Office) -> None:
     await office.open(rule(events=["*"]))
     odd: list[dict[str, Any]] = [
-        {"question": 1},
-        {"question": {"id": [1], "options": 4}},
-        {"question": {"id": "\n", "text": "a\x1b[31m"}},
+        {"question": {"id": "q", "text": "?", "options": 4, "details": [1]}},
+        {"question": {"id": "\n", "text": "a\x1b[31m", "agentId": {}}},
     ]
     for data in odd:
         await office.tell("question:asked", **data)
-        await office.tell("system:alert", **data)
-        await office.tell("token:threshold", **data)
-    await office.tell("question:answered", questionId={})
+        await office.tell("system:alert", message="\n", **data)
+        await office.tell("token:threshold", agent="\x1b[31m", **data)
+    await office.tell("question:answered", questionId="nowhere")
     await office.tell("custom:event", count=1)
     await office.until(lambda: any("custom:event" in title for title in office.receiver.titles))
     assert not any("\x1b" in body for body in office.receiver.bodies)

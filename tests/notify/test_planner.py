@@ -111,3 +111,30 @@ def test_a_rule_that_has_failed_waits_longer_each_time_and_gives_up() -> None:
     assert 8 * 60 < now - BEGIN < 18 * 60
     assert delivery.failing_since == BEGIN
     assert pause(1000) <= 375
+
+
+def test_a_standup_is_told_in_figures_with_a_line_for_each_agent() -> None:
+    tasks = [{"id": f"T-{number}", "description": f"Read report {number}"} for number in range(2)]
+    agents = [
+        {
+            "name": "Scout",
+            "completed": {"count": 4, "newest": tasks},
+            "blocked": {"count": 1, "newest": tasks[:1]},
+        },
+        {"name": "Idle", "completed": {"count": 0, "newest": []}},
+        "odd",
+        {"name": "Odd", "started": {"count": 1, "newest": "odd"}},
+    ]
+    totals = {"completed": 4, "started": 0, "blocked": 1, "tokens": 1200, "cost": 0.5, "openQuestions": 1}
+    standup = {"id": "S-1", "agents": agents, "totals": totals}
+    plan = planner(events=["standup:held"], storm_seconds=0.0)
+    event = Event("standup:held", 1, rfc3339(round(BEGIN * 1000)).decode(), "standups", {"standup": standup})
+    assert plan.add(event, BEGIN)
+    ((_, batch),) = plan.take(BEGIN)
+    title, body = compose(batch, "r", None, None, None, 30)
+    assert title == "Standup"
+    assert body.split("\n") == [
+        "Standup S-1: 4 completed, 0 started, 1 blocked, 1,200 tokens, $0.50, 1 open question",
+        "- Scout completed Read report 0, Read report 1 and 2 more; is blocked on Read report 0",
+        "- Odd started 1 task",
+    ]

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.redaction.examples import MIXED
 
 from missioncontrol.errors import BadPattern, BadQuery, Unavailable
 from missioncontrol.events import Draft, Event
 from missioncontrol.search import Search, parse_query
 from missioncontrol.search import index as index_module
+from missioncontrol.search import search as search_module
 from missioncontrol.search.index import NAME, SearchIndex
 from missioncontrol.search.text import snippet, text_of
 from missioncontrol.store.memory import MemoryLog
@@ -28,6 +30,7 @@ class Library:
         self.folder = folder
         self.log = MemoryLog()
         self.search = Search(self.log, folder)
+        self.log.listen(self.search.committed)
 
     async def tell(self, type_: str, **data: Any) -> int:
         return (await self.log.append([Draft(type_, data)]))[0]
@@ -42,9 +45,10 @@ class Library:
         found = await self.search.find(parse_query(text), **limits)
         return [hit.event.id for hit in found.hits]
 
-    async def restart(self) -> None:
+    async def restart(self, *, redacts: bool = True) -> None:
         await self.search.stop()
-        self.search = Search(self.log, self.folder)
+        self.search = Search(self.log, self.folder, redacts=redacts)
+        self.log.listen(self.search.committed)
         self.search.start()
 
 
@@ -128,16 +132,68 @@ async def test_an_index_over_several_parts_finds_and_forgets(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index_module, "PART", 10)
+    monkeypatch.setattr(search_module, "RETENTION_SECONDS", 0.05)
     for number in range(45):
         await library.tell("custom:note", text=f"word {number}")
     assert await library.find("word", limit=100) == list(range(45, 0, -1))
     library.log.trim(25)
     await library.tell("custom:note", text="word last")
     assert await library.find("word", limit=100) == list(range(46, 25, -1))
-    parts = sqlite3.connect(library.folder / NAME)
-    tables = {name for (name,) in parts.execute("SELECT name FROM sqlite_master WHERE name GLOB 'part_?'")}
-    parts.close()
-    assert tables == {"part_2", "part_3", "part_4"}
+    tables: set[str] = set()
+    async with asyncio.timeout(10):
+        while tables != {"part_2", "part_3", "part_4"}:
+            await library.tell("custom:note", text="another")
+            await asyncio.sleep(0.06)
+            parts = sqlite3.connect(library.folder / NAME)
+            names = parts.execute("SELECT name FROM sqlite_master WHERE name GLOB 'part_?'")
+            tables = {name for (name,) in names}
+            parts.close()
+
+
+async def test_the_words_of_what_the_log_has_trimmed_leave_the_index(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_module, "RETENTION_SECONDS", 0.05)
+    for number in range(40):
+        await library.tell("custom:note", text=f"secret{number} word")
+    await library.indexed()
+
+    def indexed(word: str) -> list[int]:
+        return library.search._index.find(word, first=0, last=10**9, limit=100, most=100)[0]
+
+    assert indexed("secret3") == [4]
+    # Nothing is published, and no part is over.
+    library.log.trim(25)
+    async with asyncio.timeout(20):
+        while indexed("word") != list(range(40, 25, -1)):  # noqa: ASYNC110 - the index says nothing
+            await asyncio.sleep(0.02)
+    assert indexed("secret3") == []
+    assert await library.find("secret30") == [31]
+    await library.tell("custom:note", text="word last")
+    assert await library.find("word", limit=100) == list(range(41, 25, -1))
+    await library.restart()
+    assert await library.find("word", limit=100) == list(range(41, 25, -1))
+    assert indexed("secret3") == []
+
+
+async def test_an_index_stays_small_where_much_is_published_and_trimmed(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_module, "RETENTION_SECONDS", 0.02)
+    monkeypatch.setattr(index_module, "PART", 500)
+    sizes: list[int] = []
+    for turn in range(12):
+        await library.log.append(
+            [Draft("custom:note", {"text": f"word{turn}x{n} " * 20}) for n in range(1_000)]
+        )
+        library.log.trim(library.log.head - 1_000)
+        await library.indexed()
+        await asyncio.sleep(0.1)
+        with sqlite3.connect(library.folder / NAME) as file:
+            sizes.append(file.execute("PRAGMA page_count").fetchone()[0])
+        file.close()
+    assert max(sizes) < 3 * max(sizes[:3])
+    assert await library.find("word0x5") == []
 
 
 async def test_an_index_goes_on_where_it_was_after_a_restart(library: Library) -> None:
@@ -146,6 +202,7 @@ async def test_an_index_goes_on_where_it_was_after_a_restart(library: Library) -
     await library.search.stop()
     second = await library.tell("custom:note", text="meanwhile, before long")
     library.search = Search(library.log, library.folder)
+    library.log.listen(library.search.committed)
     library.search.start()
     assert await library.find("before") == [second, first]
 
@@ -165,8 +222,27 @@ async def test_an_index_that_cannot_be_used_is_made_anew(library: Library, harm:
             database.execute("UPDATE meta SET value = '0' WHERE name = ?", (harm,))
         database.close()
     library.search = Search(library.log, library.folder)
+    library.log.listen(library.search.committed)
     library.search.start()
     assert await library.find("before") == [told]
+
+
+async def test_an_index_that_cannot_be_read_is_said_to_be_so_and_opened_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_module, "RETRY_SECONDS", 0.05)
+    id_ = await library.tell("custom:event", text="harbour")
+    await library.indexed()
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as broken_for_now:
+        broken_for_now.setattr(SearchIndex, "find", broken)
+        with pytest.raises(Unavailable, match="disk I/O error"):
+            await library.find("harbour")
+        assert library.search.trouble is not None
+    assert await library.find("harbour") == [id_]
 
 
 async def test_an_index_can_be_stopped_at_any_moment(tmp_path: Path) -> None:
@@ -174,11 +250,13 @@ async def test_an_index_can_be_stopped_at_any_moment(tmp_path: Path) -> None:
     await log.append([Draft("custom:note", {"text": "word " * 300}) for _ in range(3_000)])
     for number in range(30):
         search = Search(log, tmp_path)
+        log.listen(search.committed)
         search.start()
         await asyncio.sleep(number / 500)
         # A thread may be in the middle of writing.
         await search.stop()
     search = Search(log, tmp_path)
+    log.listen(search.committed)
     search.start()
     async with asyncio.timeout(20):
         while search.trouble is not None or search.lag:  # noqa: ASYNC110
@@ -191,6 +269,7 @@ async def test_without_an_index_nothing_can_be_looked_for_and_it_says_why(
     library: Library, tmp_path: Path
 ) -> None:
     nowhere = Search(library.log, tmp_path / "missing" / "folder")
+    library.log.listen(nowhere.committed)
     nowhere.start()
     with pytest.raises(Unavailable, match="Nothing can be looked for"):
         await nowhere.find(parse_query("word"))
@@ -252,3 +331,23 @@ def test_the_text_of_an_event_is_bounded() -> None:
 def test_an_index_that_is_closed_finds_nothing(tmp_path: Path) -> None:
     index = SearchIndex(tmp_path)
     assert index.find("x", first=0, last=9, limit=1, most=1) == ([], 0)
+
+
+async def test_secrets_of_events_are_not_found_and_not_shown(library: Library) -> None:
+    token = f"ghp_{MIXED[:36]}"
+    id_ = await library.tell("custom:note", text=f"cloned with {token}", dbPassword="correct-horse")
+    assert await library.find(token) == []
+    assert await library.find("correct-horse") == []
+    assert await library.find("cloned") == [id_]
+    found = await library.search.find(parse_query("cloned"))
+    assert found.hits[0].snippet == "custom:note cloned with [redacted github-token] [redacted named]"
+
+
+async def test_an_index_is_made_again_when_masking_is_turned_on_or_off(library: Library) -> None:
+    token = f"ghp_{MIXED[:36]}"
+    id_ = await library.tell("custom:note", text=f"cloned with {token}")
+    assert await library.find(token) == []
+    await library.restart(redacts=False)
+    assert await library.find(token) == [id_]
+    await library.restart()
+    assert await library.find(token) == []

@@ -18,6 +18,7 @@ from missioncontrol.server.access import Access
 from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.server.http import create_app
 from missioncontrol.server.service import Service
+from missioncontrol.sources.folder_listing import FolderListing
 from missioncontrol.sources.hooks.desk import HookDesk
 from missioncontrol.sources.hooks.permissions import Permissions
 from missioncontrol.sources.ignore import Ignore
@@ -28,6 +29,7 @@ from missioncontrol.sources.tasks import TaskQueue
 from missioncontrol.sources.telemetry import Receiver
 from missioncontrol.sources.tokens import Tokens
 from missioncontrol.sources.transcripts.records import Record as TranscriptRecord
+from missioncontrol.sources.tree import Signature
 from missioncontrol.state import FleetState
 from missioncontrol.store import MemoryLog
 
@@ -45,20 +47,23 @@ TOKENS = [
 class Site:
     """Everything that a test wants to reach."""
 
-    def __init__(self, **server: Any) -> None:
+    def __init__(self, workspace: Path = Path("/fleet/workspace"), **server: Any) -> None:
         self.config = Config(server=ServerConfig(**server), search=SearchConfig(transcripts=False))
         self.log = MemoryLog()
         self.state = FleetState()
         self.hub = Hub(epoch=self.log.epoch, head=self.log.head, flush_window=0.0)
         self.sources: dict[str, Any] = {}
-        workspace = Path("/fleet/workspace")
+        self.known_files: dict[str, Signature] = {}
+        self.rescanned: list[str] = []
         place = Workspace(workspace, Ignore(), self.config, self.state, self.state)
-        tasks, questions, tokens = TaskQueue(place), Questions(place), Tokens(place)
+        self.agent_workspaces, self.queue = place.agent_workspaces, place.queue
+        tasks, questions = TaskQueue(place), Questions(place)
         self.reports: list[TranscriptRecord] = []
         for source in (tasks, questions):
             feed = Feed(source.name, self.log, SourceHealth(source.name), asyncio.Event())
             source.attach(feed)
             self.log.listen(feed.committed)
+        self.log.listen(tasks.committed)
         tokens = Tokens(place)
         self.service = Service(
             config=self.config,
@@ -67,6 +72,9 @@ class Site:
             tokens=tokens,
             messages=Messages(place),
             questions=questions,
+            files=FolderListing(
+                workspace, place.agent_workspaces, lambda: self.known_files, self.rescanned.append
+            ),
             telemetry=Receiver(self.reported, tokens.reads),
             hooks=HookDesk(tokens, Permissions(questions, tokens)),
             log=self.log,
@@ -96,7 +104,16 @@ class Site:
 
     @property
     def transport(self) -> httpx.ASGITransport:
-        return httpx.ASGITransport(app=cast("Any", self.app))
+        async def in_a_task(scope: Any, receive: Any, send: Any) -> None:
+            # As in a server, so that the watch on the event loop sees what a request does.
+            await asyncio.create_task(cast("Any", self.app)(scope, receive, send))
+
+        return httpx.ASGITransport(app=in_a_task)
+
+    @property
+    def owner(self) -> str:
+        """The owner's secret, which commands of this machine send as their token."""
+        return self.service.access.owner.reveal()
 
     def client(self, token: str | None = None, base_url: str = "http://localhost:3001") -> httpx.AsyncClient:
         headers = {"authorization": f"Bearer {token}"} if token else {}

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import base64
+from contextlib import nullcontext
+from hashlib import sha256
 from typing import Any
 
 import pytest
 from tests.server.site import ADMIN, PUBLISHER, READER, TOKENS
 
-from missioncontrol.config import Config, ServerConfig
+from missioncontrol.config import Config, Scope, ServerConfig, TokenConfig
 from missioncontrol.errors import ConfigError, Forbidden, InputError, Misdirected, Unauthorized
-from missioncontrol.server.access import ALL_SCOPES, Access, Page, check_bind, find_own_names
+from missioncontrol.server.access import (
+    ALL_SCOPES,
+    Access,
+    Owner,
+    Page,
+    check_bind,
+    find_own_names,
+)
 
 OURS = ("Host", "localhost:3001")
 
@@ -196,14 +205,14 @@ def test_the_same_host_over_another_scheme_is_another_origin() -> None:
 
 
 @pytest.mark.parametrize("origin", ["https://fleet.example.com", "https://FLEET.example.com:443"])
-def test_allowed_origins_may_use_it_with_a_cookie(origin: str) -> None:
+def test_allowed_origins_may_use_it_but_not_with_a_browser_session(origin: str) -> None:
     page = access(allowed_origins=["https://fleet.example.com/"]).check_origin([OURS, ("origin", origin)])
-    assert page == Page(origin, foreign=True, trusted=True)
+    assert page == Page(origin, foreign=True, trusted=False, named=True)
 
 
 def test_an_origin_of_another_scheme_can_be_allowed() -> None:
     guard = access(allowed_origins=["vscode-webview://abc"])
-    assert guard.check_origin([OURS, ("origin", "vscode-webview://abc")]).trusted
+    assert guard.check_origin([OURS, ("origin", "vscode-webview://abc")]).named
     with pytest.raises(Misdirected):
         guard.check_host("abc")
 
@@ -230,22 +239,164 @@ def test_beyond_loopback_a_token_is_needed_to_start(host: str) -> None:
     check_bind(Config(server=ServerConfig(host=host, tokens=TOKENS)))
 
 
-def test_without_tokens_everybody_may_do_everything() -> None:
-    assert access().authorize([OURS]) == ALL_SCOPES
-    assert access().authorize([OURS, ("authorization", "Bearer whatever")]) == ALL_SCOPES
+@pytest.mark.parametrize(
+    "settings", [{"trusted_proxies": ["127.0.0.1"]}, {"allowed_origins": ["https://fleet.example.com"]}]
+)
+def test_a_way_in_from_other_machines_needs_a_token_to_start(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="token is needed"):
+        check_bind(Config(server=ServerConfig(**settings)))
+    check_bind(Config(server=ServerConfig(**settings, tokens=TOKENS)))
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:5173", "http://127.0.0.1:80", "vscode-webview://abc"])
+def test_an_allowed_origin_of_this_machine_needs_none(origin: str) -> None:
+    check_bind(Config(server=ServerConfig(allowed_origins=[origin])))
+
+
+def test_without_tokens_programs_of_this_user_may_read_and_publish_and_never_decide() -> None:
+    for headers in ([OURS], [OURS, ("authorization", "Bearer whatever")]):
+        caller = access().authorize(headers)
+        assert caller.scopes == {"read", "publish"}
+        for scope in ("answer", "admin"):
+            with pytest.raises(Forbidden):
+                caller.require(scope)
+
+
+def test_without_tokens_a_page_of_another_port_sees_the_fleet_and_a_named_one_may_publish() -> None:
+    guard = access(allowed_origins=["http://localhost:8080"])
+    assert guard.authorize([OURS, ("origin", "http://localhost:5173")]).scopes == {"fleet"}
+    assert guard.authorize([OURS, ("origin", "http://localhost:8080")]).scopes == {"read", "publish"}
+    # An image or a script of another page has no Origin.
+    assert guard.authorize([OURS, ("sec-fetch-site", "same-site")]).scopes == {"fleet"}
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:5173", "http://localhost:8080"])
+def test_a_page_of_another_origin_never_decides_whatever_token_it_sends(origin: str) -> None:
+    guard = access(tokens=TOKENS, allowed_origins=["http://localhost:8080"])
+    caller = guard.authorize([OURS, ("origin", origin), ("authorization", f"Bearer {ADMIN}")])
+    assert caller.scopes == {"read", "fleet", "publish"}
+
+
+@pytest.mark.parametrize("scopes", [["read"], ["fleet"], ["publish"], ["read", "fleet", "publish"]])
+def test_answer_is_in_no_other_scope_but_admin(scopes: list[Scope]) -> None:
+    token = TokenConfig(name="one", sha256=sha256(READER.encode()).hexdigest(), scopes=scopes)
+    caller = access(tokens=[token]).authorize([OURS, ("authorization", f"Bearer {READER}")])
+    assert not caller.may("answer")
+    assert caller.may("fleet") is (scopes != ["publish"])
 
 
 @pytest.mark.parametrize(
-    ("token", "scopes"), [(READER, {"read"}), (PUBLISHER, {"publish"}), (ADMIN, {"read", "publish", "admin"})]
+    "header", [("forwarded", "for=10.0.0.1"), ("X-Forwarded-For", "127.0.0.1"), ("via", "1.1 proxy")]
+)
+def test_what_a_proxy_has_passed_on_needs_a_token(header: tuple[str, str]) -> None:
+    owner = Owner()
+    guard = Access(Config(), owner=owner)
+    with pytest.raises(Unauthorized, match="proxy"):
+        guard.authorize([OURS, header])
+    with pytest.raises(Unauthorized):
+        guard.authorize([OURS, header, ("authorization", f"Bearer {owner.reveal()}")])
+    assert (
+        access(tokens=TOKENS).authorize([OURS, header, ("authorization", f"Bearer {READER}")]).name
+        == "reader"
+    )
+
+
+def test_the_owners_secret_may_do_everything_also_where_tokens_are_asked_for() -> None:
+    owner = Owner()
+    for tokens in ([], TOKENS):
+        guard = Access(Config(server=ServerConfig(tokens=tokens)), owner=owner)
+        caller = guard.authorize([OURS, ("authorization", f"Bearer {owner.reveal()}")])
+        assert (caller.by, caller.scopes) == ("operator", ALL_SCOPES)
+
+
+def test_a_short_token_is_refused_beyond_loopback() -> None:
+    short = TokenConfig(name="short", sha256=sha256(b"fifteen letters").hexdigest(), scopes=["read"])
+    bearer = ("authorization", "Bearer fifteen letters")
+    with pytest.raises(Unauthorized, match="16 characters"):
+        access(host="0.0.0.0", tokens=[short]).authorize([OURS, bearer])
+    assert access(tokens=[short]).authorize([OURS, bearer]).name == "short"
+
+
+def test_the_refusal_of_many_wrong_tokens_is_slowed_for_their_address_alone() -> None:
+    guard = access(tokens=TOKENS)
+    delays = []
+    for address in [*["10.0.0.1"] * 7, "10.0.0.2"]:
+        with pytest.raises(Unauthorized) as refused:
+            guard.authorize([OURS, ("authorization", "Bearer wrong")], address=address)
+        delays.append(refused.value.delay)
+    assert delays == [0.0] * 5 + [1.0] * 2 + [0.0]
+    assert guard.wrong_tokens.count == 8
+
+
+def test_a_token_that_is_bound_to_an_agent_speaks_for_that_one_alone() -> None:
+    token = TokenConfig(
+        name="s", sha256=sha256(READER.encode()).hexdigest(), scopes=["publish"], agent="scout"
+    )
+    caller = access(tokens=[token]).authorize([OURS, ("authorization", f"Bearer {READER}")])
+    assert [caller.agent_for(given) for given in (None, "scout", "scout@alpha")] == [
+        "scout",
+        "scout",
+        "scout@alpha",
+    ]
+    for other in ("writer", "scout2", "", "@alpha"):
+        with pytest.raises(Forbidden, match="scout"):
+            caller.agent_for(other)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "mode", "passes"),
+    [
+        ("GET", "/", "navigate", True),
+        ("GET", "/api/docs", "navigate", True),
+        ("GET", "/", "no-cors", False),
+        ("POST", "/", "navigate", False),
+        ("GET", "/api/snapshot", "navigate", False),
+        ("GET", "/api/snapshot", "no-cors", False),
+        ("GET", "/api/ws", "websocket", False),
+    ],
+)
+def test_another_site_may_link_to_pages_and_nothing_else(
+    method: str, path: str, mode: str, passes: bool
+) -> None:
+    headers = [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", mode)]
+    with nullcontext() if passes else pytest.raises(Forbidden):
+        access().check_fetch_site(headers, method, path)
+    access().check_fetch_site([("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Mode", mode)], method, path)
+
+
+@pytest.mark.parametrize(
+    ("referer", "passes"),
+    [
+        ("http://localhost:8080/", True),
+        ("https://fleet.example.com/page?x=1", True),
+        ("https://elsewhere.example/http://localhost/", False),
+        ("null", False),
+        (None, False),
+    ],
+)
+def test_the_clients_script_is_loaded_by_pages_whose_origin_may_use_the_server(
+    referer: str | None, passes: bool
+) -> None:
+    guard = access(allowed_origins=["https://fleet.example.com"])
+    headers = [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "no-cors")]
+    headers += [] if referer is None else [("Referer", referer)]
+    with nullcontext() if passes else pytest.raises(Forbidden):
+        guard.check_fetch_site(headers, "GET", "/js/realtime.js")
+    with pytest.raises(Forbidden):
+        guard.check_fetch_site(headers, "GET", "/api/snapshot")
+
+
+@pytest.mark.parametrize(
+    ("token", "scopes"), [(READER, {"read"}), (PUBLISHER, {"publish"}), (ADMIN, ALL_SCOPES)]
 )
 def test_a_token_has_its_scopes_and_admin_has_all(token: str, scopes: set[str]) -> None:
-    assert access(tokens=TOKENS).authorize([OURS, ("Authorization", f"Bearer {token}")]) == scopes
+    assert access(tokens=TOKENS).authorize([OURS, ("Authorization", f"Bearer {token}")]).scopes == scopes
 
 
 def test_headers_may_be_a_mapping_or_bytes() -> None:
     guard = access(tokens=TOKENS)
-    assert guard.authorize({"host": "localhost", "AUTHORIZATION": f"bearer  {READER} "}) == {"read"}
-    assert guard.authorize([(b"authorization", f"Bearer {READER}".encode())]) == {"read"}
+    assert guard.authorize({"host": "localhost", "AUTHORIZATION": f"bearer  {READER} "}).scopes == {"read"}
+    assert guard.authorize([(b"authorization", f"Bearer {READER}".encode())]).scopes == {"read"}
 
 
 @pytest.mark.parametrize(
@@ -279,36 +430,66 @@ def test_two_tokens_are_none() -> None:
 
 
 def offer(token: str) -> tuple[str, str]:
-    encoded = base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
-    return ("Sec-WebSocket-Protocol", f"mission-control, mission-control.bearer.{encoded}")
+    return ("Sec-WebSocket-Protocol", f"mission-control, mission-control.bearer.{base64url(token)}")
+
+
+def base64url(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def test_a_websocket_may_offer_its_token_as_a_subprotocol() -> None:
-    assert access(tokens=TOKENS).authorize([OURS, offer(PUBLISHER)]) == {"publish"}
+    assert access(tokens=TOKENS).authorize([OURS, offer(PUBLISHER)]).scopes == {"publish"}
     with pytest.raises(Unauthorized):
         access(tokens=TOKENS).authorize([OURS, offer("wrong")])
     with pytest.raises(Unauthorized, match="base64url"):
         access(tokens=TOKENS).authorize([OURS, ("sec-websocket-protocol", "mission-control.bearer.%%%")])
 
 
-def cookie(token: str) -> tuple[str, str]:
-    return ("cookie", f"theme=dark; mission_control_token={token}; other=1")
+def signed_in(guard: Access) -> tuple[tuple[str, str], tuple[str, str]]:
+    made = guard.sessions.open(None, "127.0.0.1", "a browser")
+    return ("cookie", f"theme=dark; {guard.cookie}={made.cookie}; other=1"), (
+        "x-session-key",
+        made.key,
+    )
 
 
-def test_a_cookie_speaks_for_the_servers_own_pages() -> None:
+def test_a_browser_session_needs_the_cookie_and_the_key() -> None:
     guard = access(tokens=TOKENS)
-    assert guard.authorize([OURS, cookie(READER)]) == {"read"}
-    assert guard.authorize([OURS, ("origin", "http://localhost:3001"), cookie(READER)]) == {"read"}
+    cookie, key = signed_in(guard)
+    for headers in ([OURS, cookie, key], [OURS, ("origin", "http://localhost:3001"), cookie, key]):
+        assert guard.authorize(headers).by == "operator"
+    other_cookie, other_key = signed_in(guard)
+    for headers in ([OURS, cookie], [OURS, key], [OURS, cookie, other_key], [OURS, other_cookie, key]):
+        with pytest.raises(Unauthorized):
+            guard.authorize(headers)
 
 
-def test_a_cookie_does_not_speak_for_another_programs_page_on_this_machine() -> None:
+def test_a_websocket_offers_the_key_as_a_subprotocol() -> None:
+    guard = access(tokens=TOKENS)
+    cookie, (_, key) = signed_in(guard)
+    offered = ("sec-websocket-protocol", f"mission-control, mission-control.key.{key}")
+    assert guard.authorize([OURS, cookie, offered]).may("answer")
+
+
+def test_neither_of_the_two_secrets_is_a_token() -> None:
+    guard = access(tokens=TOKENS)
+    cookie, (_, key) = signed_in(guard)
+    for secret in (key, cookie[1].partition(f"{guard.cookie}=")[2].partition(";")[0]):
+        with pytest.raises(Unauthorized):
+            guard.authorize([OURS, cookie, ("authorization", f"Bearer {secret}")])
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:5173", "http://localhost:8080"])
+def test_a_browser_session_does_not_speak_for_a_page_of_another_origin(origin: str) -> None:
+    guard = access(tokens=TOKENS, allowed_origins=["http://localhost:8080"])
     with pytest.raises(Unauthorized):
-        access(tokens=TOKENS).authorize([OURS, ("origin", "http://localhost:5173"), cookie(ADMIN)])
+        guard.authorize([OURS, ("origin", origin), *signed_in(guard)])
 
 
-def test_a_wrong_header_is_not_made_good_by_a_cookie() -> None:
+def test_a_wrong_header_is_not_made_good_by_a_session() -> None:
+    guard = access(tokens=TOKENS)
     with pytest.raises(Unauthorized):
-        access(tokens=TOKENS).authorize([OURS, ("authorization", "Bearer wrong"), cookie(ADMIN)])
+        guard.authorize([OURS, ("authorization", "Bearer wrong"), *signed_in(guard)])
 
 
 @pytest.mark.parametrize("name", ["token", "access_token", "TOKEN", "api_key", "mission_control_token"])

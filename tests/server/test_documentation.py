@@ -17,6 +17,7 @@ from missioncontrol.events import CATALOGUE
 from missioncontrol.notify import read_rules
 from missioncontrol.protocol.codes import CloseCode, GapReason
 from missioncontrol.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES
+from missioncontrol.server.answers import DEFAULT_SCOPE
 from missioncontrol.server.metrics import METRICS
 from missioncontrol.server.problems import error_classes
 from missioncontrol.server.routes.reference import build_openapi
@@ -120,7 +121,7 @@ async def test_every_path_is_documented_with_its_scope(site: Site) -> None:
         for handler in getattr(route, "route_handlers", []):
             for method in handler.http_methods:
                 path = re.sub(r":str\}", "}", route.path)
-                scope = handler.opt.get("scope", "read")
+                scope = handler.opt.get("scope", DEFAULT_SCOPE)
                 scopes[f"{method} {path}"] = "-" if scope == "public" else scope
     assert documented == {operation: scopes[operation] for operation in operations}
 

@@ -108,3 +108,12 @@ async def test_many_events_go_in_with_one_request_and_out_with_few(site: Site, p
             seen += [event["data"]["n"] for event in page["events"]]
             cursor = page["cursor"]
     assert seen == list(range(5_000))
+
+
+async def test_an_encoded_slash_stays_within_its_segment(site: Site, port: int) -> None:
+    await site.tell("task:created", task={"id": "a/b", "description": "x"})
+    request = b"GET /api/tasks/a%%2Fb%b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    for query in (b"", b"?x=%2F"):
+        answer = await talk(port, request % query)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b'"id":"a/b"' in answer

@@ -31,6 +31,7 @@ async def test_without_rules_there_is_the_log_and_nothing_to_try(
     page = (await client.get("/api/notifications")).json()
     assert page["notifications"] == page["rules"] == page["destinations"] == []
     assert page["active"] is False
+    client.headers["authorization"] = f"Bearer {site.owner}"
     check_problem(await client.post("/api/notifications/test"), 409, "conflict")
 
 
@@ -53,6 +54,7 @@ async def test_rules_and_destinations_are_shown_and_a_rule_that_is_not_there_is_
     routes = await prepare(NotifyConfig(urls=["json://me:pa55w0rd@localhost:1/s3cr3t"]))
     assert routes is not None
     site.service.notifier = Notifier(site.log, routes)
+    site.log.listen(site.service.notifier.committed)
     answer = await client.get("/api/notifications")
     page = answer.json()
     assert page["rules"][0]["name"] == "default"
@@ -64,6 +66,7 @@ async def test_rules_and_destinations_are_shown_and_a_rule_that_is_not_there_is_
     }
     assert "pa55w0rd" not in answer.text
     assert "s3cr3t" not in answer.text
+    client.headers["authorization"] = f"Bearer {site.owner}"
     check_problem(await client.post("/api/notifications/test", json={"rule": "nobody"}), 404, "not_found")
     for wrong in ([1], {"rule": 1}):
         check_problem(await client.post("/api/notifications/test", json=wrong), 400, "bad_message")

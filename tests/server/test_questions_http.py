@@ -19,7 +19,9 @@ async def ask(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
     return asked
 
 
-async def test_whoever_asks_gets_the_answer_as_soon_as_it_is_given(client: httpx.AsyncClient) -> None:
+async def test_whoever_asks_gets_the_answer_as_soon_as_it_is_given(
+    site: Site, client: httpx.AsyncClient
+) -> None:
     asked = await ask(client, agentId="scout", options=["yes", "no"], details={"branch": "main"})
     assert (asked["status"], asked["agentId"], asked["details"]) == ("open", "scout", {"branch": "main"})
     path = f"/api/questions/{asked['id']}"
@@ -27,7 +29,8 @@ async def test_whoever_asks_gets_the_answer_as_soon_as_it_is_given(client: httpx
     waiting = asyncio.create_task(client.get(path, params={"wait": 30}))
     await asyncio.sleep(0.05)
     other = await ask(client, text="Another one?")
-    response = await client.post(f"{path}/answer", json={"answer": "yes", "answeredBy": "anna"})
+    async with site.client(site.owner) as person:
+        response = await person.post(f"{path}/answer", json={"answer": "yes", "answeredBy": "anna"})
     assert response.status_code == 200
     assert (await asyncio.wait_for(waiting, 5)).json() == response.json()
     listed = (await client.get("/api/questions")).json()
@@ -35,7 +38,34 @@ async def test_whoever_asks_gets_the_answer_as_soon_as_it_is_given(client: httpx
     assert listed["open"] == 1
 
 
-async def test_a_question_that_is_over_cannot_be_answered(client: httpx.AsyncClient) -> None:
+async def test_a_permission_is_given_with_the_digest_of_its_review(
+    site: Site, client: httpx.AsyncClient
+) -> None:
+    client.headers["authorization"] = f"Bearer {site.owner}"
+    details = {"tool": "Bash", "summary": "ls", "input": {"command": "ls \u202e"}}
+    asked = await ask(
+        client, text="Allow Bash: ls", kind="permission", options=["allow", "deny"], details=details
+    )
+    path = f"/api/questions/{asked['id']}"
+    review = asked["review"]
+    assert {"kind": "code", "label": "Command", "text": "ls ⟦U+202E⟧"} in review["parts"]
+    assert [(one["text"], one.get("dangerous", False)) for one in review["options"]] == [
+        ("deny", False),
+        ("allow", True),
+    ]
+    assert asked["digest"] == review["digest"]
+    assert (await client.get("/api/questions")).json()["questions"][0]["digest"] == asked["digest"]
+    wrong: list[dict[str, str]] = [{}, {"digest": "0" * 64}]
+    for digest in wrong:
+        answer = {"answer": "allow", **digest}
+        problem = check_problem(await client.post(f"{path}/answer", json=answer), 409, "not_shown")
+        assert f"GET {path}" in problem["detail"]
+    answer = {"answer": "allow", "digest": asked["digest"]}
+    assert (await client.post(f"{path}/answer", json=answer)).json()["answer"] == "allow"
+
+
+async def test_a_question_that_is_over_cannot_be_answered(site: Site, client: httpx.AsyncClient) -> None:
+    client.headers["authorization"] = f"Bearer {site.owner}"
     asked = await ask(client)
     path = f"/api/questions/{asked['id']}"
     assert (await client.delete(path)).json()["reason"] == "withdrawn"
@@ -62,12 +92,13 @@ async def test_a_body_that_is_no_json_and_a_question_that_is_not_there_are_said_
     check_problem(await client.get("/api/questions", params={"status": "over"}), 400, "bad_question")
 
 
-async def test_asking_and_answering_need_the_scope_to_publish() -> None:
+async def test_asking_needs_the_scope_to_publish_and_answering_that_of_a_person() -> None:
     site = Site(tokens=TOKENS)
     async with site.client(READER) as reader, site.client(PUBLISHER) as publisher:
         check_problem(await reader.post("/api/questions", json={"text": "?"}), 403, "forbidden")
         asked = await ask(publisher)
         path = f"/api/questions/{asked['id']}"
-        check_problem(await reader.post(f"{path}/answer", json={"answer": "yes"}), 403, "forbidden")
+        for client in (reader, publisher):
+            check_problem(await client.post(f"{path}/answer", json={"answer": "yes"}), 403, "forbidden")
         check_problem(await reader.delete(path), 403, "forbidden")
         assert (await reader.get(path)).status_code == 200

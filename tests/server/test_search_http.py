@@ -19,6 +19,7 @@ pytestmark = pytest.mark.anyio
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     site = Site()
     site.service.search = search = Search(site.log, tmp_path)
+    site.log.listen(search.committed)
     search.start()
     for number in range(30):
         await site.tell("task:created", task={"id": f"TASK-{number:04}", "description": "Prüfe den Laden"})
@@ -66,6 +67,17 @@ async def test_times_narrow_it_down(client: httpx.AsyncClient) -> None:
     assert (await client.get("/api/search", params=params)).json()["results"] == []
     params = {"q": "laden", "since": "2000-01-01T00:00:00Z", "limit": "1"}
     assert (await client.get("/api/search", params=params)).json()["count"] == 30
+
+
+async def test_a_pattern_of_all_types_narrows_nothing_down_and_breaks_nothing(
+    client: httpx.AsyncClient, site: Site
+) -> None:
+    for query in ("type:*", "type:*,custom:*", "-laden type:*"):
+        check_problem(await client.get("/api/search", params={"q": query}), 400, "bad_query")
+    answer = await client.get("/api/search", params={"q": "laden type:*", "types": "*"})
+    assert answer.json()["count"] == 30
+    assert site.service.search is not None
+    assert site.service.search.trouble is None
 
 
 async def test_what_has_no_meaning_is_said_to_have_none(client: httpx.AsyncClient, site: Site) -> None:

@@ -106,9 +106,13 @@ async def test_a_preflight_of_a_foreign_page_is_refused(client: httpx.AsyncClien
     check_problem(response, 403, "forbidden")
 
 
-@pytest.mark.parametrize("path", ["/api/agents", "/", "/api/nothing", "/api/docs"])
+@pytest.mark.parametrize(
+    "path",
+    ["/api/agents", "/", "/api/nothing", "/api/docs", "/health", "/metrics", "/mcp", "/nothing", "/v1/logs"],
+)
 async def test_every_answer_has_the_security_headers(client: httpx.AsyncClient, path: str) -> None:
     headers = (await client.get(path)).headers
+    assert headers["cross-origin-resource-policy"] == "same-origin"
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
     assert headers["referrer-policy"] == "no-referrer"
@@ -308,3 +312,21 @@ async def test_a_full_disk_is_told_with_when_to_try_again(site: Site, client: ht
     response = await client.post("/api/events", json={"type": "a:b"})
     check_problem(response, 503, "disk_full")
     assert response.headers["retry-after"] == "3"
+
+
+@pytest.mark.parametrize("headers", [{"host": "evil.example"}, {"origin": "https://evil.example"}])
+async def test_a_refusal_may_not_be_embedded_either(
+    client: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    response = await client.get("/health", headers=headers)
+    assert response.status_code in (403, 421)
+    assert response.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+async def test_only_the_client_script_may_be_embedded_by_pages_of_other_origins(
+    client: httpx.AsyncClient,
+) -> None:
+    for path in ("/js/realtime.js", "/js/realtime.mjs"):
+        response = await client.get(path)
+        assert response.status_code == 200
+        assert response.headers["cross-origin-resource-policy"] == "cross-origin"

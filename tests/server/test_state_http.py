@@ -23,22 +23,18 @@ async def get(client: httpx.AsyncClient, path: str) -> Any:
     return response.json()
 
 
-async def test_lists_are_empty_before_anything_was_told(client: httpx.AsyncClient, site: Site) -> None:
-    for noun in ("agents", "leads"):
-        assert await get(client, f"/api/{noun}") == {noun: [], "count": 0, "cursor": site.cursor(0)}
+async def test_lists_are_empty_before_the_first_event(client: httpx.AsyncClient, site: Site) -> None:
+    response = await client.get("/api/agents")
+    assert (response.json(), response.headers["x-total-count"]) == ([], "0")
+    assert response.headers["x-cursor"] == site.cursor(0)
+    leads = await get(client, "/api/leads")
+    assert (leads["success"], leads["scoredLeads"], leads["leads"], leads["count"]) == (False, [], [], 0)
     assert (await get(client, "/api/tasks"))["tasks"] == []
     tokens = await get(client, "/api/tokens")
-    assert tokens.pop("budgets")["fleet"] == {"budget": 10.0, "spent": 0.0, "percentUsed": 0.0}
-    assert tokens == {
-        "agents": {},
-        "models": {},
-        "days": {},
-        "sessions": [],
-        "thresholds": {},
-        "total": {"tokens": 0, "cost": 0},
-        "unpriced": [],
-        "cursor": site.cursor(0),
-    }
+    assert tokens["budgets"]["fleet"] == {"budget": 10.0, "spent": 0.0, "percentUsed": 0.0}
+    assert (tokens["agents"], tokens["dailyUsage"], tokens["recentSessions"]) == ([], [], [])
+    assert tokens["total"] == {"tokens": 0, "cost": 0}
+    assert tokens["cursor"] == site.cursor(0)
 
 
 async def test_agents_tasks_leads_and_tokens_are_those_of_the_state(
@@ -48,7 +44,7 @@ async def test_agents_tasks_leads_and_tokens_are_those_of_the_state(
     await site.tell("task:created", task={"id": "TASK-0001", "description": "Look"})
     await site.tell("lead:added", lead={"id": "L-1", "name": "Acme"})
     await site.tell("token:usage", agent="scout", tokens=100, cost=0.5)
-    assert (await get(client, "/api/agents"))["agents"][0]["status"] == "busy"
+    assert (await get(client, "/api/agents"))[0]["status"] == "busy"
     assert (await get(client, "/api/agents/scout"))["id"] == "scout"
     assert (await get(client, "/api/tasks"))["tasks"][0]["description"] == "Look"
     assert (await get(client, "/api/tasks/TASK-0001"))["id"] == "TASK-0001"
@@ -56,6 +52,13 @@ async def test_agents_tasks_leads_and_tokens_are_those_of_the_state(
     tokens = await get(client, "/api/tokens")
     assert tokens["total"] == {"tokens": 100, "cost": 0.5}
     assert tokens["cursor"] == site.cursor(4)
+
+
+async def test_an_agent_is_found_by_its_name_in_any_case(client: httpx.AsyncClient, site: Site) -> None:
+    agent = {"id": "s-1", "name": "Scout", "status": "busy"}
+    await site.tell("agent:statusChange", agentId="s-1", status="busy", agent=agent)
+    for path in ("/api/agents/s-1", "/api/agents/S-1", "/api/agents/sCOUT"):
+        assert (await get(client, path))["id"] == "s-1"
 
 
 async def test_tokens_say_how_it_stands_with_todays_budgets_and_what_has_no_price(
@@ -81,7 +84,7 @@ async def test_tokens_say_how_it_stands_with_todays_budgets_and_what_has_no_pric
 
 async def test_who_is_not_there_is_not_found(client: httpx.AsyncClient, site: Site) -> None:
     await site.tell("agent:statusChange", agentId="scout", status="busy")
-    for path in ["/api/agents/scou", "/api/agents/scoutt", "/api/tasks/x", "/api/agents/x/files"]:
+    for path in ["/api/agents/scou", "/api/agents/scoutt", "/api/tasks/x"]:
         problem = check_problem(await client.get(path), 404, "not_found")
         assert path.split("/")[3] in problem["detail"]
 
@@ -95,18 +98,18 @@ async def test_an_id_may_be_any_text(client: httpx.AsyncClient, site: Site) -> N
 
 async def test_pages_of_agents_give_each_one_once(client: httpx.AsyncClient, site: Site) -> None:
     for number in range(25):
-        await site.tell("agent:statusChange", agentId=f"agent-{number:02}", status="idle")
+        await site.tell("agent:statusChange", agentId=f"agent-{number:02} ü", status="idle")
     seen, path = [], "/api/agents?limit=10"
     sizes = []
     while path:
-        page = await get(client, path)
-        assert page["count"] == 25
-        sizes.append(len(page["agents"]))
-        seen += [agent["id"] for agent in page["agents"]]
-        path = f"/api/agents?limit=10&after={page['next']}" if "next" in page else ""
-    assert seen == [f"agent-{number:02}" for number in range(25)]
+        response = await client.get(path)
+        assert response.headers["x-total-count"] == "25"
+        sizes.append(len(response.json()))
+        seen += [agent["id"] for agent in response.json()]
+        path = response.links.get("next", {}).get("url", "")
+    assert seen == [f"agent-{number:02} ü" for number in range(25)]
     assert sizes == [10, 10, 5]
-    assert (await get(client, "/api/agents?after=zzz"))["agents"] == []
+    assert await get(client, "/api/agents?after=zzz") == []
 
 
 async def test_a_snapshot_stands_at_its_cursor(client: httpx.AsyncClient, site: Site) -> None:
@@ -215,29 +218,6 @@ async def test_a_kept_state_that_cannot_be_read_is_passed_over(client: httpx.Asy
     check_problem(await client.get("/api/snapshot", params={"at": site.cursor(2)}), 404, "not_found")
 
 
-async def test_the_files_of_an_agent_are_its_newest_changes_each_once(
-    client: httpx.AsyncClient, site: Site
-) -> None:
-    await site.tell("agent:statusChange", agentId="scout", status="busy")
-    for number in range(6):
-        await site.tell("file:change", action="modified", path=f"f{number % 3}", agentId="scout", size=number)
-        await site.tell("file:change", action="modified", path="other", agentId="nexus")
-        await site.tell("file:change", action="modified", path=7, agentId="scout")
-    page = await get(client, "/api/agents/scout/files")
-    assert [(file["path"], file["size"]) for file in page["files"]] == [("f2", 5), ("f1", 4), ("f0", 3)]
-    assert len((await get(client, "/api/agents/scout/files?limit=1"))["files"]) == 1
-
-
-async def test_file_activity_comes_in_pages(client: httpx.AsyncClient, site: Site) -> None:
-    await site.log.append([Draft("file:change", {"action": "created", "path": f"f{n}"}) for n in range(5)])
-    await site.tell("noise:tick")
-    first = await get(client, "/api/files/activity?limit=3")
-    second = await get(client, f"/api/files/activity?limit=3&before={first['next']}")
-    paths = [event["data"]["path"] for event in first["activity"] + second["activity"]]
-    assert paths == ["f4", "f3", "f2", "f1", "f0"]
-    assert "next" not in second
-
-
 async def test_what_is_watched_is_said(client: httpx.AsyncClient, site: Site) -> None:
     assert (await get(client, "/api/files/watch"))["watching"] is False
     site.sources["files"] = {"status": "running", "lag": 0.01}
@@ -269,7 +249,20 @@ async def test_health_says_why_it_is_not_ok(client: httpx.AsyncClient, site: Sit
     response = await client.get("/health")
     assert response.status_code == 503
     assert "the folder is gone" in response.json()["reason"]
+    site.sources["agents"] = {"status": "stalled", "error": "it has not moved for 42 s (reading /mnt/a)"}
+    response = await client.get("/health")
+    assert response.status_code == 503
+    reason = "The source 'agents' hangs: it has not moved for 42 s (reading /mnt/a)."
+    assert response.json()["reason"] == reason
     site.sources["agents"] = {"status": "running", "error": None}
+    site.service.background.report("permissions", ValueError("no such time"))
+    response = await client.get("/health")
+    assert response.status_code == 503
+    assert (
+        "'permissions' has failed and is tried again: ValueError: no such time" in response.json()["reason"]
+    )
+    assert response.json()["services"]["permissions"]["failures"] == 1
+    site.service.background.report("permissions", None)
     assert (await client.get("/health")).status_code == 200
     site.service.draining = True
     response = await client.get("/health")
@@ -303,6 +296,7 @@ async def test_connections_are_listed(client: httpx.AsyncClient, site: Site) -> 
         {"clientId": "young", "connectedSeconds": 1.0},
         {"clientId": "old", "connectedSeconds": 9.0},
     ]
+    client.headers["authorization"] = f"Bearer {site.owner}"
     page = await get(client, "/api/system/connections?limit=1")
     assert page == {"connections": [{"clientId": "old", "connectedSeconds": 9.0}], "count": 2}
 
@@ -358,3 +352,24 @@ async def test_a_state_of_its_own_is_not_changed_by_looking_back(
     await status_at(client, site.cursor(2))
     assert site.state.encoded() == before
     assert isinstance(site.state, FleetState)
+
+
+async def test_one_mad_publisher_makes_neither_metrics_nor_pages_long(
+    client: httpx.AsyncClient, site: Site
+) -> None:
+    usage = [
+        Draft("token:usage", {"agent": f"a{number:05}", "tokens": number, "cost": 1})
+        for number in range(2_000)
+    ]
+    await site.log.append(usage)
+    text = (await client.get("/metrics")).text
+    lines = [line for line in text.splitlines() if line.startswith("mission_control_tokens_total{")]
+    assert len(lines) == 201
+    assert 'mission_control_tokens_total{agent="a01999"} 1999.0' in lines
+    rest = sum(range(1_800))
+    (other,) = [line for line in lines if 'agent="other"' in line]
+    assert float(other.rpartition(" ")[2]) == rest
+    # One that has grown since stays where it was, so that no counter goes down.
+    await site.log.append([Draft("token:usage", {"agent": "a00001", "tokens": 9_999, "cost": 1})])
+    figures = (await client.get("/metrics", headers={"accept": "application/json"})).json()["figures"]
+    assert figures["mission_control_tokens_total"]["other"] == rest + 9_998

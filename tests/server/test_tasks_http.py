@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -99,13 +100,13 @@ async def test_patch_changes_what_is_given_and_tells_that_alone(
     assert len(await events(client, site)) == before
 
 
-async def test_put_replaces_and_without_a_description_changes(client: httpx.AsyncClient) -> None:
-    task = await create(client, description="One", notes="old", tags=["a"], owner="me")
+async def test_put_changes_what_is_given_and_loses_nothing(client: httpx.AsyncClient) -> None:
+    task = await create(client, description="One", notes="old", tags=["a"], owner="me", priority="P0")
     changed = (await client.put("/api/tasks/TASK-0001", json={"status": "review"})).json()
     assert (changed["description"], changed["notes"], changed["status"]) == ("One", "old", "review")
-    replaced = (await client.put("/api/tasks/TASK-0001", json={"description": "Two"})).json()
-    assert (replaced["notes"], replaced["tags"], replaced["status"]) == ("", [], "pending")
-    assert (replaced["created"], replaced["owner"]) == (task["created"], "me")
+    renamed = (await client.put("/api/tasks/TASK-0001", json={"description": "Two"})).json()
+    assert renamed == {**changed, "description": "Two", "updated": renamed["updated"]}
+    assert (renamed["created"], renamed["owner"], renamed["priority"]) == (task["created"], "me", "P0")
 
 
 async def test_delete_returns_the_task_and_it_is_gone(client: httpx.AsyncClient, site: Site) -> None:
@@ -292,3 +293,47 @@ async def test_a_log_in_trouble_refuses_what_it_cannot_keep(client: httpx.AsyncC
     assert (await client.post("/api/tasks", json={})).status_code == 503
     site.log.trouble = None
     assert (await client.get("/api/tasks")).json()["count"] == 0
+
+
+SLASHED = {
+    "id": "team/red/7",
+    "description": "Paint it",
+    "status": "pending",
+    "priority": "P2",
+    "subtasks": [],
+}
+PATH = "/api/tasks/team%2Fred%2F7"
+
+
+async def test_a_task_whose_id_has_slashes_is_reached_by_every_route(
+    client: httpx.AsyncClient, site: Site
+) -> None:
+    await site.tell("task:created", task=SLASHED)
+    found = await client.get(PATH)
+    assert (found.status_code, found.json()["id"]) == (200, "team/red/7")
+    assert (await client.get(PATH.replace("%2F", "%2f"))).json() == found.json()
+    assert (await client.head(PATH)).status_code == 200
+    assert "PATCH" in (await client.options(PATH)).headers["allow"]
+    assert (await client.patch(PATH, json={"notes": "edited"})).json()["notes"] == "edited"
+    assert (await client.put(PATH, json={"effort": 3})).json()["effort"] == 3
+    assert (await client.put(f"{PATH}/priority", json={"priority": "P1"})).json()["priority"] == "P1"
+    assert (await client.post(f"{PATH}/claim", json={"agentId": "scout"})).json()["assignedTo"] == "scout"
+    assert (await client.post(f"{PATH}/assign", json={"agentId": "nexus"})).json()["assignedTo"] == "nexus"
+    added = (await client.post(f"{PATH}/subtasks", json={"description": "First"})).json()
+    done = await client.post(f"{PATH}/subtasks/{quote(added['id'], safe='')}/complete")
+    assert done.status_code == 200, done.text
+    assert (await client.delete(PATH)).json()["id"] == "team/red/7"
+    problem = check_problem(await client.get(PATH), 404, "not_found")
+    assert problem["instance"] == PATH
+
+
+async def test_the_next_request_of_a_route_has_its_own_parameters(
+    client: httpx.AsyncClient, site: Site
+) -> None:
+    await site.tell("task:created", task=SLASHED)
+    await site.tell("task:created", task={**SLASHED, "id": "plain"})
+    for _ in range(2):
+        assert (await client.get(PATH)).json()["id"] == "team/red/7"
+        assert (await client.get("/api/tasks/plain")).json()["id"] == "plain"
+    check_problem(await client.get("/api/tasks/team/red/7"), 404, "not_found")
+    check_problem(await client.get("/api/tasks%2Fplain/x%2Fy"), 404, "not_found")

@@ -14,6 +14,7 @@ from tests.server.site import Site, check_problem
 from missioncontrol.config import Config
 from missioncontrol.events import now
 from missioncontrol.search import Search
+from missioncontrol.server.routes.sessions import MAX_SESSIONS_PAGE
 from missioncontrol.sources import Workspace
 from missioncontrol.sources.ignore import Ignore
 from missioncontrol.sources.messages import END, Messages
@@ -31,6 +32,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     """Half of what is looked for has happened, the other half was said, in turn."""
     site = Site()
     site.service.search = search = Search(site.log, tmp_path)
+    site.log.listen(search.committed)
     search.start()
     began = now()
     for number in range(20):
@@ -138,3 +140,41 @@ async def test_what_cannot_be_read_says_why(client: httpx.AsyncClient, site: Sit
     site.service.messages.enabled = False
     assert "search.transcripts" in check_problem(await client.get(path), 404, "not_found")["detail"]
     assert {one["kind"] for one in await walk(client, q="deploy")} == {"event"}
+
+
+async def test_the_conversations_are_listed_with_what_is_known_of_them(
+    client: httpx.AsyncClient, site: Site
+) -> None:
+    use = {
+        "session": "s2",
+        "model": "m",
+        "runtime": "codex",
+        "tokens": 9,
+        "cost": 0.5,
+        "costSource": "prices",
+    }
+    early = {**use, "session": "s1", "runtime": "claude"}
+    for agent, entry, at in (
+        ("scout", early, "2020-01-01T10:00:00Z"),
+        ("forge", use, "2020-01-02T10:00:00Z"),
+    ):
+        delta = {"tokens": 9, "cost": 0.5, "uses": [entry]}
+        await site.tell("token:usage", agent=agent, tokens=9, cost=0.5, delta=delta, timestamp=at)
+    answer = await client.get("/api/sessions")
+    assert answer.headers["x-total-count"] == "2"
+    first, second = answer.json()
+    assert (first["id"], first["firstLine"], first["transcript"]) == ("s1", "deploy 0", True)
+    assert (first["agentId"], first["model"], first["cost"]) == ("scout", "m", 0.5)
+    assert first["started"] < first["updated"]
+    assert (second["id"], second["firstLine"], second["transcript"]) == ("s2", None, False)
+    assert second["updated"] == "2020-01-02T10:00:00.000Z"
+
+    page = await client.get("/api/sessions?limit=1")
+    following = await client.get(page.links["next"]["url"])
+    assert [one["id"] for one in (*page.json(), *following.json())] == ["s1", "s2"]
+    assert "next" not in following.links
+    assert [one["id"] for one in (await client.get("/api/sessions?agent=forge")).json()] == ["s2"]
+    check_problem(await client.get("/api/sessions?after=x"), 400, "bad_query")
+    assert (await client.get(f"/api/sessions?limit={MAX_SESSIONS_PAGE + 1}")).status_code == 400
+    site.service.messages.enabled = False
+    assert [one["firstLine"] for one in (await client.get("/api/sessions")).json()] == [None, None]

@@ -11,8 +11,9 @@ from typing import Literal
 import msgspec
 
 from missioncontrol.config import Level
-from missioncontrol.events import Event
+from missioncontrol.events import Data, Event
 from missioncontrol.events.sentences import clean, describe
+from missioncontrol.notify.questions import how_to_answer, whole_of
 
 MAX_SENTENCES = 10
 MAX_IDS = 50
@@ -31,7 +32,8 @@ class Batch(msgspec.Struct):
     `begun` is when the first was read, `since` and `until` are the times of the first and the last event, in seconds
     since 1970. `kinds` counts them by what they are, `away` those of them that are old. `sentences` has the first ones
     with how often each was said; `questions` the sentence of each open question, empty where it is not among them.
-    `held` says why the message comes late.
+    `whole` has what a message about one of these alone says: all of it, and how to answer. `held` says why the message
+    comes late. `points` is what a standup says of each agent.
     """
 
     begun: float
@@ -40,6 +42,7 @@ class Batch(msgspec.Struct):
     away: dict[str, int] = {}
     sentences: dict[str, int] = {}
     questions: dict[str, tuple[str, str, bool]] = {}
+    whole: dict[str, tuple[str, ...]] = {}
     ids: list[int] = []
     agents: list[str] = []
     types: list[str] = []
@@ -48,6 +51,7 @@ class Batch(msgspec.Struct):
     until: float = 0.0
     away_until: float = 0.0
     held: Literal["", "quiet", "limit", "behind"] = ""
+    points: list[str] = []
 
     def add(self, event: Event, now: float) -> None:
         """Take in an event that is read now."""
@@ -75,17 +79,25 @@ class Batch(msgspec.Struct):
             self.types.append(event.type)
         if agent is not None and agent not in self.agents and len(self.agents) < MAX_AGENTS:
             self.agents.append(agent)
+        if event.type == "standup:held":
+            # The newest standup is the one that the message tells in full.
+            self.points = standup_points(event.data)
         question = event.data.get("question")
         if (
             event.type == "question:asked"
             and isinstance(question, dict)
             and len(self.questions) < MAX_QUESTIONS
         ):
-            self.questions[clean(question.get("id"))] = (kind, sentence, away)
+            id_ = clean(question.get("id"))
+            self.questions[id_] = (kind, sentence, away)
+            shown = whole_of(question)
+            how = how_to_answer(question, whole=shown is not None)
+            self.whole[id_] = (sentence if shown is None else shown + _place(event, shown), how)
 
     def withdraw(self, question: str) -> None:
         """Take out a question that needs no answer any more."""
         known = self.questions.pop(question, None)
+        self.whole.pop(question, None)
         if known is not None:
             kind, sentence, away = known
             _count(self.away if away else self.kinds, kind, -1)
@@ -102,6 +114,10 @@ class Batch(msgspec.Struct):
             if sentence in self.sentences or len(self.sentences) < MAX_SENTENCES:
                 _count(self.sentences, sentence, count)
         self.questions = dict([*self.questions.items(), *later.questions.items()][:MAX_QUESTIONS])
+        self.whole = {
+            id_: lines for id_, lines in {**self.whole, **later.whole}.items() if id_ in self.questions
+        }
+        self.points = later.points or self.points
         self.count += later.count
         self.ids = (self.ids + later.ids)[:MAX_IDS]
         self.agents = list(dict.fromkeys(self.agents + later.agents))[:MAX_AGENTS]
@@ -110,6 +126,43 @@ class Batch(msgspec.Struct):
         self.since = min(filter(None, (self.since, later.since)), default=0.0)
         self.until = max(self.until, later.until)
         self.away_until = max(self.away_until, later.away_until)
+
+
+def standup_points(data: Data) -> list[str]:
+    """Return a line for each of the first agents of a standup that has something to report."""
+    standup = data.get("standup")
+    agents = standup.get("agents") if isinstance(standup, dict) else None
+    points: list[str] = []
+    for agent in agents if isinstance(agents, list) else ():
+        if not isinstance(agent, dict) or len(points) == MAX_SENTENCES:
+            continue
+        parts = [
+            f"{word} {_descriptions(agent[name])}"
+            for name, word in (
+                ("completed", "completed"),
+                ("started", "started"),
+                ("blocked", "is blocked on"),
+            )
+            if isinstance(agent.get(name), dict) and agent[name].get("count")
+        ]
+        if parts:
+            points.append(f"{clean(agent.get('name'))[:MAX_NAME]} {'; '.join(parts)}")
+    return points
+
+
+def _descriptions(tasks: Data) -> str:
+    """Write the newest tasks of a list, and how many more there are."""
+    newest = tasks.get("newest")
+    named = [
+        clean(task.get("description") or task.get("id"))[:MAX_NAME]
+        for task in (newest if isinstance(newest, list) else [])[:2]
+        if isinstance(task, dict)
+    ]
+    count = tasks.get("count")
+    rest = (int(count) if isinstance(count, int | float) else 0) - len(named)
+    if not named:
+        return f"{rest:,} task{'' if rest == 1 else 's'}"
+    return ", ".join(named) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def level_of(event: Event) -> Level | None:
@@ -140,16 +193,19 @@ def kind_of(event: Event) -> str:
     """Return what an event is, as a noun that can have an `s`."""
     if event.type == "system:alert":
         return f"{level_of(event) or 'info'} alert"
-    nouns = {"token:threshold": "budget alert", "question:asked": "question"}
+    nouns = {"token:threshold": "budget alert", "question:asked": "question", "standup:held": "standup"}
     return nouns.get(event.type) or f"{event.type} event"
 
 
 def sentence_of(event: Event) -> str:
     """Say what happened, and where in a fleet of several hosts."""
     sentence = describe(event)
+    return sentence[:1].upper() + sentence[1:] + _place(event, sentence)
+
+
+def _place(event: Event, sentence: str) -> str:
     # Agents have their host in their ids.
-    where = f" ({clean(event.host)})" if event.host is not None and "@" not in sentence else ""
-    return sentence[:1].upper() + sentence[1:] + where
+    return f" ({clean(event.host)})" if event.host is not None and "@" not in sentence else ""
 
 
 def time_of(event: Event) -> float:

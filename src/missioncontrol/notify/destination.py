@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 from missioncontrol.config import Level
 from missioncontrol.errors import ConfigError
+from missioncontrol.notify.chat import SERVICES, without_commands
 
 if TYPE_CHECKING:
     from apprise import Apprise, NotifyBase
@@ -45,6 +46,7 @@ class Destination:
         self.label = _label(plugin)
         self.hanging = 0
         self._apprise = apprise
+        self._reads_commands = self.label.partition("://")[0] in SERVICES
         self._secrets = _secrets(url, plugin, self.label)
 
     async def send(self, title: str, body: str, level: Level | None) -> str | None:
@@ -77,6 +79,8 @@ class Destination:
     def _try(self, title: str, body: str, level: Level | None) -> str | None:
         from apprise import NotifyFormat, NotifyType
 
+        if self._reads_commands:
+            title, body = without_commands(title), without_commands(body)
         kinds = {"critical": NotifyType.FAILURE, "warning": NotifyType.WARNING}
         try:
             result = self._apprise.notify(

@@ -19,9 +19,10 @@ from time import time as wall_clock
 
 import msgspec
 
+from missioncontrol.background import BackgroundTasks
 from missioncontrol.config import Level
 from missioncontrol.errors import MissionControlError, NotFound
-from missioncontrol.events import Data, Draft, Event, Patterns, Record, decode_event
+from missioncontrol.events import Data, Draft, Event, Patterns, Record, read_event
 from missioncontrol.notify.batch import Batch
 from missioncontrol.notify.delivery import Delivery, Waiting, remaining, settle, works
 from missioncontrol.notify.planner import Planner, RuleState
@@ -64,20 +65,33 @@ class _Memory(msgspec.Struct):
     deliveries: dict[str, Delivery] = {}
 
 
+_memories = msgspec.json.Decoder(_Memory)
+_batches = msgspec.json.Decoder(Batch)
+
+
 class Notifier:
     """Tells people outside the dashboard. Begins with `start`, and may begin again after `stop`.
 
     `active` says whether it does that now: of several nodes one does.
     """
 
-    def __init__(self, log: Log, routes: Routes, clock: Callable[[], float] = wall_clock) -> None:
+    def __init__(
+        self,
+        log: Log,
+        routes: Routes,
+        clock: Callable[[], float] = wall_clock,
+        *,
+        background: BackgroundTasks | None = None,
+    ) -> None:
         """Prepare; nothing is read or sent before `start`.
 
         Args:
             log: what it reads.
             routes: what `prepare` has made of the settings.
             clock: the time of day in seconds since 1970.
+            background: where it is reported that it has failed and begins again.
         """
+        self._background = background or BackgroundTasks()
         self.active = False
         self.figures = NotifyFigures()
         self._log = log
@@ -93,7 +107,6 @@ class Notifier:
         names = [name for route in self._routes for name in route.rule.patterns.names()]
         self._patterns = Patterns([*dict.fromkeys(names), *_OVER.names()])
         self._forget()
-        log.listen(self._committed)
 
     def _forget(self) -> None:
         self._after = self._kept_after = self._log.head
@@ -104,7 +117,8 @@ class Notifier:
         """Begin to read and to send. Where it never did on this log, what is there already is not told."""
         self._forget()
         self.active = True
-        self._task = asyncio.create_task(self._keep_running(), name="notify")
+        # It begins again with what was kept last, so that at worst something is told twice.
+        self._task = self._background.keep("notifications", self._run)
 
     async def stop(self) -> None:
         """End; what is being sent may be noted for a moment, everything else goes on at the next start."""
@@ -179,23 +193,13 @@ class Notifier:
 
     # Reading.
 
-    def _committed(self, records: Sequence[Record]) -> None:
+    def committed(self, records: Sequence[Record]) -> None:
+        """Wake up for what was committed to the log; whoever follows the log calls it."""
         if self.active and any(
             self._patterns.matches(record.type) and not record.type.startswith(OWN_CATEGORY)
             for record in records
         ):
             self._look.set()
-
-    async def _keep_running(self) -> None:
-        pause = 0.5
-        while True:
-            try:
-                await self._run()
-            except Exception:
-                # It begins again with what was kept last, so that at worst something is told twice.
-                logger.exception("notify.broken")
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_SLEEP)
 
     async def _run(self) -> None:
         await self._recall()
@@ -233,7 +237,7 @@ class Notifier:
         memory = None
         if _STATE in kept:
             try:
-                memory = msgspec.json.decode(kept[_STATE], type=_Memory)
+                memory = _memories.decode(kept[_STATE])
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 logger.warning("notify.forgotten", extra={"reason": str(error)})
         if memory is None:
@@ -269,7 +273,7 @@ class Notifier:
                 logger.warning("notify.gap", extra={"events": gone})
             moment = self._now()
             for body in page.bodies:
-                found |= self._take_in(decode_event(body), moment)
+                found |= self._take_in(read_event(body), moment)
             self._after = max(page.last, page.first - 1)
         if found or self._after - self._kept_after >= KEEP_CURSOR_EVENTS:
             async with self._keeping:
@@ -288,7 +292,7 @@ class Notifier:
             if route.rule is rule:
                 for label in route.labels:
                     # Each has its own, since it may grow while it waits.
-                    copy = msgspec.json.decode(msgspec.json.encode(batch), type=Batch)
+                    copy = _batches.decode(msgspec.json.encode(batch))
                     self._deliveries[label].put(rule.name, copy)
                     self._wake[label].set()
 

@@ -73,6 +73,8 @@ def _title(batch: Batch) -> str:
                 return f"Budget of {agent or 'the fleet'}"
             case "question:asked":
                 return f"{agent or 'Somebody'} asks"
+            case "standup:held":
+                return "Standup"
             case other:
                 return other
     kinds = dict(batch.away)
@@ -86,9 +88,12 @@ def _text(batch: Batch, zone: ZoneInfo | None, per_hour: int) -> str:
     told = sum(batch.kinds.values())
     if told == 1 and not batch.away:
         sentence = next(iter(batch.sentences), "")
-        # The title says how bad it is.
-        lines.append(sentence.partition(": ")[2] if batch.types == ["system:alert"] else sentence)
-        lines += [f"Answer with: mission-control answer {id_}" for id_ in batch.questions]
+        if batch.whole:
+            lines += next(iter(batch.whole.values()))
+        else:
+            # The title says how bad it is.
+            lines.append(sentence.partition(": ")[2] if batch.types == ["system:alert"] else sentence)
+        lines += [f"- {point}" for point in batch.points]
     elif told:
         lines.append(f"{counted(batch.kinds)} {_span(batch, zone)}:")
         lines += [

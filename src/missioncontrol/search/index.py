@@ -3,7 +3,8 @@
 It holds exactly the events up to its position: rows and position are committed together.
 
 Events are indexed in parts of `PART` ids. What is looked for is looked for in the newest part first, so that the newest
-finds of a common word cost little; and what the log has trimmed goes away part by part.
+finds of a common word cost little. What the log has trimmed goes away part by part, and the part in which the oldest
+event is gets filled again without what is gone: rows of such a table cannot be deleted one by one.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import NamedTuple
 from missioncontrol.store.derived import DerivedDatabase
 
 NAME = "search.sqlite"
-VERSION = 2
-PART = 262_144
+VERSION = 3
+PART = 16_384
 
 
 class Row(NamedTuple):
@@ -36,13 +37,13 @@ class SearchIndex:
         self._database = DerivedDatabase(folder / NAME, VERSION)
         self.position = 0
 
-    def open(self, epoch: str) -> None:
-        """Open the index of a log, and see how far it has come.
+    def open(self, origin: str) -> None:
+        """Open the index of a log, and see how far it has come; `origin` names the log, and how its texts are read.
 
         Raises:
             sqlite3.Error, OSError: it cannot be made.
         """
-        known = self._database.open(epoch)
+        known = self._database.open(origin)
         self.position = int(self._database.meta("position") or 0) if known else 0
 
     def end(self) -> None:
@@ -57,14 +58,7 @@ class SearchIndex:
         """Index events in the order of their ids; `position` is the id up to which the log was read."""
         with self._database.writing() as writer:
             for part in sorted({row.id // PART for row in rows}):
-                writer.execute(
-                    f"CREATE VIRTUAL TABLE IF NOT EXISTS part_{part} USING fts5("
-                    "text, about, content='', tokenize='unicode61 remove_diacritics 2', prefix='2 3')"
-                )
-                writer.executemany(
-                    f"INSERT INTO part_{part} (rowid, text, about) VALUES (?, ?, ?)",  # noqa: S608
-                    [row for row in rows if row.id // PART == part],
-                )
+                _insert(writer, f"part_{part}", [row for row in rows if row.id // PART == part])
             writer.execute("INSERT OR REPLACE INTO meta VALUES ('position', ?)", (str(position),))
         self.position = position
 
@@ -74,6 +68,38 @@ class SearchIndex:
             for part in list(_parts(writer)):
                 if (part + 1) * PART <= first:
                     writer.execute(f"DROP TABLE part_{part}")
+
+    def stale_part(self, first: int) -> range | None:
+        """Return the ids of the part that has events older than the id `first`, as far as they are indexed.
+
+        None where there is no such part. `forget` was called before.
+        """
+        part = first // PART
+        with self._database.writing() as writer:
+            if part not in _parts(writer):
+                return None
+            (oldest,) = writer.execute(f"SELECT min(id) FROM part_{part}_docsize").fetchone()  # noqa: S608
+        if oldest is None or oldest >= first:
+            return None
+        return range(first, min((part + 1) * PART - 1, self.position) + 1)
+
+    def refill(self, ids: range, rows: Sequence[Row], *, begin: bool, end: bool) -> None:
+        """Fill a part again, in steps; it is used as it was until the last one.
+
+        Args:
+            ids: what `stale_part` has returned.
+            rows: the next events.
+            begin: this is the first step.
+            end: it is the last one.
+        """
+        part = ids.start // PART
+        with self._database.writing() as writer:
+            if begin:
+                writer.execute("DROP TABLE IF EXISTS refilled")
+            _insert(writer, "refilled", rows)
+            if end:
+                writer.execute(f"DROP TABLE part_{part}")
+                writer.execute(f"ALTER TABLE refilled RENAME TO part_{part}")
 
     def find(self, match: str, *, first: int, last: int, limit: int, most: int) -> tuple[list[int], int]:
         """Look for something.
@@ -110,6 +136,17 @@ class SearchIndex:
                 ids += found[: limit - len(ids)]
                 count += len(found)
         return ids, count
+
+
+def _insert(writer: sqlite3.Connection, table: str, rows: Sequence[Row]) -> None:
+    writer.execute(
+        f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5("
+        "text, about, content='', tokenize='unicode61 remove_diacritics 2', prefix='2 3')"
+    )
+    writer.executemany(
+        f"INSERT INTO {table} (rowid, text, about) VALUES (?, ?, ?)",  # noqa: S608
+        rows,
+    )
 
 
 def _parts(connection: sqlite3.Connection) -> Iterator[int]:

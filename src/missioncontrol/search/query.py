@@ -65,7 +65,7 @@ class Query:
         for kind, names in (("agent", self.agents), ("host", self.hosts)):
             if names:
                 parts.append(_any(tag(kind, name) for name in names))
-        if self.patterns is not None and not self.patterns.everything:
+        if self.patterns is not None:
             types = [tag("type", type_) for type_ in sorted(self.patterns.types)]
             parts.append(_any([*types, *(tag("category", one) for one in sorted(self.patterns.categories))]))
         unwanted = [f"text : {_phrase(term)}" for term in self.terms if term.unwanted]
@@ -111,6 +111,9 @@ def parse_query(
         raise BadQuery(f"{len(terms)} words are looked for; the most is {MAX_WORDS}.")
     if types:
         patterns = Patterns.parse(",".join(types))
+    if patterns is not None and patterns.everything:
+        # It narrows nothing down.
+        patterns = None
     query = Query(tuple(terms), tuple(some_agents), tuple(some_hosts), patterns, tuple(unwanted))
     if not (query.wanted or query.agents or query.hosts or query.patterns):
         raise BadQuery(

@@ -15,18 +15,23 @@ from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
-from missioncontrol.errors import StoreError, Unavailable
-from missioncontrol.events import EVERYTHING, Cursor, Event, Record, decode_event
+from missioncontrol.background import BackgroundTasks
+from missioncontrol.errors import BadQuery, StoreError, Unavailable
+from missioncontrol.events import EVERYTHING, Cursor, Event, Record, read_event
+from missioncontrol.redaction import revision
 from missioncontrol.search.index import Row, SearchIndex
 from missioncontrol.search.query import Query
 from missioncontrol.search.text import agents_of, snippet, tags_of, text_of
 from missioncontrol.store.log import Log
+from missioncontrol.threads import OwnerThread
 
 PAGE_EVENTS = 2_000
 PAGE_BYTES = 1024 * 1024
 GATHER_SECONDS = 0.2
 LONGEST_GATHER_SECONDS = 2.0
 RETRY_SECONDS = 5.0
+RETENTION_SECONDS = 30.0
+"""How long after the log has trimmed an event its words may be in the index, though it is not found any more."""
 COUNT_UP_TO = 1_000
 
 logger = logging.getLogger(__name__)
@@ -59,9 +64,22 @@ class Found(NamedTuple):
 class Search:
     """The index of a log, kept up to date while it runs. `trouble` says why it is not, in a sentence."""
 
-    def __init__(self, log: Log, folder: Path) -> None:
-        """Prepare; `folder` is the data folder."""
+    def __init__(
+        self, log: Log, folder: Path, background: BackgroundTasks | None = None, *, redacts: bool = True
+    ) -> None:
+        """Prepare.
+
+        Args:
+            log: what is indexed.
+            folder: the data folder.
+            background: where it is reported that the index has failed and is opened again.
+            redacts: whether secrets are masked in it, and in what is found.
+        """
+        self._redacts = redacts
         self._log = log
+        self._background = background or BackgroundTasks()
+        # Everything that writes the index happens on it; what looks has a connection with a lock of its own.
+        self._thread = OwnerThread("search")
         self._index = SearchIndex(folder)
         self._more = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -74,7 +92,6 @@ class Search:
 
     def start(self) -> None:
         """Begin to follow the log."""
-        self._log.listen(self._committed)
         self._task = asyncio.create_task(self._keep_running(), name="search")
 
     async def stop(self) -> None:
@@ -83,7 +100,7 @@ class Search:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        await asyncio.to_thread(self._index.end)
+        await self._thread.close(self._index.end)
 
     async def find(
         self, query: Query, *, first: int = 0, before: int | None = None, limit: int = 20
@@ -97,6 +114,7 @@ class Search:
             limit: how many at most.
 
         Raises:
+            BadQuery: the index cannot read the query.
             QueryTooSlow: it takes too long.
             Unavailable: there is no index at the moment.
         """
@@ -104,14 +122,25 @@ class Search:
             raise Unavailable(f"Nothing can be looked for at the moment: {self.trouble}.", retry_after=2.0)
         position = self._index.position
         last = position if before is None else min(position, before - 1)
-        ids, count = await asyncio.to_thread(
-            self._index.find,
-            query.match(),
-            first=max(first, self._log.first),
-            last=last,
-            limit=limit,
-            most=COUNT_UP_TO + 1,
-        )
+        try:
+            ids, count = await asyncio.to_thread(
+                self._index.find,
+                query.match(),
+                first=max(first, self._log.first),
+                last=last,
+                limit=limit,
+                most=COUNT_UP_TO + 1,
+            )
+        except sqlite3.Error as error:
+            if str(error).startswith("fts5:"):
+                # It is what was asked that is wrong, not the index.
+                raise BadQuery(f"This cannot be looked for: {error}.") from None
+            self.trouble = f"the index cannot be read ({error})"
+            self._background.report("search", self.trouble)
+            self._more.set()
+            raise Unavailable(
+                f"Nothing can be looked for at the moment: {self.trouble}.", retry_after=RETRY_SECONDS
+            ) from None
         hits = [hit for id_ in ids if (hit := await self._hit(id_, query)) is not None]
         return Found(
             hits,
@@ -126,49 +155,85 @@ class Search:
         page = await self._log.read(id_ - 1, EVERYTHING, limit=1)
         if not page.bodies:
             return None
-        event = decode_event(page.bodies[0])
+        event = read_event(page.bodies[0])
         if event.id != id_:
             # Trimmed since.
             return None
-        part, matches = snippet(text_of(event), query.terms)
+        part, matches = snippet(text_of(event, redacts=self._redacts), query.terms)
         return Hit(event, page.bodies[0], next(iter(agents_of(event)), None), part, matches)
 
-    def _committed(self, records: Sequence[Record]) -> None:
+    def committed(self, records: Sequence[Record]) -> None:
+        """Wake up for what was committed to the log; whoever follows the log calls it."""
         self._more.set()
 
     async def _keep_running(self) -> None:
         while True:
             try:
-                await asyncio.to_thread(self._index.open, self._log.epoch)
+                await self._thread.run(self._index.open, self._origin())
                 self.trouble = None
+                self._background.report("search", None)
                 await self._follow()
             except (sqlite3.Error, OSError) as error:
                 self.trouble = f"the index cannot be written ({error})"
                 logger.warning("search.failed", extra={"reason": str(error)})
-                await asyncio.to_thread(self._index.close)
+                self._background.report("search", self.trouble)
+            except Exception as error:
+                self.trouble = f"the index has failed ({type(error).__name__})"
+                logger.exception("search.failed", extra={"reason": str(error)})
+                self._background.report("search", error)
+            with suppress(sqlite3.Error, OSError):
+                await self._thread.run(self._index.close)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self) -> None:
+        trim_at = 0.0
         first = 0
         while True:
             self._more.clear()
-            if self._log.first != first:
+            if self.trouble is not None:
+                # A search could not read it: it is opened again, or rebuilt.
+                raise sqlite3.OperationalError(self.trouble)
+            if self._log.first != first and monotonic() >= trim_at:
                 first = self._log.first
-                await asyncio.to_thread(self._index.forget, first)
+                await self._thread.run(self._index.forget, first)
+                await self._refill(first)
+                trim_at = monotonic() + RETENTION_SECONDS
             if self._index.position >= self._log.head:
-                await self._more.wait()
-                await self._quiet()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(RETENTION_SECONDS):
+                        await self._more.wait()
+                    await self._quiet()
             with suppress(StoreError):
                 page = await self._log.read(
                     self._index.position, EVERYTHING, limit=PAGE_EVENTS, max_bytes=PAGE_BYTES
                 )
                 if page.last > self._index.position:
                     began = monotonic()
-                    await asyncio.to_thread(self._enter, page.bodies, page.last)
+                    await self._thread.run(self._enter, page.bodies, page.last)
                     # Half of the time at most, also where there is much to catch up with.
                     await asyncio.sleep(monotonic() - began)
                 continue
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def _refill(self, first: int) -> None:
+        """Take out of the index what the log has trimmed of the part in which its oldest event is."""
+        ids = await self._thread.run(self._index.stale_part, first)
+        if ids is None:
+            return
+        after, begin = ids.start - 1, True
+        while after < ids.stop - 1:
+            try:
+                limit = min(PAGE_EVENTS, ids.stop - 1 - after)
+                page = await self._log.read(after, EVERYTHING, limit=limit, max_bytes=PAGE_BYTES)
+            except StoreError:
+                # The part stays as it was, and is filled again later.
+                return
+            rows = [row for row in map(self._row, page.bodies) if row.id < ids.stop]
+            began = monotonic()
+            end = page.last >= ids.stop - 1
+            await self._thread.run(self._index.refill, ids, rows, begin=begin, end=end)
+            await asyncio.sleep(monotonic() - began)
+            after, begin = max(page.last, after + 1), False
 
     async def _quiet(self) -> None:
         """Wait until nothing more comes for a moment: telling goes first, and what comes together is cheaper."""
@@ -182,5 +247,12 @@ class Search:
                 return
 
     def _enter(self, bodies: Sequence[bytes], last: int) -> None:
-        events = [decode_event(body) for body in bodies]
-        self._index.add([Row(event.id, text_of(event), tags_of(event)) for event in events], last)
+        self._index.add([self._row(body) for body in bodies], last)
+
+    def _row(self, body: bytes) -> Row:
+        event = read_event(body)
+        return Row(event.id, text_of(event, redacts=self._redacts), tags_of(event))
+
+    def _origin(self) -> str:
+        """Return what the index is made of: with other rules, or without any, it is made again."""
+        return f"{self._log.epoch} {revision()}" if self._redacts else self._log.epoch

@@ -10,6 +10,7 @@ from typing import Any
 
 from missioncontrol.events import Event
 from missioncontrol.events.hosts import NOBODY
+from missioncontrol.redaction import LONGEST_SECRET, redact_field
 from missioncontrol.search.query import Term, tag
 
 MAX_TEXT = 4_000
@@ -23,14 +24,21 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 _AGENTS = ("agentId", "agent", "assignedTo")
 
 
-def text_of(event: Event) -> str:
-    """Return the words of an event: its type, and every text in its data but times, each once, on a line of its own."""
+def text_of(event: Event, *, redacts: bool = True) -> str:
+    """Return the words of an event: its type, and every text in its data but times, each once, on a line of its own.
+
+    Args:
+        event: the event.
+        redacts: whether secrets are masked.
+    """
     lines = {event.type: None}
     room = MAX_TEXT
-    for line in _texts(event.data, MAX_DEPTH):
+    for name, line in _texts(event.data, MAX_DEPTH):
         if room <= 0:
             break
         if not _MOMENT.match(line):
+            if redacts:
+                line = redact_field(name, line[: room + LONGEST_SECRET])
             lines[line[:room]] = None
             room -= len(line)
     return "\n".join(lines)
@@ -65,16 +73,17 @@ def tags_of(event: Event) -> str:
     return " ".join(tags)
 
 
-def _texts(value: Any, depth: int) -> Iterator[str]:
+def _texts(value: Any, depth: int, name: str = "") -> Iterator[tuple[str, str]]:
+    """Return the texts in a value, each with the name of the field that it is in."""
     if isinstance(value, str):
         if value:
-            yield value
+            yield name, value
     elif depth and isinstance(value, dict):
-        for inner in value.values():
-            yield from _texts(inner, depth - 1)
+        for field, inner in value.items():
+            yield from _texts(inner, depth - 1, field)
     elif depth and isinstance(value, list):
         for inner in value:
-            yield from _texts(inner, depth - 1)
+            yield from _texts(inner, depth - 1, name)
 
 
 def snippet(text: str, terms: Sequence[Term]) -> tuple[str, list[tuple[int, int]]]:

@@ -6,10 +6,14 @@ the OpenAPI document, and tests hold the answers against it.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Response
@@ -17,14 +21,23 @@ from litestar.connection import Request
 from litestar.openapi import ResponseSpec
 from litestar.params import QueryParameter
 
-from missioncontrol.errors import BadPattern
+from missioncontrol.config import Scope
+from missioncontrol.errors import BadPattern, Unauthorized
 from missioncontrol.events import EVERYTHING, Cursor, Patterns
-from missioncontrol.server.access import Caller
+from missioncontrol.events.author import act_as
+from missioncontrol.server.access import CALLER, PEER, Caller
 from missioncontrol.server.problems import MEDIA_TYPE, Problem
+from missioncontrol.server.segments import shown_path
 from missioncontrol.server.service import Service
 
 SERVICE = "service"
 SCOPE = "scope"
+DEFAULT_SCOPE: Scope = "fleet"
+"""What a route needs that names no scope."""
+
+PUBLISHED_FIELDS = ("id", "taskId", "status", "error", "code")
+"""What of a record callers get that may only publish."""
+
 PUBLIC = "public"
 """What a route has as its scope that anybody may use, with a token or without."""
 
@@ -35,6 +48,8 @@ AnyRequest = Request[Any, Any, Any]
 
 JSON = "application/json"
 MAX_LIMIT = 1_000
+MAX_ARRAY = 5_000
+"""How many records an array of the earlier system's API has at most; a `Link` header leads on (RFC 8288)."""
 
 _NEVER = re.compile(r"\s*q=0(\.0*)?\s*")
 _CURSOR_PATTERN = r"^[A-Za-z0-9]{1,32}:(0|[1-9][0-9]{0,17})$"
@@ -42,6 +57,7 @@ _ONE_PATTERN = r"(\*|[A-Za-z][A-Za-z0-9_.-]{0,59}(:(\*|[A-Za-z0-9_][A-Za-z0-9_.:
 _PATTERNS_PATTERN = rf"^{_ONE_PATTERN}(,{_ONE_PATTERN}){{0,15}}$"
 
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="How many at most.")]
+ArrayLimit = Annotated[int, QueryParameter(ge=1, le=MAX_ARRAY, description="How many at most.")]
 Since = Annotated[
     str | None,
     QueryParameter(
@@ -78,6 +94,7 @@ _ERRORS = {
     413: "The body, or an event in it, is too large.",
     415: "The body is of a kind, or packed in a way, that this path does not take.",
     421: "The request names a host that is not this server's.",
+    429: "There is as much of it as there may be; `detail` names the quota.",
     500: "Something went wrong that nobody foresaw; the server's log has the details.",
     503: "Not now; `Retry-After` says when to try again.",
 }
@@ -92,22 +109,82 @@ def service_of(request: AnyRequest) -> Service:
 
 def identify(request: AnyRequest) -> Caller:
     """Find out who makes a request; see `Access.identify`."""
-    access = service_of(request).access
-    headers = request.scope["headers"]
-    page = access.check_origin(headers, secure=request.scope["scheme"] == "https")
-    return access.identify(headers, page)
+    return identify_scope(service_of(request), request.scope)
+
+
+def identify_scope(service: Service, scope: Any) -> Caller:
+    """Find out who makes a request, by its ASGI scope; see `Access.identify`."""
+    known: Caller | None = scope.get(CALLER)
+    if known is not None:
+        return known
+    access, headers = service.access, scope["headers"]
+    page = access.check_origin(headers, secure=scope["scheme"] == "https")
+    client = scope.get("client")
+    caller = access.identify(headers, page, scope.get(PEER), client[0] if client else None)
+    scope[CALLER] = caller
+    act_as(caller.by)
+    return caller
 
 
 async def require_scope(request: AnyRequest) -> None:
-    """Let a request pass that has the scope of its route; a route that names none needs `read`.
+    """Let a request pass that has the scope of its route; a route that names none needs `fleet`.
 
     Raises:
         Unauthorized: a token is needed and there is none, or it is not known.
-        Forbidden: the token lacks the scope.
+        Forbidden: the caller lacks the scope.
     """
-    scope = request.route_handler.opt.get(SCOPE, "read")
+    scope = request.route_handler.opt.get(SCOPE, DEFAULT_SCOPE)
     if scope != PUBLIC:
-        identify(request).require(scope)
+        await slow_down(service_of(request), partial(identify, request), scope)
+
+
+async def slow_down(service: Service, identify: Callable[[], Caller], scope: Scope | None = None) -> Caller:
+    """Identify a caller, require a scope, and let the refusal of wrong tokens wait.
+
+    Raises:
+        Unauthorized: a token is needed and there is none, or it is not known.
+        Forbidden: the caller lacks the scope.
+    """
+    try:
+        caller = identify()
+    except Unauthorized as error:
+        if error.delay:
+            wrong = service.access.wrong_tokens
+            wrong.delayed += 1
+            try:
+                await asyncio.sleep(error.delay)
+            finally:
+                wrong.delayed -= 1
+        raise
+    if scope is not None:
+        caller.require(scope)
+    return caller
+
+
+def answer_to(
+    request: AnyRequest, value: Any, *, status: int = 200, tag: str | None = None
+) -> Response[bytes]:
+    """Respond with a record that was changed; callers that may not read get its id and status alone.
+
+    Args:
+        request: the request.
+        value: the record, or a list of records.
+        status: the status of the response.
+        tag: the ETag, if the record has one.
+    """
+    if not identify(request).may("fleet"):
+        value = ids_of(value)
+    headers = {} if tag is None else {"etag": tag}
+    return answer(msgspec.json.encode(value), status=status, headers=headers)
+
+
+def ids_of(value: Any) -> Any:
+    """Return what a caller learns that may only publish: ids and statuses."""
+    if isinstance(value, list):
+        return [ids_of(one) for one in value]
+    if not isinstance(value, dict):
+        return {}
+    return {name: value[name] for name in PUBLISHED_FIELDS if isinstance(value.get(name), str | int)}
 
 
 def answer(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> Response[bytes]:
@@ -184,52 +261,36 @@ def takes_gzip(accepted: str) -> bool:
     return any(name.strip() == "gzip" and not _NEVER.fullmatch(weight) for name, _, weight in codings)
 
 
-class _Identified(msgspec.Struct):
-    id: str
-
-
-_decode_ids = msgspec.json.Decoder(list[_Identified]).decode
-_decode_raw = msgspec.json.Decoder(list[msgspec.Raw]).decode
-
-
-def find_record(records: bytes, id_: str) -> bytes | None:
-    """Find a record by its id in a JSON array in the order of ids; None where it is not there."""
-    ids = [record.id for record in _decode_ids(records)]
-    place = bisect_right(ids, id_) - 1
-    if place < 0 or ids[place] != id_:
-        return None
-    return bytes(_decode_raw(records)[place])
-
-
-def list_records(noun: str, records: bytes, cursor: Cursor, limit: int, after: str | None) -> Response[bytes]:
-    """Answer with a page of a JSON array that is in the order of ids.
+def array_page(
+    request: AnyRequest, records: Sequence[Any], total: int, cursor: Cursor, next_after: str | None
+) -> Response[bytes]:
+    """Respond with a page of an array, as the earlier system's pages expect it.
 
     Args:
-        noun: the key of the array in the answer.
-        records: the whole array.
-        cursor: where the state stands that it is from.
-        limit: how many records at most.
-        after: the id after which the page begins.
+        request: the request, whose query the link to the next page repeats.
+        records: the records of this page.
+        total: the number of records of all pages, for `X-Total-Count`.
+        cursor: the position of the state that the records are from, for `X-Cursor`.
+        next_after: the `after` of the next page, for `Link: …; rel="next"` (RFC 8288); None on the last page.
     """
-    known = _decode_ids(records)
-    start = 0 if after is None else bisect_right(known, after, key=lambda record: record.id)
-    more = ""
-    if start or len(known) > limit:
-        page = b"[%b]" % b",".join(_decode_raw(records)[start : start + limit])
-        if start + limit < len(known):
-            more = known[start + limit - 1].id
-    else:
-        page = records
-    return answer(
-        b'{"%b":%b,"count":%d,"cursor":"%b"%b}'
-        % (
-            noun.encode(),
-            page,
-            len(known),
-            str(cursor).encode(),
-            b',"next":%b' % msgspec.json.encode(more) if more else b"",
-        )
-    )
+    headers = {"x-total-count": str(total), "x-cursor": str(cursor)}
+    if next_after is not None:
+        headers |= next_link(request, "after", next_after)
+    return answer(msgspec.json.encode(records), headers=headers)
+
+
+def next_link(request: AnyRequest, parameter: str, value: str) -> dict[str, str]:
+    """Return the `Link` header that leads to the next page: this request with `parameter` set to `value`."""
+    query = [(name, old) for name, old in request.query_params.multi_items() if name != parameter]
+    target = f"{shown_path(request.scope['path'])}?{urlencode([*query, (parameter, value)])}"
+    return {"link": f'<{target}>; rel="next"'}
+
+
+def page_of_ids(ids: Sequence[str], limit: int, after: str | None) -> tuple[Sequence[str], str | None]:
+    """Return a page of sorted ids, and the `after` of the next page; None on the last page."""
+    start = 0 if after is None else bisect_right(ids, after)
+    page = ids[start : start + limit]
+    return page, page[-1] if page and start + limit < len(ids) else None
 
 
 def state_cursor(service: Service) -> Cursor:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from missioncontrol.events import CATALOGUE
+from missioncontrol.events.shapes import RESERVED_PREFIXES, RESERVED_TYPES
 from missioncontrol.protocol.codes import CloseCode, GapReason
 from missioncontrol.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES
 from missioncontrol.server.access import BEARER_SUBPROTOCOL, SUBPROTOCOL
@@ -103,6 +104,31 @@ EXAMPLES: dict[str, Object] = {
         "attempts": 10,
         "error": "There was no answer within 30 seconds.",
     },
+    "standup:held": {
+        "standup": {
+            "id": "S-7K3M9PXA",
+            "trigger": "schedule",
+            "from": {"time": "2026-11-22T09:00:00.000Z", "cursor": "k7q2m9x4:4100"},
+            "to": {"time": "2026-11-23T09:00:00.000Z", "cursor": "k7q2m9x4:4710"},
+            "since": "2026-11-22T09:00:00.000Z",
+            "complete": True,
+            "agents": [
+                {
+                    "id": "scout",
+                    "name": "Scout",
+                    "status": "busy",
+                    "completed": {
+                        "count": 1,
+                        "newest": [{"id": "TASK-0042", "description": "Read the report"}],
+                    },
+                    "tokens": 15000,
+                    "cost": 0.45,
+                }
+            ],
+            "totals": {"completed": 1, "tokens": 15000, "cost": 0.45},
+            "alerts": [],
+        }
+    },
     "system:alert": {"level": "warning", "message": "Memory is short.", "details": {"memory": "85%"}},
     "system:status": {
         "status": "running",
@@ -128,6 +154,7 @@ def example_event(type_: str, id_: int = 4711) -> Object:
         "id": id_,
         "time": _AT,
         "source": type_.partition(":")[0] + "s",
+        "by": type_.partition(":")[0] + "s",
         "data": {**EXAMPLES[type_], "timestamp": _AT},
     }
 
@@ -152,7 +179,11 @@ def build_asyncapi(version: str) -> Object:
             "description": (
                 "One durable event log, live. A client that keeps its cursor sees every event of its subscription "
                 "exactly once and in order; where that is impossible it is told by `gap`. Events of types that are "
-                "not listed here are carried like any other."
+                "not listed here are carried like any other. Data of those that are is checked when it is published: "
+                "a field must have the type of its schema, a required one must be there, and every other one that is "
+                "missing is null. Data is nested at most 64 levels deep. "
+                f"{', '.join(f'`{prefix}*`' for prefix in RESERVED_PREFIXES)} and "
+                f"{', '.join(f'`{type_}`' for type_ in sorted(RESERVED_TYPES))} are published by the server alone."
             ),
             "license": {"name": "MIT"},
         },
@@ -228,6 +259,10 @@ def _event_message(type_: str, shape: type[msgspec.Struct]) -> Object:
                 "id": {"type": "integer", "minimum": 1, "description": "The position in the log."},
                 "time": {"type": "string", "format": "date-time"},
                 "source": {"type": "string"},
+                "by": {
+                    "type": "string",
+                    "description": "Who has published it; logs of earlier releases have none.",
+                },
                 "traceparent": {"type": "string"},
                 "data": {"$ref": REF.format(name=shape.__name__)},
             },

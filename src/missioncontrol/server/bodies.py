@@ -14,6 +14,7 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 from litestar.openapi.spec.enums import OpenAPIType
 
 from missioncontrol.errors import BadMessage, Draining
+from missioncontrol.events.limits import check_json
 from missioncontrol.server.answers import JSON, AnyRequest, service_of
 
 
@@ -23,12 +24,15 @@ async def read_json(request: AnyRequest) -> Any:
     Raises:
         BadMessage: it is not JSON.
         Draining: nothing more is done.
+        TooDeep: it has too many levels.
+        TooLarge: it has too many elements.
     """
     if service_of(request).draining:
         raise Draining("The server is about to stop and takes nothing more; send it again in a moment.")
     body = await request.body()
     if not body.strip():
         return {}
+    check_json(body)
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

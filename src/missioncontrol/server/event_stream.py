@@ -21,6 +21,7 @@ from missioncontrol.protocol.codes import CloseCode
 from missioncontrol.protocol.encoding import Encoding, sse_heartbeat, sse_named
 from missioncontrol.protocol.messages import DrainNotice
 from missioncontrol.protocol.session import Session
+from missioncontrol.server.answers import identify_scope
 from missioncontrol.server.live import FULL_SECONDS, read_handshake, wait_for
 from missioncontrol.server.service import Service
 from missioncontrol.server.websocket import HIGH_WATER_BYTES, LOW_WATER_BYTES, STUCK_SECONDS
@@ -108,7 +109,7 @@ async def serve_event_stream(service: Service, scope: Scope, receive: Receive, s
     """
     if service.draining:
         raise Draining("The server is about to stop; come back in a moment.")
-    if service.hub.clients >= service.config.server.max_clients:
+    if service.hub.clients >= service.room.max_clients:
         service.hub.figures.refused += 1
         raise Unavailable(
             "As many clients as are allowed are connected; try again later.", retry_after=FULL_SECONDS
@@ -124,8 +125,17 @@ async def serve_event_stream(service: Service, scope: Scope, receive: Receive, s
     address = "local" if not client else f"{client[0]}:{client[1]}" if client[1] else client[0]
     stream = EventStream(address)
     heartbeat = service.config.server.heartbeat_interval
+    caller = identify_scope(service, scope)
     session = Session(f"sse_{secrets.token_hex(5)}", may_publish=False)
-    connection = Connection(service.hub, service.log, service.state.encoded, stream, session)
+    connection = Connection(
+        service.hub,
+        service.log,
+        service.publish,
+        service.state.encoded,
+        stream,
+        session,
+        reduced=not caller.may("read"),
+    )
     stream.connection = connection
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
     stream.write(b"retry: %d\n\n" % random.randint(500, 2000))  # noqa: S311 - spreads load, guards nothing

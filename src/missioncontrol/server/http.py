@@ -6,8 +6,9 @@ routing, then the scope of the route, then its parameters, then its body.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 from urllib.parse import unquote_plus
@@ -31,7 +32,7 @@ from litestar.types import (
 )
 
 from missioncontrol.errors import Misdirected, MissionControlError, UnsupportedMediaType
-from missioncontrol.server.access import COOKIE, Access, Page, check_query_names
+from missioncontrol.server.access import Access, Page, check_query_names
 from missioncontrol.server.answers import SERVICE, require_scope, takes_gzip
 from missioncontrol.server.event_stream import PATH
 from missioncontrol.server.forwarded import NOTHING_SAID, TrustedProxies
@@ -39,29 +40,39 @@ from missioncontrol.server.mcp.endpoint import ENDPOINT, McpEndpoint, mcp
 from missioncontrol.server.mcp.endpoint import PATH as MCP_PATH
 from missioncontrol.server.problems import answer_exception, methods_of, send_problem
 from missioncontrol.server.routes import (
+    activity,
+    agents,
     dashboard,
     events,
     files,
-    fleet,
     hooks,
+    leads,
     ledger,
     notifications,
+    opportunities,
     questions,
     reference,
     search,
     session,
+    sessions,
     snapshot,
+    standups,
     system,
     tasks,
     telemetry,
+    tokens,
     transcripts,
 )
+from missioncontrol.server.segments import RestoreSlashes, keep_slashes
 from missioncontrol.server.service import Service
 
 COMPRESS_FROM_BYTES = 1400
 """About what one packet carries: below that, compressing saves nothing."""
 
 COMPRESS_LEVEL = 4
+
+COMPRESS_HERE_BELOW = 65_536
+"""A larger body, such as the state of 10,000 tasks, is compressed in a thread."""
 
 TELEMETRY_PATHS = "/v1/"
 
@@ -85,7 +96,11 @@ SECURITY_HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"vary", b"origin"),
 )
-API_HEADERS = (*SECURITY_HEADERS, (b"cross-origin-resource-policy", b"same-origin"))
+OWN_HEADERS = (*SECURITY_HEADERS, (b"cross-origin-resource-policy", b"same-origin"))
+CLIENT_HEADERS = (*SECURITY_HEADERS, (b"cross-origin-resource-policy", b"cross-origin"))
+"""Those of the browser client, which pages of other origins load as a script, and which holds nothing of the fleet."""
+
+CLIENT_PATH = "/js/"
 
 ROUTES: Sequence[Any] = (
     events.publish_events,
@@ -93,20 +108,27 @@ ROUTES: Sequence[Any] = (
     events.stream_events,
     events.newest_events,
     snapshot.snapshot,
-    fleet.list_agents,
-    fleet.get_agent,
+    agents.list_agents,
+    agents.get_agent,
     files.agent_files,
     *tasks.ROUTES,
     *questions.ROUTES,
+    *standups.ROUTES,
     search.search_all,
+    sessions.list_sessions,
     transcripts.read_transcript,
     *telemetry.ROUTES,
     *hooks.ROUTES,
-    fleet.list_leads,
-    fleet.get_tokens,
+    leads.list_leads,
+    opportunities.list_opportunities,
+    tokens.get_tokens,
     ledger.get_ledger,
+    files.agent_files_since,
     files.file_activity,
+    files.file_content,
     files.file_watch,
+    files.refresh_files,
+    activity.activity_log,
     notifications.list_notifications,
     notifications.try_notifications,
     system.system_status,
@@ -114,9 +136,7 @@ ROUTES: Sequence[Any] = (
     system.health,
     system.metrics,
     system.describe_websocket,
-    session.get_session,
-    session.open_session,
-    session.close_session,
+    *session.ROUTES,
     reference.openapi_document,
     reference.asyncapi_document,
     reference.docs_page,
@@ -143,13 +163,14 @@ class Shell:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it here."""
-        http = self._as_it_was_asked(cast("HTTPScope", scope))
+        http = keep_slashes(self._as_it_was_asked(cast("HTTPScope", scope)))
         headers = http["headers"]
         outgoing = _Outgoing(send, http)
         try:
             self._access.check_host(_host_of(headers))
             if http["query_string"]:
                 check_query_names(_query_names(http["query_string"]))
+            self._access.check_fetch_site(headers, cast("str", http["method"]), http["path"])
             page = outgoing.page = self._access.check_origin(headers, secure=http["scheme"] == "https")
             _check_packing(http["path"], headers)
         except MissionControlError as error:
@@ -199,12 +220,12 @@ class _Outgoing:
         self._send = send
         self._held: HTTPResponseStartEvent | None = None
         self._packs = _accepts_gzip(scope["headers"])
-        self._headers = API_HEADERS if scope["path"].startswith("/api/") else SECURITY_HEADERS
+        self._headers = CLIENT_HEADERS if scope["path"].startswith(CLIENT_PATH) else OWN_HEADERS
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = [*message["headers"], *self._headers]
-            if self.page is not None and self.page.foreign:
+            if self.page is not None and self.page.foreign and self.page.origin is not None:
                 headers += _cors_headers(self.page)
             message["headers"] = headers
             if self._packs and _worth_packing(headers):
@@ -214,7 +235,7 @@ class _Outgoing:
             start, self._held = self._held, None
             if start is not None:
                 if not message.get("more_body"):
-                    _pack(start, message)
+                    await _pack(start, message)
                 await self._send(start)
             if self.head_only:
                 message["body"] = b""
@@ -232,6 +253,7 @@ def create_app(service: Service, endpoint: McpEndpoint | None = None) -> Litesta
         route_handlers=list(ROUTES),
         # Not a guard: for those Litestar copies the handler with every request.
         before_request=require_scope,
+        middleware=[RestoreSlashes],
         exception_handlers={
             Exception: answer_exception,
             HTTPException: answer_exception,
@@ -245,9 +267,10 @@ def create_app(service: Service, endpoint: McpEndpoint | None = None) -> Litesta
             {
                 SERVICE: service,
                 ENDPOINT: endpoint or McpEndpoint(service),
-                events.POLLS: events.Polls(service.config.server.max_clients),
+                events.POLLS: events.Polls(service.room.max_clients),
                 snapshot.REWINDS: snapshot.make_rewinds(),
                 dashboard.ASSETS: dashboard.load_assets(),
+                reference.MAKING: asyncio.Lock(),
             },
             deep_copy=False,
         ),
@@ -277,7 +300,12 @@ def _openapi_config(service: Service) -> OpenAPIConfig:
     if service.access.token_required:
         components.security_schemes = {
             "bearer": SecurityScheme(type="http", scheme="bearer", description="A token of the settings."),
-            "cookie": SecurityScheme(type="apiKey", security_scheme_in="cookie", name=COOKIE),
+            "session": SecurityScheme(
+                type="apiKey",
+                security_scheme_in="header",
+                name="X-Session-Key",
+                description="The key of a browser session, with the cookie that came with it.",
+            ),
         }
     return OpenAPIConfig(
         title="Mission Control",
@@ -289,7 +317,7 @@ def _openapi_config(service: Service) -> OpenAPIConfig:
         license=License(name="MIT", identifier="MIT"),
         use_handler_docstrings=True,
         components=components,
-        security=[{"bearer": []}, {"cookie": []}] if service.access.token_required else None,
+        security=[{"bearer": []}, {"session": []}] if service.access.token_required else None,
         openapi_router=_NoRoutes("/api/openapi", route_handlers=[], include_in_schema=False),
     )
 
@@ -301,9 +329,9 @@ def _host_of(headers: Sequence[tuple[bytes, bytes]] | Any) -> str | None:
     return hosts[0].decode("latin-1") if hosts else None
 
 
-def _query_names(query: bytes) -> list[str]:
+def _query_names(query: bytes) -> Iterator[str]:
     """Read the names of a query (not its values), as `parse_qsl` does."""
-    return [unquote_plus(part.partition(b"=")[0].decode("latin-1")) for part in query.split(b"&")]
+    return (unquote_plus(part.partition(b"=")[0].decode("latin-1")) for part in query.split(b"&"))
 
 
 def _asks_first(headers: Any) -> bool:
@@ -340,8 +368,14 @@ def _worth_packing(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     )
 
 
-def _pack(start: HTTPResponseStartEvent, message: HTTPResponseBodyEvent) -> None:
-    body = message["body"] = gzip.compress(message["body"], COMPRESS_LEVEL, mtime=0)
+async def _pack(start: HTTPResponseStartEvent, message: HTTPResponseBodyEvent) -> None:
+    body = message["body"]
+    if len(body) < COMPRESS_HERE_BELOW:
+        body = _gzip(body)
+    else:
+        # zlib lets go of Python's lock: the loop goes on meanwhile, on whichever core is free.
+        body = await asyncio.to_thread(_gzip, body)
+    message["body"] = body
     kept = [(name, value) for name, value in start["headers"] if name != b"content-length"]
     start["headers"] = [
         *kept,
@@ -355,11 +389,18 @@ def _cors_headers(page: Page) -> list[tuple[bytes, bytes]]:
     """Say that this page, and no other one, may read the answer (Fetch standard, section 3.3)."""
     headers = [
         (b"access-control-allow-origin", (page.origin or "").encode("latin-1")),
-        (b"access-control-expose-headers", b"retry-after, etag, mcp-session-id"),
+        (
+            b"access-control-expose-headers",
+            b"retry-after, etag, link, x-total-count, x-cursor, mcp-session-id",
+        ),
     ]
-    if page.trusted:
+    if page.trusted or page.named:
         headers.append((b"access-control-allow-credentials", b"true"))
     return headers
+
+
+def _gzip(body: bytes) -> bytes:
+    return gzip.compress(body, COMPRESS_LEVEL, mtime=0)
 
 
 async def _answer_options(send: Send, methods: Sequence[str]) -> None:
@@ -378,7 +419,8 @@ async def _answer_preflight(send: Send) -> None:
                 (
                     b"access-control-allow-headers",
                     b"authorization, content-type, idempotency-key, if-match, last-event-id, mcp-session-id, "
-                    b"mcp-protocol-version, mcp-method, mcp-name, traceparent, tracestate, x-agent, x-session",
+                    b"mcp-protocol-version, mcp-method, mcp-name, traceparent, tracestate, x-agent, "
+                    b"x-session-key, x-session",
                 ),
                 (b"access-control-max-age", str(PREFLIGHT_SECONDS).encode()),
             ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
 from websockets.http11 import Request
@@ -12,11 +12,11 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from missioncontrol.errors import BadMessage, Forbidden, InputError, Misdirected, Unauthorized
-from missioncontrol.events import NOTHING, Cursor, Patterns
+from missioncontrol.events import NOTHING, Cursor, Draft, Patterns
 from missioncontrol.hub import Connection
 from missioncontrol.protocol.codes import CloseCode
 from missioncontrol.protocol.session import Handshake, Session, refusal
-from missioncontrol.server.access import SUBPROTOCOL
+from missioncontrol.server.access import MAX_PARAMETERS, SUBPROTOCOL, Caller
 from missioncontrol.server.service import Service
 from missioncontrol.server.websocket import WebSocketProtocol
 
@@ -61,6 +61,31 @@ async def wait_for(service: Service, cursor: Cursor) -> None:
         await service.log.reach(cursor.id)
 
 
+def publish_as(service: Service, caller: Caller) -> Callable[[Sequence[Draft]], Awaitable[list[int]]]:
+    """Return what appends the events of a caller, under its name and for its agent alone."""
+
+    async def publish(drafts: Sequence[Draft]) -> list[int]:
+        check_agents(caller, drafts)
+        return await service.publish(drafts, by=caller.by)
+
+    return publish
+
+
+def check_agents(caller: Caller, drafts: Sequence[Draft]) -> None:
+    """Refuse events of a token that is bound to an agent where they are about another one.
+
+    Raises:
+        Forbidden: one of them is.
+    """
+    if caller.agent is None:
+        return
+    for draft in drafts:
+        for name in ("agentId", "agent"):
+            named = draft.data.get(name)
+            if isinstance(named, str):
+                caller.agent_for(named)
+
+
 class LiveEndpoint:
     """Admits clients and gives each one a connection of the hub."""
 
@@ -99,33 +124,45 @@ class LiveEndpoint:
         if service.draining:
             wire.close(CloseCode.DRAINING, "the server restarts")
             return None
-        query = parse_qsl(urlsplit(request.path).query, keep_blank_values=True)
+        try:
+            query = parse_qsl(
+                urlsplit(request.path).query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS
+            )
+        except ValueError:
+            service.hub.figures.refused += 1
+            wire.close(CloseCode.POLICY, f"the URL has more than {MAX_PARAMETERS} parameters")
+            return None
         try:
             said = service.proxies.read(wire.peer, request.headers.raw_items())
             wire.forwarded_for = said.address
-            scopes = service.access.authorize(
+            caller = service.access.authorize(
                 self._headers(wire.peer, request),
                 query_names=[name for name, _ in query],
                 secure=said.scheme in ("https", "wss"),
+                peer=wire.access_peer,
+                address=said.address or wire.peer,
             )
         except (Unauthorized, Forbidden, InputError) as error:
             service.hub.figures.refused += 1
-            wire.close(CloseCode.POLICY, str(error)[:120])
+            delay = error.delay if isinstance(error, Unauthorized) else 0.0
+            wire.refuse(str(error)[:120], delay)
             return None
-        if service.hub.clients >= service.config.server.max_clients:
+        if service.room.full or service.hub.clients >= service.room.max_clients:
             service.hub.figures.refused += 1
             wire.close(CloseCode.FULL, f"as many clients as are allowed; try again in {FULL_SECONDS} seconds")
             return None
         session = Session(
-            f"ws_{secrets.token_hex(5)}", may_read="read" in scopes, may_publish="publish" in scopes
+            f"ws_{secrets.token_hex(5)}", may_read=caller.may("fleet"), may_publish=caller.may("publish")
         )
         connection = Connection(
             service.hub,
             service.log,
+            publish_as(service, caller),
             service.state.encoded,
             wire,
             session,
             max_history=service.config.server.max_history,
+            reduced=not caller.may("read"),
         )
         heartbeat = service.config.server.heartbeat_interval
         try:

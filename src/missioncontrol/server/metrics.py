@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from missioncontrol.events.sentences import defuse
 from missioncontrol.server.service import Service
 from missioncontrol.state import KINDS
 
@@ -41,6 +42,10 @@ def _ups(service: Service) -> Value:
 
 def _restarts(service: Service) -> Value:
     return {name: float(health.get("restarts", 0)) for name, health in _sources(service)}
+
+
+def _unreadable(service: Service) -> Value:
+    return {name: float(health.get("unreadable", 0)) for name, health in _sources(service)}
 
 
 def _sources(service: Service) -> list[tuple[str, dict[str, Any]]]:
@@ -71,11 +76,42 @@ def _tasks(service: Service) -> Value:
 
 
 def _spent(service: Service) -> Value:
-    return {agent: float(use["cost"]) for agent, use in service.state.tokens.value()["agents"].items()}
+    tokens = service.state.tokens
+    return {agent: float(tokens.of(agent)["cost"]) for agent in tokens.agents()}
 
 
 def _tokens(service: Service) -> Value:
-    return {agent: float(use["tokens"]) for agent, use in service.state.tokens.value()["agents"].items()}
+    tokens = service.state.tokens
+    return {agent: float(tokens.of(agent)["tokens"]) for agent in tokens.agents()}
+
+
+def _refused(service: Service) -> Value:
+    if service.quotas is None:
+        return {}
+    return {name: float(count) for name, count in msgspec.structs.asdict(service.quotas.figures).items()}
+
+
+def _quotas(service: Service) -> Value:
+    return {name: float(most) for name, most in msgspec.structs.asdict(service.config.quotas).items()}
+
+
+def _records(service: Service) -> Value:
+    state = service.state
+    waiting = sum(one["status"] == "open" for one in state.table("questions").values())
+    return {
+        "agents": float(max(len(state.table("agents")), state.tokens.count())),
+        "tasks": float(len(state.table("tasks"))),
+        "leads": float(len(state.table("leads"))),
+        "questions": float(waiting),
+    }
+
+
+def _left_out(service: Service) -> Value:
+    return {part: float(count) for part, count in service.state.left_out().items()}
+
+
+def _failures(service: Service) -> Value:
+    return {step.name: float(step.failures) for step in service.pipeline()}
 
 
 def _hooks(service: Service) -> Value:
@@ -147,6 +183,12 @@ METRICS: tuple[Figure, ...] = (
         lambda s: s.log.figures.trimmed,
     ),
     Figure(
+        "mission_control_unreadable_events_total",
+        "counter",
+        "Events of the log that could not be read; each has its place as log:unreadable.",
+        lambda s: s.log.figures.unreadable,
+    ),
+    Figure(
         "mission_control_queued_events",
         "gauge",
         "Events that wait to be written.",
@@ -210,6 +252,12 @@ METRICS: tuple[Figure, ...] = (
         label="node",
     ),
     Figure(
+        "mission_control_telemetry_refused_total",
+        "counter",
+        "OTLP exports that were refused: not readable, over a limit, or at a time when nothing can be kept.",
+        lambda s: s.telemetry.refused,
+    ),
+    Figure(
         "mission_control_telemetry_items_total",
         "counter",
         "Spans, points and log records that were received by OTLP, by what became of them.",
@@ -228,6 +276,43 @@ METRICS: tuple[Figure, ...] = (
         "Transcripts with something in them that cannot be found yet.",
         lambda s: s.messages.waiting,
     ),
+    Figure(
+        "mission_control_pipeline_failures_total",
+        "counter",
+        "Times that a step after a commit failed.",
+        _failures,
+        label="step",
+    ),
+    Figure(
+        "mission_control_hub_holes_total",
+        "counter",
+        "Times that the fan-out missed records, and had its clients read them from the log.",
+        lambda s: s.hub.figures.holes,
+    ),
+    Figure(
+        "mission_control_state_records",
+        "gauge",
+        "Records of the state that a quota bounds; of questions those that are open.",
+        _records,
+        label="kind",
+    ),
+    Figure(
+        "mission_control_quota", "gauge", "The quotas, as the settings have them.", _quotas, label="quota"
+    ),
+    Figure(
+        "mission_control_quota_refused_total",
+        "counter",
+        "Events that a quota refused.",
+        _refused,
+        label="quota",
+    ),
+    Figure(
+        "mission_control_state_left_out_total",
+        "counter",
+        "Changes that the bounds of the state left out, by part.",
+        _left_out,
+        label="part",
+    ),
     Figure("mission_control_log_head", "gauge", "The id of the newest event.", lambda s: s.log.head),
     Figure("mission_control_clients", "gauge", "Connections, live or catching up.", lambda s: s.hub.clients),
     Figure(
@@ -244,6 +329,30 @@ METRICS: tuple[Figure, ...] = (
         "counter",
         "Connections that were opened.",
         lambda s: s.hub.figures.connected,
+    ),
+    Figure(
+        "mission_control_open_connections",
+        "gauge",
+        "Open connections of all kinds, idle ones included.",
+        lambda s: s.room.open,
+    ),
+    Figure(
+        "mission_control_idle_connections",
+        "gauge",
+        "Open connections that have no request: kept alive, or before their first one.",
+        lambda s: s.room.waiting,
+    ),
+    Figure(
+        "mission_control_evicted_connections_total",
+        "counter",
+        "Idle connections that gave way to new ones, since there was no room.",
+        lambda s: s.room.evicted,
+    ),
+    Figure(
+        "mission_control_wrong_tokens_total",
+        "counter",
+        "Requests and connections with a token that is not known.",
+        lambda s: s.access.wrong_tokens.count,
     ),
     Figure(
         "mission_control_refused_connections_total",
@@ -321,6 +430,13 @@ METRICS: tuple[Figure, ...] = (
         label="source",
     ),
     Figure(
+        "mission_control_source_unreadable_files",
+        "gauge",
+        "Files that the source skips now since they cannot be read.",
+        _unreadable,
+        label="source",
+    ),
+    Figure(
         "mission_control_notifications_total",
         "counter",
         "Messages that were sent, that were given up, and attempts that failed.",
@@ -375,6 +491,24 @@ METRICS: tuple[Figure, ...] = (
     ),
     Figure("mission_control_host_load", "gauge", "This machine's load of the last minute, per CPU.", _load),
     Figure(
+        "mission_control_loop_lag_seconds",
+        "gauge",
+        "How late the event loop was last, in seconds.",
+        lambda s: s.loop_lag.last,
+    ),
+    Figure(
+        "mission_control_loop_lag_max_seconds",
+        "gauge",
+        "How late the event loop was at most in the last minute, in seconds.",
+        lambda s: s.loop_lag.longest,
+    ),
+    Figure(
+        "mission_control_loop_stalls_total",
+        "counter",
+        "How often the event loop was late by 50 ms or more, measured four times a second.",
+        lambda s: s.loop_lag.stalls,
+    ),
+    Figure(
         "mission_control_uptime_seconds",
         "gauge",
         "Seconds since the server started.",
@@ -382,6 +516,31 @@ METRICS: tuple[Figure, ...] = (
     ),
 )
 """Everything that `/metrics` tells, beside what prometheus_client says about the process."""
+
+
+MAX_LABELS = 200
+"""How many values of a label a metric has; the rest is summed under `other`."""
+
+OTHER = "other"
+
+
+def read_figure(figure: Figure, service: Service) -> Value:
+    """Return a metric's value, with at most `MAX_LABELS` values of its label and `other`.
+
+    A value that has a line of its own keeps it until the process ends, so that counters only go up.
+    """
+    value = figure.read(service)
+    if not isinstance(value, dict) or (len(value) <= MAX_LABELS and figure.name not in service.labels):
+        return value
+    named = service.labels.setdefault(figure.name, set())
+    if len(named) < MAX_LABELS:
+        largest = sorted(value.keys() - named, key=lambda label: (-value[label], label))
+        named.update(largest[: MAX_LABELS - len(named)])
+    bounded = {label: one for label, one in value.items() if label in named}
+    rest = [one for label, one in value.items() if label not in named]
+    if rest:
+        bounded[OTHER] = bounded.get(OTHER, 0.0) + sum(rest)
+    return bounded
 
 
 class _ServiceCollector(Collector):
@@ -392,9 +551,13 @@ class _ServiceCollector(Collector):
         for figure in METRICS:
             family = CounterMetricFamily if figure.kind == "counter" else GaugeMetricFamily
             metric = family(figure.name, figure.help, labels=[figure.label] if figure.label else None)
-            value = figure.read(self._service)
+            value = read_figure(figure, self._service)
             if isinstance(value, dict):
+                # Agents name themselves, and people read this in terminals; names that look the same then are one.
+                shown: dict[str, float] = {}
                 for label, one in sorted(value.items()):
+                    shown[defuse(label)] = shown.get(defuse(label), 0) + one
+                for label, one in shown.items():
                     metric.add_metric([label], one)
             else:
                 metric.add_metric([], value)
@@ -414,8 +577,11 @@ def collect_json(service: Service) -> dict[str, Any]:
     log, hub = service.log, service.hub
     return {
         "clients": {"total": hub.clients, "max": service.config.server.max_clients},
-        "messages": {"historySize": log.head - log.first + 1},
+        "messages": {
+            "historySize": log.head - log.first + 1,
+            "maxHistory": service.config.server.max_history,
+        },
         "uptime": round(monotonic() - service.started, 3),
         "memory": {"rss": psutil.Process().memory_info().rss},
-        "figures": {figure.name: figure.read(service) for figure in METRICS},
+        "figures": {figure.name: read_figure(figure, service) for figure in METRICS},
     }

@@ -12,7 +12,6 @@ import logging
 import math
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from litestar import Litestar, Response
@@ -22,6 +21,8 @@ from litestar.types import Method, Scope, Send
 from litestar.utils.path import normalize_path
 
 from missioncontrol.errors import InputError, MissionControlError, Unauthorized, Unavailable
+from missioncontrol.server.access import CALLER, Caller
+from missioncontrol.server.segments import shown_path
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "/api/docs#problem-"
@@ -35,6 +36,10 @@ _TITLES = {"method_not_allowed": "The path is right, the method is not."}
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 logger = logging.getLogger(__name__)
+
+
+_REVEALING = ("conflict", "outdated", "precondition_failed")
+"""The codes of problems whose details may repeat what is kept."""
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
@@ -75,6 +80,10 @@ def answer_exception(request: Request[Any, Any, Any], error: Exception) -> Respo
     """Turn what a handler raised into its answer; the exception handler of the whole application."""
     path = request.scope["path"]
     problem, headers = describe_error(error, path)
+    caller: Caller | None = request.scope.get(CALLER)  # type: ignore[assignment]
+    if caller is not None and not caller.may("fleet") and problem.code in _REVEALING:
+        # What it is about may have texts that the caller may not read.
+        problem.detail = problem.error = f"{problem.title} A token with the scope 'read' gets the details."
     if problem.status == 500 and not _is_client_gone(error):
         logger.error("http.failed", exc_info=error, extra={"method": request.method, "path": path})
     if isinstance(error, MethodNotAllowedException):
@@ -158,7 +167,7 @@ def _litestar(error: HTTPException, path: str) -> tuple[Problem, Headers]:
     elif status == 405:
         detail = "This path does not take this method; the Allow header lists those it takes."
     elif status == 413:
-        detail = "The body is too large; the limit is 16 MiB, so send it in parts."
+        detail = "The body is larger than this path takes; send it in parts."
     elif isinstance(error.extra, list) and error.extra and isinstance(error.extra[0], dict):
         first = error.extra[0]
         parameter = str(first["key"]) if first.get("key") else None
@@ -183,7 +192,7 @@ def _problem(cls: type[MissionControlError], path: str, status: int, code: str, 
         detail=detail,
         code=code,
         error=detail,
-        instance=quote(path, safe="/:@!$&'()*+,;=~-._"),
+        instance=shown_path(path),
     )
 
 

@@ -36,9 +36,17 @@ from websockets.typing import Subprotocol
 from missioncontrol.protocol.codes import CloseCode
 from missioncontrol.protocol.encoding import Encoding, deflate_frame, frame
 from missioncontrol.protocol.messages import Heartbeat, encode_message
+from missioncontrol.server.access import Peer
+from missioncontrol.server.peer import LEAST_SECONDS, seconds_unanswered
 
 HIGH_WATER_BYTES = 1024 * 1024
 LOW_WATER_BYTES = 256 * 1024
+DEFLATE_BYTES = 512 * 1024
+"""A larger message, such as a snapshot, goes out uncompressed: compressing it would hold the loop."""
+
+SLICE_BYTES = 16 * 1024
+"""How much of what was read is taken in one turn of the loop: it may be thousands of control frames."""
+
 CLOSE_SECONDS = 10.0
 STUCK_SECONDS = 60.0
 CONTROL_PING = b"\x89\x00"
@@ -132,19 +140,27 @@ class WebSocketProtocol(asyncio.Protocol):
     __slots__ = (
         "_blocked_at",
         "_buffered",
+        "_closing",
         "_conversation",
         "_decoder",
         "_endpoint",
+        "_heard_at",
         "_heartbeats",
+        "_loop",
         "_parts",
+        "_paused",
+        "_rest",
         "_server_state",
         "_silent",
+        "_slice_is_due",
         "_socket",
         "_timer",
         "_transport",
         "_ws",
+        "access_peer",
         "encoding",
         "forwarded_for",
+        "left",
     )
 
     def __init__(
@@ -152,24 +168,38 @@ class WebSocketProtocol(asyncio.Protocol):
         endpoint: Endpoint,
         heartbeats: HeartbeatSchedule,
         *,
+        closing: Callable[[], None] | None = None,
+        left: Callable[[], None] | None = None,
         server_state: Any,
         config: Any = None,
         app_state: Any = None,
     ) -> None:
-        """Take what uvicorn hands over; `config` and `app_state` are of no use here."""
+        """Take what uvicorn hands over; `config` and `app_state` are of no use here.
+
+        `closing` is called once a close frame is sent, and `left` once the connection is gone.
+        """
+        self._closing = closing
+        self.left = left
         self._endpoint = endpoint
         self._heartbeats = heartbeats
         self._server_state = server_state
         self._conversation: Conversation | None = None
         self._parts: bytearray | None = None
+        self._paused = False
+        # What was read and is still to be taken, a slice in each turn of the loop.
+        self._rest: memoryview | None = None
+        self._slice_is_due = False
         self._decoder: codecs.IncrementalDecoder | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._silent = 0
+        self._loop = asyncio.get_running_loop()
+        self._heard_at = self._loop.time()
         self._socket: socket.socket | None = None
         self._blocked_at = 0.0
         self._buffered = 0
         self.encoding = Encoding.FRAME
         self.forwarded_for: str | None = None
+        self.access_peer: Peer | None = None
         self._ws = _Frames(
             extensions=_extensions,
             select_subprotocol=endpoint.select_subprotocol,
@@ -186,8 +216,42 @@ class WebSocketProtocol(asyncio.Protocol):
         self._server_state.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser and act on what comes out."""
+        """Take what came; much of it in slices, with a turn of the loop after each."""
         self._silent = 0
+        self._heard_at = self._loop.time()
+        if self._rest is not None:
+            # The transport had read it before it was paused.
+            self._rest = memoryview(bytes(self._rest) + data)
+        elif len(data) <= SLICE_BYTES:
+            self._take(data)
+        else:
+            self._rest = memoryview(data)
+            self._transport.pause_reading()
+            self._take_slice()
+
+    def _take_slice_soon(self) -> None:
+        if not self._slice_is_due:
+            self._slice_is_due = True
+            self._loop.call_soon(self._take_slice)
+
+    def _take_slice(self) -> None:
+        self._slice_is_due = False
+        rest = self._rest
+        if rest is None or self._paused:
+            return
+        if self._transport.is_closing():
+            self._rest = None
+            return
+        # First, as what comes of the slice may pause, resume or close.
+        self._rest = rest[SLICE_BYTES:] or None
+        self._take(bytes(rest[:SLICE_BYTES]))
+        if self._rest is not None:
+            self._take_slice_soon()
+        elif not self._paused:
+            self.resume_reading()
+
+    def _take(self, data: bytes) -> None:
+        """Feed the parser and act on what comes out."""
         ws = self._ws
         try:
             ws.receive_data(data)
@@ -211,12 +275,18 @@ class WebSocketProtocol(asyncio.Protocol):
         """Tell everybody that the connection is gone."""
         self._server_state.connections.discard(self)
         self._heartbeats.remove(self)
+        if self.access_peer is not None:
+            self.access_peer.left()
         if self._socket is not None:
             self._socket.detach()
             self._socket = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self.left is not None:
+            self._closing = None
+            self.left()
+            self.left = None
         conversation, self._conversation = self._conversation, None
         if conversation is not None:
             conversation.lost()
@@ -279,13 +349,26 @@ class WebSocketProtocol(asyncio.Protocol):
             return
         if binary:
             data = frame(body, 0x82)
-        elif self.encoding is Encoding.DEFLATE:
+        elif self.encoding is Encoding.DEFLATE and len(body) <= DEFLATE_BYTES:
             data = deflate_frame(body)
         else:
             data = frame(body)
         if self._ws.writes:
             data = b"".join([*self._ws.data_to_send(), data])
         self._put(data)
+
+    def refuse(self, reason: str, delay: float) -> None:
+        """Close with 1008 after so many seconds, in which nothing is read."""
+        if delay:
+            self.pause_reading()
+            asyncio.get_running_loop().call_later(delay, self.revoke, reason)
+        else:
+            self.revoke(reason)
+
+    def revoke(self, reason: str) -> None:
+        """Close with 1008, since the client may not go on."""
+        if not self._transport.is_closing():
+            self.close(CloseCode.POLICY, reason)
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Send a close frame; a peer that does not answer it is cut off after ten seconds."""
@@ -302,34 +385,52 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Take nothing more from the peer for the moment."""
+        self._paused = True
         if not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Take data from the peer again."""
-        if not self._transport.is_closing():
+        self._paused = False
+        if self._rest is not None:
+            self._take_slice_soon()
+        elif not self._transport.is_closing():
             self._transport.resume_reading()
 
     # Heartbeat
 
-    def beat(self) -> CloseCode | None:
-        """Send a ping, unless the peer has been silent for two intervals or takes nothing: then end it.
-
-        Returns:
-            Why the connection was ended, or None.
-        """
+    def beat(self) -> bool:
+        """Send a ping; return whether the peer is in doubt, since it has not answered the one before."""
         conversation = self._conversation
         if conversation is None or self._ws.state is not OPEN:
-            return None
+            return False
         if self._blocked_at:
-            # It is not read from, so its silence says nothing.
-            return None
-        if self._silent >= 2:
-            self.close(CloseCode.NO_HEARTBEAT, "no heartbeat")
-            return CloseCode.NO_HEARTBEAT
+            # It is not read from, so its silence says nothing; the kernel may know more.
+            return True
         self._silent += 1
         self._put(CONTROL_PING + frame(encode_message("ping", conversation.heartbeat())))
-        return None
+        return self._silent > 1
+
+    def check_peer(self, now: float, limit: float) -> CloseCode | bool:
+        """End the connection if its peer has shown no sign of life for `limit` seconds; `now` is the loop's time.
+
+        Returns:
+            Why it was ended, else whether the peer is still in doubt.
+        """
+        if self._conversation is None or self._ws.state is not OPEN:
+            return False
+        if self._blocked_at:
+            unanswered = seconds_unanswered(self._transport.get_extra_info("socket"))
+            if unanswered is None or unanswered < max(limit, LEAST_SECONDS):
+                return True
+            self._transport.abort()
+            return CloseCode.NO_HEARTBEAT
+        if self._silent <= 1:
+            return False
+        if now - self._heard_at < limit:
+            return True
+        self.close(CloseCode.NO_HEARTBEAT, "no heartbeat")
+        return CloseCode.NO_HEARTBEAT
 
     def check_progress(self, now: float) -> CloseCode | None:
         """End a connection that has taken nothing at all for 60 seconds; `now` is the loop's time."""
@@ -367,6 +468,9 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _leave(self) -> None:
         """The close frame is out: no broadcast may follow it."""
+        if self._closing is not None:
+            self._closing()
+            self._closing = None
         self._heartbeats.remove(self)
         conversation, self._conversation = self._conversation, None
         if conversation is not None:

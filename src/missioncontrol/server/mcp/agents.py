@@ -82,7 +82,7 @@ async def report_status(call: Call, arguments: Report) -> Reported:
     known = service.state.table("agents").get(agent)
     whole = _record(call, agent, known, arguments)
     if known is None or whole is not None or not _is_fresh(known, arguments.status):
-        await service.log.append([status_draft(agent, arguments.status, known, whole)])
+        await service.publish([status_draft(agent, arguments.status, known, whole)], by=call.caller.by)
     if kind == "offline":
         call.sessions.left(agent)
     else:
@@ -132,6 +132,7 @@ async def fleet_status(call: Call, arguments: Nothing) -> FleetStatus:
     For more, read the resource mission-control://state.
     """
     service = call.service
+    await service.tasks.fresh()
     state = service.state
     agents = Counter(str(agent.get("kind")) for agent in state.table("agents").values())
     tasks = service.tasks.stats()

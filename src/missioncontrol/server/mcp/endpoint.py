@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qs
@@ -16,7 +17,9 @@ from urllib.parse import parse_qs
 from litestar import asgi
 from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
-from missioncontrol.errors import Draining, MissionControlError
+from missioncontrol.errors import Draining, MissionControlError, TooLarge
+from missioncontrol.events.limits import MAX_MESSAGE_DEPTH, check_json
+from missioncontrol.server.answers import identify_scope, slow_down
 from missioncontrol.server.mcp.sessions import OWN, Sessions
 from missioncontrol.server.problems import send_problem
 from missioncontrol.server.service import Service
@@ -36,6 +39,9 @@ a text of its own making that nobody else knows. DELETE with it ends that sessio
 
 AGENT_HEADER = b"x-agent"
 MAX_KEY = 200
+MAX_BODY_BYTES = 1024 * 1024
+MAX_ELEMENTS = 20_000
+"""Elements of one message at all levels; the library makes several objects of each."""
 HEAD_SECONDS = 0.2
 """How long the head of an answer waits for the first part of its body."""
 
@@ -68,9 +74,7 @@ class McpEndpoint:
 
     async def _answer(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         headers, method = scope["headers"], cast("str", scope["method"])
-        access = self._service.access
-        page = access.check_origin(headers, secure=scope["scheme"] == "https")
-        caller = access.identify(headers, page)
+        caller = await slow_down(self._service, partial(identify_scope, self._service, scope))
         if self._service.draining:
             raise Draining("The server is about to stop; come back in a moment.")
         session, own = (_header(headers, name) for name in (SESSION_HEADER, OWN_SESSION_HEADER))
@@ -80,7 +84,7 @@ class McpEndpoint:
             await send({"type": "http.response.start", "status": 204, "headers": []})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
-        named = _header(headers, AGENT_HEADER) or _query(scope["query_string"], "agent")
+        named = caller.agent_for(_header(headers, AGENT_HEADER) or _query(scope["query_string"], "agent"))
         protocol = await self._load()
         status = 0
         together = HeadWithBody(send) if method == "POST" else None
@@ -93,6 +97,8 @@ class McpEndpoint:
             await pass_on(message)
 
         inner: Any = {**scope, CALL: (caller, key, named), "user": protocol.user_of(caller)}
+        if method == "POST":
+            receive = await _checked(receive)
         try:
             with self.sessions.request(key):
                 await protocol.handle(inner, receive, watch)
@@ -104,7 +110,7 @@ class McpEndpoint:
             self.sessions.end(key)
 
     async def _load(self) -> Protocol:
-        if self._protocol is None or (self._protocol.done() and self._protocol.exception() is not None):
+        if self._protocol is None or _has_failed(self._protocol):
             self._protocol = asyncio.create_task(self._begin())
         return await asyncio.shield(self._protocol)
 
@@ -112,6 +118,7 @@ class McpEndpoint:
         module = await asyncio.to_thread(import_module, "missioncontrol.server.mcp.protocol")
         protocol: Protocol = module.Protocol(self._service, self.sessions)
         await protocol.start()
+        self._service.background.report("mcp", None)
         return protocol
 
 
@@ -155,11 +162,45 @@ class HeadWithBody:
             await timer
 
 
+def _has_failed(protocol: asyncio.Task[Protocol]) -> bool:
+    if not protocol.done():
+        return False
+    return protocol.cancelled() or protocol.exception() is not None or protocol.result().ended
+
+
 @asgi(PATH, copy_scope=False)
 async def mcp(scope: Scope, receive: Receive, send: Send) -> None:
     """Hand a request over to the endpoint."""
     endpoint: McpEndpoint = scope["litestar_app"].state[ENDPOINT]
     await endpoint(scope, receive, send)
+
+
+async def _checked(receive: Receive) -> Receive:
+    """Read a message whole and return a `receive` that has it again; the library decodes it whatever it is.
+
+    Raises:
+        TooDeep: it has too many levels.
+        TooLarge: it has too many bytes or elements.
+    """
+    body = bytearray()
+    while True:
+        part: Any = await receive()
+        if part["type"] != "http.request":
+            # The client is gone.
+            break
+        body += part.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            raise TooLarge(f"A message has at most {MAX_BODY_BYTES:,} bytes.")
+        if not part.get("more_body"):
+            check_json(body, "The message", depth=MAX_MESSAGE_DEPTH, elements=MAX_ELEMENTS)
+            part = {"type": "http.request", "body": bytes(body), "more_body": False}
+            break
+    waiting = [part]
+
+    async def again() -> Any:
+        return waiting.pop() if waiting else await receive()
+
+    return again
 
 
 def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:

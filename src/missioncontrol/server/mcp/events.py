@@ -10,6 +10,8 @@ from msgspec import Meta
 
 from missioncontrol.errors import Conflict
 from missioncontrol.events import Data, Draft
+from missioncontrol.events.shapes import refuse_reserved
+from missioncontrol.server.live import check_agents
 from missioncontrol.server.mcp.sessions import SOURCE
 from missioncontrol.server.mcp.tool import Agent, Arguments, Call, Line, Result, Text, tool
 
@@ -138,4 +140,7 @@ TOOLS = (add_lead, raise_alert, publish_event)
 
 
 async def _append(call: Call, type_: str, data: Data, key: str | None = None) -> int:
-    return (await call.service.log.append([Draft(type_, data, key, SOURCE)]))[0]
+    refuse_reserved([type_])
+    draft = Draft(type_, data, key, SOURCE)
+    check_agents(call.caller, [draft])
+    return (await call.service.publish([draft], by=call.caller.by))[0]

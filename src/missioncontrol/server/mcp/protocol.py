@@ -50,9 +50,9 @@ from mcp_types import (
 
 from missioncontrol.errors import InputError, MissionControlError, Overloaded
 from missioncontrol.server.access import Caller
-from missioncontrol.server.answers import JSON
+from missioncontrol.server.answers import JSON, ids_of
 from missioncontrol.server.mcp import resources
-from missioncontrol.server.mcp.endpoint import CALL
+from missioncontrol.server.mcp.endpoint import CALL, MAX_BODY_BYTES
 from missioncontrol.server.mcp.sessions import Sessions
 from missioncontrol.server.mcp.subscriptions import Subscriptions
 from missioncontrol.server.mcp.tool import Call, schema_of
@@ -61,7 +61,6 @@ from missioncontrol.server.problems import INTERNAL_DETAIL
 from missioncontrol.server.routes.system import VERSION
 from missioncontrol.server.service import Service
 
-MAX_BODY_BYTES = 1024 * 1024
 FAREWELL_SECONDS = 1.0
 """How long answers may take that are under way when the server stops."""
 
@@ -135,12 +134,28 @@ class Protocol:
         started = asyncio.Event()
         self._stopped = asyncio.Event()
         self._running = asyncio.create_task(self._run(started))
-        await started.wait()
+        waiting = asyncio.create_task(started.wait())
+        await asyncio.wait({self._running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not started.is_set():
+            # It has failed: whoever asks is told so, and the next request begins again.
+            waiting.cancel()
+            self._running.result()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the library runs its sessions no more: it has failed, and another `Protocol` is needed."""
+        return self._running.done()
 
     async def _run(self, started: asyncio.Event) -> None:
-        async with self._manager.run():
-            started.set()
-            await self._stopped.wait()
+        try:
+            async with self._manager.run():
+                started.set()
+                await self._stopped.wait()
+        except Exception as error:
+            logger.exception("mcp.protocol_failed")
+            self._service.background.report("mcp", error)
+            raise
+        self._service.background.report("mcp", None)
 
     async def stop(self) -> None:
         """Let calls that wait come to an end, then end all sessions and streams."""
@@ -179,9 +194,9 @@ class Protocol:
     # What clients ask.
 
     async def _list_tools(self, context: Context, params: PaginatedRequestParams | None) -> ListToolsResult:
-        scopes = _caller(context).scopes
+        caller = _caller(context)
         return ListToolsResult(
-            tools=[self._tools[name] for name, tool in TOOLS.items() if tool.scope in scopes]
+            tools=[self._tools[name] for name, tool in TOOLS.items() if caller.may(tool.scope)]
         )
 
     async def _call_tool(self, context: Context, params: CallToolRequestParams) -> CallToolResult:
@@ -210,6 +225,8 @@ class Protocol:
             logger.exception("mcp.failed", extra={"tool": params.name})
             return _failed(INTERNAL_DETAIL)
         said = msgspec.to_builtins(result)
+        if not caller.may("fleet"):
+            said = _published(said)
         said = {"message": said.pop("message"), **said}
         text = msgspec.json.encode(said).decode()
         return CallToolResult(content=[TextContent(text=text)], structured_content=said)
@@ -297,6 +314,13 @@ def _refusing(context: Context) -> Iterator[None]:
     except MissionControlError as error:
         code = INVALID_PARAMS if isinstance(error, InputError) else INTERNAL_ERROR
         raise MCPError(code, str(error), {"code": error.code}) from None
+
+
+def _published(result: dict[str, Any]) -> dict[str, Any]:
+    """Return what a caller learns that may only publish: ids and statuses."""
+    kept = ids_of(result)
+    inner = {name: ids_of(value) for name, value in result.items() if isinstance(value, dict)}
+    return {"message": "Done.", **kept, **{name: value for name, value in inner.items() if value}}
 
 
 def _failed(message: str) -> CallToolResult:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from missioncontrol.errors import MissionControlError
+from missioncontrol.errors import Forbidden, MissionControlError
 from missioncontrol.events import Data
 from missioncontrol.server.mcp.tool import Agent, Arguments, Call, Line, Result, tool
 from missioncontrol.sources.questions import MAX_EXPIRY_SECONDS, MAX_OPTION, MAX_OPTIONS, MAX_TEXT
@@ -103,9 +103,20 @@ async def get_answer(call: Call, arguments: GetAnswer) -> Asked:
     record = await call.service.questions.wait(arguments.question, 0)
     asked = await _wait(call, record, arguments.wait, False)
     if asked.status == "open" and arguments.withdraw:
+        _check_own(call, record)
         record = await call.service.questions.close(arguments.question, "withdrawn")
         return _tell(record)
     return asked
+
+
+def _check_own(call: Call, record: Data) -> None:
+    """Let an agent withdraw what it has asked itself, and no permission or budget.
+
+    Raises:
+        Forbidden: it is another's.
+    """
+    if record["kind"] != "question" or record["agentId"] != call.agent():
+        raise Forbidden(f"Only the agent that asked {record['id']} can withdraw it, or a person.")
 
 
 TOOLS = (ask_person, get_answer)

@@ -61,6 +61,8 @@ async def read(service: Service, uri: str) -> bytes:
         StoreError: the log cannot be read.
     """
     noun, name = _split(uri)
+    if noun == "tasks" or (noun == "state" and name in (None, "tasks")):
+        await service.tasks.fresh()
     state = service.state
     cursor = f"{service.log.epoch}:{state.id}".encode()
     if noun == "state" and name is None:
@@ -115,7 +117,7 @@ def complete(service: Service, template: str, begun: str) -> list[str]:
     elif template == TEMPLATES[1].uri:
         names = sorted(service.state.table("agents"))
     elif template == TEMPLATES[2].uri:
-        names = [task["id"] for task in service.tasks.ordered()]
+        names = service.tasks.ids()
     else:
         names = []
     return [quote(name, safe="@") for name in names if name.startswith(begun)]

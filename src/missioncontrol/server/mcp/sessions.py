@@ -113,7 +113,7 @@ class Sessions:
         self.ended(key)
         for agent in session.agents:
             if not self._is_there(agent):
-                task = asyncio.get_running_loop().create_task(self._say_offline(agent))
+                task = self._service.background.begin("mcp agents", self._say_offline(agent))
                 self._telling.add(task)
                 task.add_done_callback(self._telling.discard)
 
@@ -132,7 +132,7 @@ class Sessions:
 
     def _session(self, key: str) -> _Session:
         if self._looking is None:
-            self._looking = asyncio.get_running_loop().create_task(self._look())
+            self._looking = self._service.background.keep("mcp sessions", self._look)
         return self._sessions.setdefault(key, _Session(monotonic()))
 
     async def _look(self) -> None:
@@ -141,7 +141,11 @@ class Sessions:
             due = monotonic() - self._idle
             for key, session in list(self._sessions.items()):
                 if not session.requests and session.heard <= due:
-                    self.end(key)
+                    try:
+                        self.end(key)
+                    except Exception:
+                        # It is forgotten by now; the others are looked at all the same.
+                        logger.exception("mcp.session_not_ended")
 
     def _is_there(self, agent: str) -> bool:
         return any(agent in session.agents for session in self._sessions.values())
@@ -153,7 +157,7 @@ class Sessions:
             if known is None or known.get("statusSource") != SOURCE or known.get("kind") == "offline":
                 return
             try:
-                await self._service.log.append([status_draft(agent, "offline", known)])
+                await self._service.publish([status_draft(agent, "offline", known)], by=None)
             except Unavailable as error:
                 await asyncio.sleep(max(delay, min(error.retry_after, delay * 2)))
                 delay = min(delay * 2, MAX_RETRY_SECONDS)

@@ -7,6 +7,7 @@ Both ways of the protocol end here: `resources/subscribe` in a session (until 20
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -20,6 +21,8 @@ SEND_SECONDS = 5.0
 MAX_PER_SESSION = 100
 
 Send = Callable[[str], Awaitable[None]]
+
+logger = logging.getLogger(__name__)
 
 
 class _Subscribed:
@@ -44,7 +47,7 @@ class Subscriptions:
         self._wanted: dict[str, _Subscribed] = {}
         self._changed: set[str] = set()
         self._flushing: asyncio.Task[None] | None = None
-        service.log.listen(self._committed)
+        service.listen("mcp", self._committed)
 
     def __len__(self) -> int:
         return len(self._wanted)
@@ -96,8 +99,9 @@ class Subscriptions:
         """Tell nothing more."""
         self._wanted.clear()
         if self._flushing is not None:
-            self._flushing.cancel()
-            await asyncio.gather(self._flushing, return_exceptions=True)
+            flushing = self._flushing
+            flushing.cancel()
+            await asyncio.gather(flushing, return_exceptions=True)
 
     def _of(self, uri: str) -> _Subscribed:
         one = self._wanted.get(uri)
@@ -115,18 +119,29 @@ class Subscriptions:
             if uri not in self._changed and any(one.concerns(record) for record in records):
                 self._changed.add(uri)
         if self._changed and self._flushing is None:
-            self._flushing = asyncio.get_running_loop().create_task(self._flush())
+            self._flushing = self._service.background.begin("mcp subscriptions", self._flush())
 
     async def _flush(self) -> None:
-        while self._changed:
-            await asyncio.sleep(FLUSH_SECONDS)
-            changed, self._changed = self._changed, set()
-            for uri in changed:
-                if (one := self._wanted.get(uri)) is not None:
-                    if one.listening:
-                        await self._publish(uri)
-                    await asyncio.gather(*(self._send(uri, key, send) for key, send in one.sessions.items()))
-        self._flushing = None
+        try:
+            while self._changed:
+                await asyncio.sleep(FLUSH_SECONDS)
+                changed, self._changed = self._changed, set()
+                for uri in changed:
+                    if (one := self._wanted.get(uri)) is not None:
+                        await self._notify(uri, one)
+        finally:
+            # However it ends: the next change begins it again.
+            self._flushing = None
+
+    async def _notify(self, uri: str, one: _Subscribed) -> None:
+        if one.listening:
+            try:
+                await self._publish(uri)
+            except Exception:
+                # The next resource is published all the same, and this one when it changes again.
+                logger.exception("mcp.publish_failed", extra={"uri": uri})
+        # A copy: who does not take it is unsubscribed meanwhile.
+        await asyncio.gather(*(self._send(uri, key, send) for key, send in list(one.sessions.items())))
 
     async def _send(self, uri: str, key: str, send: Send) -> None:
         try:

@@ -145,25 +145,29 @@ async def list_tasks(call: Call, arguments: ListTasks) -> TaskList:
     Use `mine` for those that are yours, or status `pending` to see what there is to do. To take one, call claim_task.
     """
     queue = call.service.tasks
+    await queue.fresh()
     words = [arguments.status] if isinstance(arguments.status, str) else arguments.status or []
     statuses = {checked_status(word) for word in words}
     holders = {name.casefold() for name in (arguments.assignee,) if name is not None}
     if arguments.mine:
         me = call.agent(arguments.agent)
         holders |= {me.casefold()}
-    tasks = queue.ordered() if arguments.text is None else queue.search(arguments.text)
-    found = [
-        task
-        for task in tasks
-        if (not statuses or task.get("status") in statuses)
-        and (not holders or not holders.isdisjoint(_names(task, call.service.host_name)))
-    ]
-    shown = found[: arguments.limit]
-    more = f", of which these are the first {len(shown)}" if len(shown) < len(found) else ""
+    host, text = call.service.host_name, None if arguments.text is None else arguments.text.casefold()
+
+    def fits(task: Task) -> bool:
+        return (
+            (not statuses or task.get("status") in statuses)
+            and (not holders or not holders.isdisjoint(_names(task, host)))
+            and (text is None or queue.contains(task, text))
+        )
+
+    every = not statuses and not holders and text is None
+    page = await queue.page(None if every else fits, limit=arguments.limit)
+    more = f", of which these are the first {len(page.tasks)}" if page.more else ""
     return TaskList(
-        message=f"{_count(len(found), 'task')}{more}.",
-        tasks=shown,
-        count=len(found),
+        message=f"{_count(page.total, 'task')}{more}.",
+        tasks=page.tasks,
+        count=page.total,
         summary=queue.summary(),
     )
 
@@ -171,6 +175,7 @@ async def list_tasks(call: Call, arguments: ListTasks) -> TaskList:
 @tool("Show a task", scope="read")
 async def get_task(call: Call, arguments: OneTask) -> TaskResult:
     """Return one task with all its fields: notes, subtasks, result."""
+    await call.service.tasks.fresh()
     task = call.service.tasks.find(arguments.task)
     return TaskResult(message=_describe(task), task=task)
 
@@ -284,6 +289,7 @@ async def _change(queue: TaskQueue, id_: str, agent: str, change: Callable[[Task
         Conflict: it is somebody else's.
     """
     while True:
+        await queue.fresh()
         task = queue.find(id_)
         others = _names(task) - _NOBODY - {agent.casefold()}
         if others:

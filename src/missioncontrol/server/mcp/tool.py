@@ -22,6 +22,7 @@ from msgspec import Meta
 from missioncontrol.config import Scope
 from missioncontrol.errors import BadMessage
 from missioncontrol.events import Data
+from missioncontrol.events.author import act_as
 from missioncontrol.events.hosts import host_of
 from missioncontrol.server.access import Caller
 from missioncontrol.server.mcp.sessions import Sessions
@@ -80,7 +81,7 @@ class Call:
         Raises:
             BadMessage: it is no id, or nobody says who calls.
         """
-        id_ = given or self.named
+        id_ = self.caller.agent_for(given or self.named)
         if id_ is None and self.client is not None:
             id_ = _NOT_IN_ID.sub("-", self.client).strip("-")[:MAX_AGENT_ID]
         if not id_:
@@ -125,6 +126,7 @@ class Tool(Generic[A, R]):
             MissionControlError: whatever else the tool has against it.
         """
         call.caller.require(self.scope)
+        act_as(call.caller.by)
         try:
             msgspec.json.encode(arguments)
         except (ValueError, OverflowError, RecursionError) as error:
@@ -161,6 +163,8 @@ def tool(
 
     def make(run: Callable[[Call, A], Awaitable[R]]) -> Tool[A, R]:
         hints = get_type_hints(run)
+        # Prepares the type for `msgspec.convert`, which two threads must not do at the same time.
+        msgspec.json.Decoder(hints["arguments"])
         return Tool(
             name=run.__name__,
             title=title,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import mimetypes
 import re
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -98,11 +99,7 @@ async def dashboard(request: AnyRequest, path: FromPath[str] = "") -> Response[b
     name = path.strip("/")
     if request.method == "GET" and name.partition("/")[0] != "api":
         asset = assets.get(name or "index.html")
-        if (
-            asset is None
-            and "text/html" in request.headers.get("accept", "")
-            and Path(name).suffix not in _TYPES
-        ):
+        if asset is None and "text/html" in request.headers.get("accept", "") and _is_view(name, assets):
             asset = assets.get("index.html")
         if asset is not None:
             return _send(request, asset)
@@ -114,6 +111,17 @@ async def dashboard(request: AnyRequest, path: FromPath[str] = "") -> Response[b
                 headers={"cache-control": "no-store", "retry-after": "60"},
             )
     raise NotFound("There is nothing at this path; /api/docs lists what there is.")
+
+
+def _is_view(name: str, assets: Mapping[str, Asset]) -> bool:
+    """Report whether a path is one that the dashboard makes, and not that of a file that the build lacks.
+
+    Paths of the dashboard may end like a file (`/files/notes/data.json`); the build's folders have names of their own.
+    """
+    folder, below, _ = name.partition("/")
+    if not below:
+        return Path(name).suffix not in _TYPES
+    return not any(known.startswith(f"{folder}/") for known in assets)
 
 
 def _send(request: AnyRequest, asset: Asset) -> Response[bytes]:

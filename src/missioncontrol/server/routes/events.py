@@ -22,8 +22,10 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
 from missioncontrol.errors import BadEvent, Draining, Overloaded
-from missioncontrol.events import Cursor, Draft, Event, Patterns, decode_drafts, is_traceparent
+from missioncontrol.events import Cursor, Draft, Event, Patterns, decode_long_drafts, is_traceparent
 from missioncontrol.events.event import MAX_KEY_LENGTH
+from missioncontrol.events.reduced import reduced_body, reduced_record
+from missioncontrol.events.shapes import RESERVED_PREFIXES
 from missioncontrol.hub import history_json
 from missioncontrol.protocol.encoding import body_id
 from missioncontrol.protocol.messages import Gap, Published
@@ -36,13 +38,15 @@ from missioncontrol.server.answers import (
     Since,
     answer,
     documented,
+    identify,
+    next_link,
     read_before,
     read_cursor,
     read_patterns,
     service_of,
 )
 from missioncontrol.server.event_stream import serve_event_stream
-from missioncontrol.server.live import wait_for
+from missioncontrol.server.live import check_agents, wait_for
 from missioncontrol.server.problems import ENDLESS
 from missioncontrol.server.service import Service
 
@@ -50,6 +54,7 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_WAIT_SECONDS = 55
 POLLS = "polls"
 _KEY = "[!#-~]+"
+_RESERVED = "|".join(prefix.removesuffix(":") for prefix in RESERVED_PREFIXES)
 SCAN_EVENTS = 5_000
 SCAN_SECONDS = 0.5
 """How long one poll looks for events that its filter lets through before it answers with the cursor moved on."""
@@ -69,9 +74,10 @@ class EventPage(msgspec.Struct, omit_defaults=True):
 
 
 class NewestEvent(Event, frozen=True, kw_only=True):
-    """An event, with `_timestamp`: the milliseconds since 1970 at which the log took it."""
+    """An event, with the time at which it was appended as `timestamp` and `_timestamp`, ISO 8601."""
 
-    timestamp: int = msgspec.field(name="_timestamp")
+    timestamp: str
+    _timestamp: str
 
 
 @dataclass
@@ -88,9 +94,13 @@ class PublishOperation(Operation):
                     type=OpenAPIType.STRING,
                     max_length=128,
                     # `server` and `client` are categories that the server keeps for itself.
-                    pattern=r"^(?!(server|client):)[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z0-9_][A-Za-z0-9_.:-]*$",
+                    pattern=rf"^(?!(server|client|{_RESERVED}):)[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z0-9_][A-Za-z0-9_.:-]*$",
                 ),
-                "data": Schema(type=OpenAPIType.OBJECT),
+                "data": Schema(
+                    type=OpenAPIType.OBJECT,
+                    description="At most 256 KiB and 64 levels deep. Of a type that /api/asyncapi.json lists, it "
+                    "must fit the schema that is there; fields that are missing become null.",
+                ),
                 "key": Schema(
                     type=[OpenAPIType.STRING, OpenAPIType.NULL], min_length=1, max_length=MAX_KEY_LENGTH
                 ),
@@ -115,7 +125,13 @@ class PublishOperation(Operation):
     opt={"scope": "publish"},
     request_max_body_size=MAX_BODY_BYTES,
     responses=documented(
-        Published, 413, 503, status=201, description="The events are durable; `ids` are in the order given."
+        Published,
+        409,
+        413,
+        429,
+        503,
+        status=201,
+        description="The events are durable; `ids` are in the order given.",
     ),
     operation_class=PublishOperation,
     tags=["events"],
@@ -136,7 +152,7 @@ async def publish_events(
     service = service_of(request)
     if service.draining:
         raise Draining("The server is about to stop and takes nothing more; send it again in a moment.")
-    drafts = decode_drafts(await request.body())
+    drafts = await decode_long_drafts(await request.body())
     if not drafts:
         raise BadEvent("There is no event in the array; send at least one.")
     if idempotency_key is not None:
@@ -146,7 +162,9 @@ async def publish_events(
     if traceparent is not None and is_traceparent(traceparent):
         for draft in drafts:
             draft.traceparent = draft.traceparent or traceparent
-    ids = await service.log.append(drafts)
+    caller = identify(request)
+    check_agents(caller, drafts)
+    ids = await service.publish(drafts, by=caller.by)
     cursor = str(Cursor(service.log.epoch, max(ids)))
     return answer(msgspec.json.encode(Published(ids, cursor)), status=201)
 
@@ -189,6 +207,7 @@ async def poll_events(
     has looked at.
     """
     service = service_of(request)
+    reduced = not identify(request).may("read")
     patterns = read_patterns(events)
     cursor = read_cursor(since)
     if cursor is not None:
@@ -209,6 +228,8 @@ async def poll_events(
                 deadline = 0.0
         except Draining as error:
             deadline, reconnect_after = 0.0, round(error.retry_after, 3)
+    if reduced:
+        bodies = [reduced_body(one) for one in bodies]
     body = b'{"events":[%b],"cursor":"%b"%b%b}' % (
         b",".join(bodies),
         str(Cursor(service.log.epoch, after)).encode(),
@@ -307,10 +328,18 @@ async def newest_events(
     events: Events = None,
     before: Before = None,
 ) -> Response[bytes]:
-    """Return the newest events as an array, newest first; each also has `_timestamp`, in milliseconds since 1970."""
+    """Return the newest events as an array, newest first; each also has its time as `timestamp` and `_timestamp`.
+
+    `Link` leads to the page of older events where there is one.
+    """
     log = service_of(request).log
     records = await log.newest(read_patterns(events), limit=limit, before=read_before(before, log.epoch))
-    return answer(history_json(records))
+    if not identify(request).may("read"):
+        records = [reduced_record(record) for record in records]
+    headers = {}
+    if len(records) == limit and records[-1].id > log.first:
+        headers = next_link(request, "before", str(Cursor(log.epoch, records[-1].id)))
+    return answer(history_json(records), headers=headers)
 
 
 class StreamResponse(ASGIResponse):

@@ -1,114 +1,271 @@
-"""What happened to the files of the workspace, from the log."""
+"""The files of the workspace as they are on disk, in the shapes that the earlier system's pages read."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, get
+from litestar import Response, get, post
+from litestar.params import QueryParameter
 
-from missioncontrol.errors import NotFound
-from missioncontrol.events import Cursor, Data, Patterns
-from missioncontrol.events.hosts import find_id
-from missioncontrol.hub import history_json
-from missioncontrol.server.answers import (
-    AnyRequest,
-    Before,
-    Limit,
-    answer,
-    documented,
-    read_before,
-    service_of,
-)
-from missioncontrol.server.routes.events import NewestEvent
-from missioncontrol.server.routes.fleet import Id
+from missioncontrol.errors import InputError, NotFound, TooLarge, UnsupportedMediaType
+from missioncontrol.events import now, rfc3339
+from missioncontrol.events.hosts import id_at_home
+from missioncontrol.server.answers import AnyRequest, Limit, answer, documented, service_of
+from missioncontrol.server.bodies import read_json, takes, text_schema
+from missioncontrol.server.routes.agents import AgentId, find_agent
+from missioncontrol.server.routes.snapshot import read_time
+from missioncontrol.server.service import Service
+from missioncontrol.sources.folder_listing import describe_file
+from missioncontrol.sources.layout import readable
+from missioncontrol.sources.tree import modified_ns
 
-FILE_CHANGES = Patterns(["file:change"])
-LOOK_BACK_EVENTS = 10_000
-"""How many file events are looked through for those of one agent."""
+MAX_TEXT_BYTES = 1024 * 1024
+MAX_IMAGE_BYTES = 8 * 1024 * 1024
+"""The largest text, and the largest image, whose content can be had."""
 
-PAGE_EVENTS = 1_000
-
-
-class FileActivity(msgspec.Struct, omit_defaults=True):
-    """File changes, newest first; `next` is the `before` of the page that follows."""
-
-    activity: list[NewestEvent]
-    next: str = ""
+INERT = "sandbox; default-src 'none'"
+_IMAGES: dict[str, tuple[bytes, ...]] = {
+    "image/png": (b"\x89PNG\r\n\x1a\n",),
+    "image/jpeg": (b"\xff\xd8\xff",),
+    "image/gif": (b"GIF87a", b"GIF89a"),
+}
 
 
-class AgentFiles(msgspec.Struct, rename="camel"):
-    """The files that an agent has changed last, each once, newest first, by their last `file:change`."""
+class AgentFile(msgspec.Struct, rename="camel"):
+    """A file on disk: `path` is absolute, `relativePath` relative to the workspace, `size` in bytes.
 
+    In a workspace that an agent has of its own, `relativePath` begins with `../`.
+    """
+
+    path: str
+    relative_path: str
+    name: str
+    extension: str
+    size: int
+    created: str
+    modified: str
     agent_id: str
-    files: list[dict[str, Any]]
 
 
-class FileWatch(msgspec.Struct, omit_defaults=True):
+class KnownFile(msgspec.Struct, rename="camel"):
+    """A file that is watched. `hash` is the SHA-256 of its content, null for a file of more than 1 MiB."""
+
+    path: str
+    relative_path: str
+    modified: str
+    hash: str | None
+
+
+class WatchedFolder(msgspec.Struct, rename="camel"):
+    """A folder that is watched with everything below it."""
+
+    path: str
+    relative_path: str
+
+
+class FileWatch(msgspec.Struct, rename="camel"):
     """What is watched, and how the watching goes; `ignore` are the patterns added by the settings."""
 
+    is_watching: bool
+    watched_directories: list[WatchedFolder]
+    tracked_files: int
+    timestamp: str
     workspace: str
     watching: bool
     ignore: list[str]
-    source: dict[str, Any] | None = None
+    source: dict[str, Any] | None
+
+
+Modified = Annotated[
+    str | None,
+    QueryParameter(
+        description="Only files modified after this time: RFC 3339, or milliseconds since 1970.",
+        schema_extra={"examples": ["2026-11-23T10:15:00Z", "1795428900000"]},
+    ),
+]
 
 
 @get(
     "/api/files/activity",
-    responses=documented(FileActivity, 404, 503),
+    responses=documented(list[KnownFile]),
     tags=["files"],
-    summary="The newest file changes",
+    summary="The watched files, the last modified first",
 )
-async def file_activity(request: AnyRequest, limit: Limit = 100, before: Before = None) -> Response[bytes]:
-    """Return the newest `file:change` events, newest first."""
+async def file_activity(request: AnyRequest, limit: Limit = 50) -> Response[bytes]:
+    """Return the watched files, the last modified first.
+
+    The changes themselves are events: `/api/system/events?events=file:change`.
+    """
     service = service_of(request)
-    older_than = read_before(before, service.log.epoch)
-    records = await service.log.newest(FILE_CHANGES, limit=limit, before=older_than)
-    more = b""
-    if len(records) == limit and records[-1].id > service.log.first:
-        more = b',"next":"%b"' % str(Cursor(service.log.epoch, records[-1].id)).encode()
-    return answer(b'{"activity":%b%b}' % (history_json(records), more))
+    agents = [id_ for full in service.state.table("agents") if (id_ := _at_home(service, full)) is not None]
+    files = [
+        KnownFile(
+            service.files.absolute_path(readable(path)),
+            readable(path),
+            rfc3339(max(0, modified_ns(signature) // 1_000_000)).decode(),
+            hash_,
+        )
+        for path, signature, hash_ in await service.files.newest(agents, limit)
+    ]
+    return answer(msgspec.json.encode(files))
 
 
 @get(
     "/api/agents/{agent_id:str}/files",
-    responses=documented(AgentFiles, 404, 503),
+    responses=documented(list[AgentFile]),
     tags=["files"],
-    summary="The files that an agent has changed last",
+    summary="The files of an agent",
 )
-async def agent_files(request: AnyRequest, agent_id: Id, limit: Limit = 100) -> Response[bytes]:
-    """Return the newest change of each file that an agent has touched, among the last 10,000 file changes."""
+async def agent_files(request: AnyRequest, agent_id: AgentId, limit: Limit = 1000) -> Response[bytes]:
+    """Return the files that are on disk in an agent's folder and in its own workspace, the last modified first.
+
+    For an unknown agent there are none.
+    """
+    return await _files_of(request, agent_id, 0, limit)
+
+
+@get(
+    "/api/files/agents/{agent_id:str}",
+    responses=documented(list[AgentFile]),
+    tags=["files"],
+    summary="The files of an agent, modified after a time",
+)
+async def agent_files_since(
+    request: AnyRequest, agent_id: AgentId, since: Modified = None, limit: Limit = 1000
+) -> Response[bytes]:
+    """Return the files that are on disk in an agent's folder and in its own workspace, the last modified first.
+
+    For an unknown agent there are none.
+    """
+    at = 0 if since is None else read_time(since)
+    if at is None:
+        raise InputError("since is a time as in '2026-11-23T10:15:00Z', or milliseconds since 1970.")
+    return await _files_of(request, agent_id, at, limit)
+
+
+@post(
+    "/api/files/refresh",
+    status_code=200,
+    responses=documented(list[AgentFile], 404, 413),
+    operation_class=takes(
+        "Which folder to scan again.",
+        {"path": text_schema(description="Relative to the workspace, or absolute.")},
+        ["path"],
+    ),
+    tags=["files"],
+    summary="Scan a folder again",
+)
+async def refresh_files(request: AnyRequest) -> Response[bytes]:
+    """Have a folder of the workspace scanned again, and return the files that are on disk below it."""
+    body = await read_json(request)
+    path = body.get("path") if isinstance(body, dict) else None
+    if not isinstance(path, str) or not path.strip():
+        raise InputError("Path required")
     service = service_of(request)
-    full = find_id(agent_id, service.state.table("agents").keys(), service.host_name)
-    if full is None:
-        raise NotFound(f"There is no agent {agent_id[:100]!r}; /api/agents lists those there are.")
-    files: dict[str, Data] = {}
-    before: int | None = None
-    for _ in range(LOOK_BACK_EVENTS // PAGE_EVENTS):
-        records = await service.log.newest(FILE_CHANGES, limit=PAGE_EVENTS, before=before)
-        for record in records:
-            data = record.data
-            path = data.get("path")
-            if data.get("agentId") == full and isinstance(path, str) and len(files) < limit:
-                files.setdefault(path, data)
-        if len(records) < PAGE_EVENTS or len(files) == limit:
-            break
-        before = records[-1].id
-    return answer(msgspec.json.encode(AgentFiles(full, list(files.values()))))
+    folder = service.files.relative_path(path.strip())
+    files = None if folder is None else await service.files.below(folder)
+    if files is None:
+        raise NotFound(f"{path[:200]!r} is no folder of the workspace; name one relative to it.")
+    described = [
+        describe_file(service.files.root, file, service.files.workspaces.agent_of(file.path) or "")
+        for file in files
+    ]
+    return answer(msgspec.json.encode(described))
+
+
+@get(
+    "/api/files/content",
+    opt={"scope": "read"},
+    responses=documented(
+        str,
+        404,
+        413,
+        415,
+        media_type="text/plain",
+        description="The content: text in UTF-8, or an image as what it is.",
+    ),
+    tags=["files"],
+    summary="The content of a file",
+)
+async def file_content(
+    request: AnyRequest,
+    path: Annotated[str, QueryParameter(description="The file, relative to the workspace.")],
+) -> Response[bytes]:
+    """Return the content of a file of the workspace, to be shown: text of up to 1 MiB, an image of up to 8 MiB.
+
+    It is inert: a page, a script or an SVG is plain text, and no browser runs anything of it.
+    """
+    service = service_of(request)
+    relative = service.files.relative_path(path)
+    content = None if not relative else await service.files.read(relative, MAX_IMAGE_BYTES)
+    if content is None:
+        raise NotFound(f"There is no file {path[:200]!r} in the workspace, or it is ignored.")
+    if isinstance(content, str):
+        refusal = TooLarge if content.startswith("it is larger") else NotFound
+        raise refusal(f"{path[:200]!r} cannot be shown: {content}.")
+    media_type = _image_type(content.data)
+    if media_type is None:
+        if len(content.data) > MAX_TEXT_BYTES:
+            raise TooLarge(
+                f"{path[:200]!r} cannot be shown: it is text of more than {MAX_TEXT_BYTES:,} bytes."
+            )
+        if b"\0" in content.data:
+            raise UnsupportedMediaType(f"{path[:200]!r} cannot be shown: it is neither text nor an image.")
+        # Bytes that are not UTF-8 are shown as such, rather than the file not at all.
+        text = content.data.decode("utf-8", "backslashreplace")
+        body, media_type = text.encode(), "text/plain"
+    else:
+        body = content.data
+    modified = rfc3339(max(0, content.mtime_ns // 1_000_000)).decode()
+    headers = {"cache-control": "no-store", "content-security-policy": INERT, "x-modified": modified}
+    return Response(body, media_type=media_type, headers=headers)
 
 
 @get("/api/files/watch", responses=documented(FileWatch), tags=["files"], summary="What is watched")
 async def file_watch(request: AnyRequest) -> Response[bytes]:
-    """Say which folder is watched, and how that goes."""
-    service = service_of(request)
+    """Return which folders are watched, and how that goes: the workspace, and those that agents have of their own."""
+    return answer(msgspec.json.encode(file_watcher(service_of(request))))
+
+
+def file_watcher(service: Service) -> FileWatch:
+    """Return which folders are watched, and how that goes: the workspace, and those that agents have of their own."""
     source = msgspec.to_builtins(service.sources()).get("files")
-    return answer(
-        msgspec.json.encode(
-            FileWatch(
-                workspace=str(service.workspace),
-                watching=source is not None and source.get("status") == "running",
-                ignore=service.config.sources.ignore,
-                source=source,
-            )
-        )
+    watching = source is not None and source.get("status") == "running"
+    root = str(service.files.root)
+    return FileWatch(
+        is_watching=watching,
+        watched_directories=[
+            WatchedFolder(service.files.absolute_path(folder), readable(folder))
+            for folder in (("", *service.files.workspaces.tops) if watching else ())
+        ],
+        tracked_files=service.files.tracked,
+        timestamp=rfc3339(now()).decode(),
+        workspace=root,
+        watching=watching,
+        ignore=service.config.sources.ignore,
+        source=source,
     )
+
+
+def _image_type(data: bytes) -> str | None:
+    """Return the media type of an image by its first bytes; an SVG is text, since it may hold scripts."""
+    for media_type, starts in _IMAGES.items():
+        if data.startswith(starts):
+            return media_type
+    return "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
+
+
+async def _files_of(request: AnyRequest, id_or_name: str, since: int, limit: int) -> Response[bytes]:
+    service = service_of(request)
+    full = find_agent(service, id_or_name) or id_or_name
+    at_home = _at_home(service, full)
+    # Another host's files are not on this disk.
+    files = [] if at_home is None else await service.files.of_agent(at_home, since)
+    described = [describe_file(service.files.root, file, full) for file in files[:limit]]
+    return answer(msgspec.json.encode(described), headers={"x-total-count": str(len(files))})
+
+
+def _at_home(service: Service, full_id: str) -> str | None:
+    """Return an agent's id as this host has it; None for an agent of another host."""
+    return full_id if service.host_name is None else id_at_home(full_id, service.host_name)

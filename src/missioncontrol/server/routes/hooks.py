@@ -8,6 +8,7 @@ Claude goes on as well: of an HTTP hook it takes every status but 2xx as an erro
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -33,6 +34,8 @@ from missioncontrol.sources.transcripts.records import Turn
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_WAIT_SECONDS = 3_600
+LONG_BYTES = 256 * 1024
+"""A hook that is longer, with a file in it, is read off the loop."""
 
 Flag = Literal["0", "1"]
 Object = dict[str, Any]
@@ -115,10 +118,16 @@ async def claude_hook(
     """Enter a hook into the book, and answer as soon as it is kept; an event that nobody knows is only counted."""
     service = service_of(request)
     permissions = service.hooks.permissions
-    hook = permissions.standing(claude.read(await request.body(), now()))
+    body = await request.body()
+    if len(body) > LONG_BYTES:
+        hook = await asyncio.to_thread(claude.read, body, now())
+    else:
+        hook = claude.read(body, now())
+    hook = permissions.standing(hook)
     if (reason := _refusal(service)) is not None:
         raise service.hooks.refuse(hook, reason)
     await permissions.close(permissions.settled(hook))
+    await permissions.check_denied(hook)
     await service.hooks.enter(hook)
     if hook.asked is not None:
         return await _permission(service, hook, hook.asked, wait if ask == "1" else 0, request.receive)
@@ -167,12 +176,13 @@ async def _permission(
     decided = await permissions.wait(question["id"], seconds, disconnected(receive))
     if decided["status"] != "answered":
         return _nothing()
-    by = decided.get("answeredBy") or "somebody"
+    allowed = decided["answer"] == ALLOW
+    if not allowed:
+        permissions.deny(hook, decided)
+    by = f" by {name}" if (name := decided.get("answeredBy")) else ""
     with suppress(MissionControlError):
         await service.hooks.report([Turn(hook.session, now(), "busy", evidence=claude.EVIDENCE)])
-    verdict = claude.decision(
-        "allow" if decided["answer"] == ALLOW else "deny", f"Denied by {by} in Mission Control."
-    )
+    verdict = claude.decision("allow" if allowed else "deny", f"Denied{by} in Mission Control.")
     return answer(msgspec.json.encode(verdict))
 
 

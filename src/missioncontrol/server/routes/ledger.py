@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date, datetime, timedelta
 from typing import Annotated
 
@@ -10,12 +11,13 @@ from litestar import Response, get
 from litestar.params import QueryParameter
 
 from missioncontrol.errors import InputError, NotFound
-from missioncontrol.events import EVERYTHING, Record, decode_event, now, rfc3339
+from missioncontrol.events import EVERYTHING, now, read_record, rfc3339
+from missioncontrol.past import PAGE_EVENTS, state_at
 from missioncontrol.server.answers import AnyRequest, answer, documented, service_of, state_cursor
-from missioncontrol.server.routes.snapshot import REWINDS, read_time, rewind
+from missioncontrol.server.routes.snapshot import REWINDS
 from missioncontrol.server.service import Service
 from missioncontrol.sources.usage.budgets import day_of
-from missioncontrol.state import LEDGER_EVENTS, FleetState, Reckoning, reckon
+from missioncontrol.state import LEDGER_EVENTS, DayLedger, FleetState, Reckoning
 
 
 class DayBefore(msgspec.Struct):
@@ -132,22 +134,20 @@ async def _span_of(service: Service, day: date) -> Span:
 async def _begin(service: Service, span: Span) -> FleetState:
     """Return the state at the beginning of a day, or what the oldest events that are left begin with."""
     try:
-        return await rewind(service, span.after)
+        return await state_at(service.log, span.after)
     except NotFound:
         return FleetState()
 
 
 async def _reckon(service: Service, day: date, span: Span, state: FleetState) -> Reckoning:
     """Read the events of a day, and reckon it."""
-    records: list[Record] = []
+    ledger = DayLedger(day.isoformat(), state)
     after = span.after
     while after < span.last:
         page = await service.log.read(after, LEDGER_EVENTS, limit=1000)
-        for body in page.bodies:
-            event = decode_event(body)
-            if event.id <= span.last:
-                records.append(
-                    Record(event.id, event.type, read_time(event.time) or 0, body, event.data, event.host)
-                )
+        for start in range(0, len(page.bodies), PAGE_EVENTS):
+            records = map(read_record, page.bodies[start : start + PAGE_EVENTS])
+            ledger.add([record for record in records if record.id <= span.last])
+            await asyncio.sleep(0)
         after = page.last
-    return reckon(day.isoformat(), state, records, service.state)
+    return ledger.reckoning(service.state)

@@ -11,7 +11,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import QueryParameter
 
 from missioncontrol.errors import BadMessage, Conflict
-from missioncontrol.events import Data, decode_event
+from missioncontrol.events import Data, read_event
 from missioncontrol.notify import (
     KEPT,
     NOTIFICATIONS,
@@ -64,6 +64,7 @@ _TRIES = takes(
 
 @get(
     "/api/notifications",
+    opt={"scope": "read"},
     responses=documented(NotificationPage, 503),
     tags=["notifications"],
     summary="What was sent outside the dashboard, newest first, and what waits",
@@ -75,7 +76,7 @@ async def list_notifications(
     """Return the newest notifications from the log, with the rules and destinations of this node."""
     service = service_of(request)
     records = await service.log.newest(NOTIFICATIONS, limit=limit)
-    events = [decode_event(record.body) for record in records]
+    events = [read_event(record.body) for record in records]
     notifier = service.notifier
     page = NotificationPage(
         notifications=[Notification(event.id, event.time, event.type, event.data) for event in events],

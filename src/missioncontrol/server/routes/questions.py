@@ -12,8 +12,17 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import PathParameter, QueryParameter
 
 from missioncontrol.errors import BadQuestion
-from missioncontrol.events import Patterns
-from missioncontrol.server.answers import AnyRequest, answer, documented, service_of, state_cursor
+from missioncontrol.events import Data, Patterns
+from missioncontrol.review import Review, digest_of, review
+from missioncontrol.server.answers import (
+    AnyRequest,
+    answer,
+    answer_to,
+    documented,
+    identify,
+    service_of,
+    state_cursor,
+)
 from missioncontrol.server.bodies import read_json, takes, text_schema
 from missioncontrol.server.routes.events import MAX_WAIT_SECONDS, POLLS, Polls
 from missioncontrol.sources.questions import (
@@ -23,6 +32,7 @@ from missioncontrol.sources.questions import (
     MAX_OPTION,
     MAX_OPTIONS,
     MAX_TEXT,
+    id_of_key,
 )
 from missioncontrol.state import QUESTION_KINDS
 
@@ -33,12 +43,12 @@ _T = TypeVar("_T")
 Kind = Literal["question", "permission", "budget"]
 
 
-class Question(msgspec.Struct, rename="camel"):
+class Question(msgspec.Struct, kw_only=True, rename="camel"):
     """A question to a person, and what became of it.
 
     `options` are the answers there are; none where any text will do. `status` is `open`, `answered` (then with
     `answer`, `answeredBy`, `answeredAt`) or `closed` (with `reason`, `closedAt`). `event` is the id of the last event
-    about it.
+    about it. `digest` is that of what is shown of it; an answer carries it.
     """
 
     id: str
@@ -49,6 +59,7 @@ class Question(msgspec.Struct, rename="camel"):
     asked_at: str
     status: Literal["open", "answered", "closed"]
     event: int
+    digest: str
     task_id: str | msgspec.UnsetType = msgspec.UNSET
     details: Any = msgspec.UNSET
     expires_at: str | msgspec.UnsetType = msgspec.UNSET
@@ -58,6 +69,12 @@ class Question(msgspec.Struct, rename="camel"):
     reason: str | msgspec.UnsetType = msgspec.UNSET
     closed_at: str | msgspec.UnsetType = msgspec.UNSET
     host: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class ReviewedQuestion(Question, kw_only=True):
+    """A question, and all that a person is shown of it before deciding."""
+
+    review: Review
 
 
 class QuestionList(msgspec.Struct):
@@ -82,10 +99,11 @@ class Asking(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class Answering(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """An answer, and who gives it."""
+    """An answer, who gives it, and the digest of what was shown to them."""
 
     answer: str
     answered_by: str | None = None
+    digest: str | None = None
 
 
 def _name() -> Schema:
@@ -112,17 +130,29 @@ _ASKS = takes(
     ["text"],
 )
 _ANSWERS = takes(
-    "The answer: one of the question's options, where it has any.",
+    "The answer: one of the question's options, where it has any. `digest` is that of the question as it was shown; "
+    "an answer to a permission needs it.",
     {
         "answer": text_schema(min_length=1, max_length=MAX_ANSWER, pattern=r"\S"),
         "answeredBy": _name(),
+        "digest": text_schema(min_length=64, max_length=64, pattern="[0-9a-f]{64}"),
     },
     ["answer"],
 )
-_ONE = documented(Question, 404, 409, 413, 503)
+_WITHDRAWS = takes(
+    "The `key` that the question was asked under, which only the asker knows; a person needs none.",
+    {"key": _name()},
+)
+_ONE = documented(ReviewedQuestion, 404, 409, 413, 503)
 
 
-@get("/api/questions", responses=documented(QuestionList), tags=["questions"], summary="The questions")
+@get(
+    "/api/questions",
+    opt={"scope": "read"},
+    responses=documented(QuestionList),
+    tags=["questions"],
+    summary="The questions",
+)
 async def list_questions(
     request: AnyRequest,
     status: Annotated[
@@ -135,7 +165,7 @@ async def list_questions(
     """Return what a person is asked: all that is open, and the newest of what is over."""
     service = service_of(request)
     listed = {
-        "questions": service.questions.listed(status),
+        "questions": [{**one, "digest": digest_of(one)} for one in service.questions.listed(status)],
         "open": len(service.questions.listed("open")),
         "cursor": str(state_cursor(service)),
     }
@@ -146,7 +176,7 @@ async def list_questions(
     "/api/questions",
     opt={"scope": "publish"},
     request_max_body_size=MAX_BODY_BYTES,
-    responses=documented(Question, 409, 413, 503, status=201),
+    responses=documented(ReviewedQuestion, 409, 413, 429, 503, status=201),
     operation_class=_ASKS,
     tags=["questions"],
     summary="Ask a person",
@@ -156,7 +186,7 @@ async def ask_question(request: AnyRequest) -> Response[bytes]:
     asking = await _read(request, Asking)
     asked = await service_of(request).questions.ask(
         asking.text,
-        agent_id=asking.agent_id,
+        agent_id=identify(request).agent_for(asking.agent_id),
         options=asking.options,
         kind=asking.kind,
         details=asking.details,
@@ -164,12 +194,13 @@ async def ask_question(request: AnyRequest) -> Response[bytes]:
         expires_in=asking.expires_in,
         key=asking.key,
     )
-    return answer(msgspec.json.encode(asked), status=201)
+    return answer_to(request, _reviewed(asked), status=201)
 
 
 @get(
     "/api/questions/{question_id:str}",
-    responses=documented(Question, 404, 503),
+    opt={"scope": "read"},
+    responses=documented(ReviewedQuestion, 404, 503),
     tags=["questions"],
     summary="A question, and what became of it",
 )
@@ -192,12 +223,12 @@ async def get_question(
         if not await polls.wait(service, about, left, request.receive):
             break
         asked = service.questions.find(question_id)
-    return answer(msgspec.json.encode(asked))
+    return answer(msgspec.json.encode(_reviewed(asked)))
 
 
 @post(
     "/api/questions/{question_id:str}/answer",
-    opt={"scope": "publish"},
+    opt={"scope": "answer"},
     status_code=200,
     request_max_body_size=MAX_BODY_BYTES,
     responses=_ONE,
@@ -208,8 +239,10 @@ async def get_question(
 async def answer_question(request: AnyRequest, question_id: QuestionId) -> Response[bytes]:
     """Answer a question; of two who do, the first counts, and the other one is told so."""
     given = await _read(request, Answering)
-    answered = await service_of(request).questions.answer(question_id, given.answer, by=given.answered_by)
-    return answer(msgspec.json.encode(answered))
+    answered = await service_of(request).questions.answer(
+        question_id, given.answer, by=given.answered_by, digest=given.digest
+    )
+    return answer(msgspec.json.encode(_reviewed(answered)))
 
 
 @delete(
@@ -217,17 +250,31 @@ async def answer_question(request: AnyRequest, question_id: QuestionId) -> Respo
     opt={"scope": "publish"},
     status_code=200,
     responses=_ONE,
+    operation_class=_WITHDRAWS,
     tags=["questions"],
     summary="Withdraw a question",
 )
 async def withdraw_question(request: AnyRequest, question_id: QuestionId) -> Response[bytes]:
-    """Withdraw a question that needs no answer any more."""
-    await read_json(request)
-    return answer(msgspec.json.encode(await service_of(request).questions.close(question_id)))
+    """Withdraw a question that needs no answer any more; with its `key`, or as a person."""
+    body = await read_json(request)
+    key = body.get("key") if isinstance(body, dict) else None
+    if not isinstance(key, str) or id_of_key(key) != question_id.partition("@")[0]:
+        identify(request).require("answer")
+    closed = await service_of(request).questions.close(question_id)
+    return answer_to(request, _reviewed(closed))
 
 
 ROUTES = (list_questions, ask_question, get_question, answer_question, withdraw_question)
 """All of them, in the order in which the reference shows them."""
+
+
+# Prepared for `msgspec.convert`, before any thread needs them.
+_prepared = [msgspec.json.Decoder(kind) for kind in (Asking, Answering)]
+
+
+def _reviewed(question: Data) -> Data:
+    shown = review(question)
+    return {**question, "digest": shown.digest, "review": shown}
 
 
 async def _read(request: AnyRequest, kind: type[_T]) -> _T:

@@ -6,6 +6,7 @@ strictest content security policy.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -25,6 +26,7 @@ STYLE = (Path(__file__).parent.parent / "reference.css").read_bytes()
 OPENAPI = "openapi_document"
 ASYNCAPI = "asyncapi_document"
 PAGE = "docs_page"
+MAKING = "documents_lock"
 
 Object = dict[str, Any]
 
@@ -41,7 +43,7 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 )
 async def openapi_document(request: AnyRequest) -> Response[bytes]:
     """Return the OpenAPI 3.1 document."""
-    return answer(_once(request.app, OPENAPI), headers={"cache-control": "no-cache"})
+    return answer(await _made(request.app, OPENAPI), headers={"cache-control": "no-cache"})
 
 
 @get(
@@ -54,7 +56,7 @@ async def openapi_document(request: AnyRequest) -> Response[bytes]:
 )
 async def asyncapi_document(request: AnyRequest) -> Response[bytes]:
     """Return the AsyncAPI 3.0 document."""
-    return answer(_once(request.app, ASYNCAPI), headers={"cache-control": "no-cache"})
+    return answer(await _made(request.app, ASYNCAPI), headers={"cache-control": "no-cache"})
 
 
 @get(
@@ -68,7 +70,7 @@ async def asyncapi_document(request: AnyRequest) -> Response[bytes]:
 async def docs_page(request: AnyRequest) -> Response[bytes]:
     """Return the reference as a page."""
     return Response(
-        _once(request.app, PAGE),
+        await _made(request.app, PAGE),
         media_type="text/html",
         headers={"cache-control": "no-cache"},
     )
@@ -86,18 +88,23 @@ def build_openapi(app: Litestar) -> Object:
     return document
 
 
-def _once(app: Litestar, name: str) -> bytes:
+async def _made(app: Litestar, name: str) -> bytes:
     """Make a document at the first request for it, and keep it: it cannot change while the server runs."""
-    made: bytes | None = app.state.get(name)
-    if made is None:
-        if name == OPENAPI:
-            made = msgspec.json.encode(build_openapi(app))
-        elif name == ASYNCAPI:
-            made = msgspec.json.encode(build_asyncapi(VERSION))
-        else:
-            made = render_page(build_openapi(app), build_asyncapi(VERSION)).encode()
-        app.state[name] = made
+    if name not in app.state:
+        # It takes a few tenths of a second. Litestar's part of it is not made for two threads at once.
+        async with app.state[MAKING]:
+            if name not in app.state:
+                app.state[name] = await asyncio.to_thread(_make, app, name)
+    made: bytes = app.state[name]
     return made
+
+
+def _make(app: Litestar, name: str) -> bytes:
+    if name == OPENAPI:
+        return msgspec.json.encode(build_openapi(app))
+    if name == ASYNCAPI:
+        return msgspec.json.encode(build_asyncapi(VERSION))
+    return render_page(build_openapi(app), build_asyncapi(VERSION)).encode()
 
 
 def render_page(openapi: Object, asyncapi: Object) -> str:

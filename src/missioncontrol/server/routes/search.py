@@ -96,6 +96,7 @@ Time = Annotated[str | None, QueryParameter(description="RFC 3339, or millisecon
 
 @get(
     "/api/search",
+    opt={"scope": "read"},
     responses=documented(Results, 404, 503),
     tags=["events"],
     summary="Search what has happened and what was said",

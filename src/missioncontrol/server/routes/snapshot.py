@@ -11,9 +11,11 @@ import msgspec
 from litestar import Response, get
 from litestar.params import QueryParameter
 
-from missioncontrol.errors import BadCursor, Damaged, NotFound
-from missioncontrol.events import EVERYTHING, Cursor, Record, decode_event
-from missioncontrol.server.answers import AnyRequest, answer, documented, service_of, state_cursor
+from missioncontrol.errors import BadCursor, NotFound
+from missioncontrol.events import Cursor
+from missioncontrol.events.reduced import reduced_snapshot
+from missioncontrol.past import gone, state_at
+from missioncontrol.server.answers import AnyRequest, answer, documented, identify, service_of, state_cursor
 from missioncontrol.server.live import wait_for
 from missioncontrol.server.service import Service
 from missioncontrol.state import FleetState
@@ -41,6 +43,7 @@ class State(msgspec.Struct):
     leads: list[dict[str, Any]]
     system: dict[str, Any]
     questions: list[dict[str, Any]]
+    standups: list[dict[str, Any]]
 
 
 class StateSnapshot(msgspec.Struct):
@@ -69,11 +72,13 @@ async def snapshot(
     """Return the state with the cursor it stands at; with `at`, as it was after the last event up to then."""
     service = service_of(request)
     if at is None:
-        return _answer(service.state, state_cursor(service))
+        # What an agent has just written into the queue's file is in it.
+        await service.tasks.fresh()
+        return _answer(request, service.state, state_cursor(service))
     id_ = await _find(service, at)
     async with request.app.state[REWINDS]:
-        state = await rewind(service, id_)
-    return _answer(state, Cursor(service.log.epoch, id_))
+        state = await state_at(service.log, id_)
+    return _answer(request, state, Cursor(service.log.epoch, id_))
 
 
 def make_rewinds() -> Semaphore:
@@ -95,40 +100,6 @@ def read_time(text: str) -> int | None:
     return round(moment.timestamp() * 1000)
 
 
-async def rewind(service: Service, id_: int) -> FleetState:
-    """Fold the state as it was after the event `id_`.
-
-    Raises:
-        NotFound: events that it would need are no longer in the log.
-    """
-    state, after = await _newest_kept(service, id_)
-    while after < id_:
-        page = await service.log.read(after, EVERYTHING, limit=min(1000, id_ - after))
-        if page.first > after + 1:
-            raise _gone(service)
-        # A page at a time: one call for each event would cost three times as much as the fold itself.
-        events = map(decode_event, page.bodies)
-        state.apply(
-            [
-                Record(event.id, event.type, read_time(event.time) or 0, body, event.data, event.host)
-                for event, body in zip(events, page.bodies, strict=True)
-            ]
-        )
-        after = page.last
-    return state
-
-
-async def _newest_kept(service: Service, id_: int) -> tuple[FleetState, int]:
-    """Load the newest kept state at or before an id that can be read, and the id it stands at."""
-    kept = await service.log.load_state(id_)
-    while kept is not None:
-        try:
-            return FleetState.load(kept.state), kept.id
-        except Damaged:
-            kept = await service.log.load_state(kept.id - 1)
-    return FleetState(), 0
-
-
 async def _find(service: Service, at: str) -> int:
     """Find the id of the last event up to the moment that is asked for."""
     first, head = service.log.first, service.state.id
@@ -148,15 +119,12 @@ async def _find(service: Service, at: str) -> int:
         )
     id_ = min(await service.log.id_at(time), head)
     if id_ < first:
-        raise _gone(service)
+        raise gone(service.log)
     return id_
 
 
-def _gone(service: Service) -> NotFound:
-    return NotFound(
-        f"That moment is before the oldest event that the log still holds, {service.log.epoch}:{service.log.first}."
-    )
-
-
-def _answer(state: FleetState, cursor: Cursor) -> Response[bytes]:
-    return answer(b'{"state":%b,"cursor":"%b"}' % (state.encoded(), str(cursor).encode()))
+def _answer(request: AnyRequest, state: FleetState, cursor: Cursor) -> Response[bytes]:
+    body = state.encoded()
+    if not identify(request).may("read"):
+        body = reduced_snapshot(body)
+    return answer(b'{"state":%b,"cursor":"%b"}' % (body, str(cursor).encode()))

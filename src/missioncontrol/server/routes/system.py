@@ -26,12 +26,22 @@ from missioncontrol.server.answers import (
     service_of,
 )
 from missioncontrol.server.metrics import collect_json, make_registry
+from missioncontrol.server.routes.files import FileWatch, file_watcher
 from missioncontrol.server.service import Service
 from missioncontrol.sources.host import HostFigures
 
 VERSION = version("mission-control")
 UNWELL_SECONDS = 2
 """When to ask anew of a server that is not well: most troubles are seen, or over, within seconds."""
+
+
+class DescriptorCount(msgspec.Struct, rename="camel"):
+    """File descriptors of the server's process, and the connections among them; `limit` is null where there is none."""
+
+    used: int
+    limit: int | None
+    connections: int
+    max_connections: int
 
 
 class Health(msgspec.Struct, omit_defaults=True, rename="camel"):
@@ -49,17 +59,35 @@ class Health(msgspec.Struct, omit_defaults=True, rename="camel"):
     simulation: bool | None = None
     services: dict[str, Any] | None = None
     cluster: dict[str, Any] | None = None
+    descriptors: DescriptorCount | None = None
+
+
+class GatewaySystem(msgspec.Struct, rename="camel"):
+    """The gateway as Sentry reports it; `gatewayStatus` is `unknown` without a report."""
+
+    gateway_status: str
+    gateway_pid: Any
+    last_check: str | None
+    uptime: Any
 
 
 class SystemStatusPage(msgspec.Struct, rename="camel"):
     """The gateway and the newest alerts, the queue, this machine, and the server with its log; `uptime` in seconds.
 
+    `system`, `sessions`, `agents` and `alerts` are those of Sentry's last report, where there is one: the newest alerts
+    of the fleet are in the snapshot. Whether the gateway runs is its own word, where it can be asked. `fileWatcher` is
+    the answer of `/api/files/watch`.
+
     `host` has percent used of disks and memory, and load per CPU; null before it was looked at. `cluster` has the
     engine, the nodes and the hosts; null where this server is alone.
     """
 
-    gateway: dict[str, Any] | None
+    system: GatewaySystem
+    sessions: dict[str, Any]
+    agents: dict[str, Any]
     alerts: list[dict[str, Any]]
+    file_watcher: FileWatch
+    gateway: dict[str, Any] | None
     task_queue: dict[str, Any]
     host: HostFigures | None
     server: dict[str, Any]
@@ -93,9 +121,17 @@ def find_trouble(service: Service) -> str | None:
     """Say in a sentence why the server is not well; None when it is."""
     if service.log.trouble is not None:
         return service.log.trouble
+    for step in service.pipeline():
+        if step.status == "failed":
+            return f"The step {step.name!r} of the commit pipeline has failed: {step.error}"
     for name, health in msgspec.to_builtins(service.sources()).items():
         if health.get("status") == "failed":
             return f"The source {name!r} has failed: {health.get('error') or 'no reason was given'}."
+        if health.get("status") == "stalled":
+            return f"The source {name!r} hangs: {health.get('error')}."
+    for name, task in service.background.health().items():
+        if task.status == "failed":
+            return f"The background task {name!r} has failed and is tried again: {task.error}."
     return None
 
 
@@ -126,12 +162,32 @@ async def health(request: AnyRequest) -> Response[bytes]:
                 "status": "ok" if service.log.trouble is None else "failed",
                 "error": service.log.trouble,
             },
+            "fileWatcher": _runs(service, "files"),
+            "taskQueue": _runs(service, "tasks"),
             **msgspec.to_builtins(service.sources()),
+            **msgspec.to_builtins(service.background.health()),
+            "pipeline": _pipeline(service),
         }
         page.cluster = service.cluster() if service.cluster is not None else None
+        count, room = service.descriptors, service.room
+        page.descriptors = DescriptorCount(count.used, count.limit, room.open, room.limit)
     if status == "ok":
         return answer(msgspec.json.encode(page))
     return answer(msgspec.json.encode(page), status=503, headers={"retry-after": str(UNWELL_SECONDS)})
+
+
+def _pipeline(service: Service) -> dict[str, Any]:
+    steps = service.pipeline()
+    broken = next((step for step in steps if step.status == "failed"), None)
+    return {
+        "status": "ok" if broken is None else "failed",
+        "error": None if broken is None else broken.error,
+        "steps": [msgspec.to_builtins(step) for step in steps],
+    }
+
+
+def _runs(service: Service, source: str) -> bool:
+    return bool(msgspec.to_builtins(service.sources()).get(source, {}).get("status") == "running")
 
 
 def _may_read(request: AnyRequest) -> bool:
@@ -151,11 +207,31 @@ def _may_read(request: AnyRequest) -> bool:
 async def system_status(request: AnyRequest) -> Response[bytes]:
     """Return the gateway's status and the newest alerts as the state knows them, and how the server is doing."""
     service = service_of(request)
+    await service.tasks.fresh()
     log = service.log
     system = msgspec.json.decode(service.state.part("system"))
+    gateway: dict[str, Any] = system["gateway"] or {}
+    sentry = service.sentry()
+    # Sentry's report is here as it is now; in the log is when the status changed. Of another host only that is known.
+    report = _object(gateway.get("details")) if sentry is None else sentry.details
     page = SystemStatusPage(
+        system=GatewaySystem(
+            gateway.get("status") or "unknown",
+            report.get("gatewayPid"),
+            gateway.get("updated") if sentry is None else sentry.last_check,
+            report.get("uptime"),
+        ),
+        sessions={
+            "total": 0,
+            "active": 0,
+            "failed": 0,
+            "mainSession": None,
+            **_object(report.get("sessions")),
+        },
+        agents={"deployed": [], "pending": [], **_object(report.get("agents"))},
+        alerts=system["alerts"] if sentry is None else list(sentry.listed),
+        file_watcher=file_watcher(service),
         gateway=system["gateway"],
-        alerts=system["alerts"],
         task_queue=service.tasks.summary(),
         host=service.host(),
         server={
@@ -173,6 +249,10 @@ async def system_status(request: AnyRequest) -> Response[bytes]:
         cursor=f"{log.epoch}:{service.state.id}",
     )
     return answer(msgspec.json.encode(page))
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 @get(

@@ -6,6 +6,7 @@ queue judges them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -21,15 +22,25 @@ from missioncontrol.server.answers import (
     AnyRequest,
     Limit,
     answer,
+    answer_to,
     documented,
+    identify,
     service_of,
     state_cursor,
 )
 from missioncontrol.server.bodies import read_json, takes, text_schema
 from missioncontrol.sources.tasks import TaskQueue
+from missioncontrol.sources.tasks.index import Place
 from missioncontrol.sources.tasks.task import Task, priority_of, status_of, urgency
 
 MAX_BODY_BYTES = 1024 * 1024
+MAX_PAGE_BYTES = 8 * 1024 * 1024
+"""How much of the tasks one page has at most."""
+
+TURN_BYTES = 1024 * 1024
+TURN_ITEMS = 2_000
+"""After so much is encoded, others have their turn."""
+
 MAX_BULK = 1_000
 MAX_HOURS = 24 * 366 * 10
 
@@ -54,7 +65,11 @@ Words = Annotated[
 
 
 class Summary(msgspec.Struct, rename="camel"):
-    """How the queue stands; `critical` and `high` are of priority P0 and P1, and not over."""
+    """How the queue stands; `critical` and `high` are of priority P0 and P1, and not over.
+
+    `queueFile` is the file in the workspace that is the queue, null before there is one; others next to it are not
+    read. `completed` counts the history's too; `archived` of them are in its history alone.
+    """
 
     pending: int
     in_progress: int
@@ -63,6 +78,8 @@ class Summary(msgspec.Struct, rename="camel"):
     critical: int
     high: int
     total: int
+    archived: int
+    queue_file: str | None
     updated: str
 
 
@@ -161,8 +178,15 @@ def _queue(request: AnyRequest) -> TaskQueue:
     return service_of(request).tasks
 
 
-def _tell(task: Task, *, status: int = 200) -> Response[bytes]:
-    return answer(msgspec.json.encode(task), status=status, headers={"etag": TaskQueue.etag(task)})
+async def _fresh_queue(request: AnyRequest) -> TaskQueue:
+    """Return the queue to read from, with what agents have just written into its file."""
+    queue = service_of(request).tasks
+    await queue.fresh()
+    return queue
+
+
+def _tell(request: AnyRequest, task: Task, *, status: int = 200) -> Response[bytes]:
+    return answer_to(request, task, status=status, tag=TaskQueue.etag(task))
 
 
 @get("/api/tasks", responses=documented(TaskList), tags=["tasks"], summary="The tasks")
@@ -181,56 +205,64 @@ async def list_tasks(
 ) -> Response[bytes]:
     """Return the tasks, the most urgent first."""
     service = service_of(request)
-    queue = service.tasks
+    queue = await _fresh_queue(request)
     wanted = {
         "status": {status_of(word) or word for word in _words(request, "status")},
         "priority": {priority_of(word) or word for word in _words(request, "priority")},
     }
     some_tags = set(_words(request, "tags"))
-    found = [
-        task
-        for task in queue.ordered()
-        if all(not words or task.get(name) in words for name, words in wanted.items())
-        and (assigned_to is None or str(task.get("assignedTo")).casefold() == assigned_to.casefold())
-        and (not some_tags or not some_tags.isdisjoint(_tags_of(task)))
-    ]
-    start = 0 if after is None else _place(found, after)
-    page = found[start : start + limit]
-    more = _token(page[-1]) if start + limit < len(found) else ""
-    answered = {
-        "tasks": page,
-        "count": len(found),
-        "summary": queue.summary(),
-        "cursor": str(state_cursor(service)),
-        **({"next": more} if more else {}),
-    }
-    return answer(msgspec.json.encode(answered))
+    holder = None if assigned_to is None else assigned_to.casefold()
+
+    def fits(task: Task) -> bool:
+        return (
+            all(not words or task.get(name) in words for name, words in wanted.items())
+            and (holder is None or str(task.get("assignedTo")).casefold() == holder)
+            and (not some_tags or not some_tags.isdisjoint(_tags_of(task)))
+        )
+
+    every = holder is None and not some_tags and not any(wanted.values())
+    # The cursor is taken first: what changes while the page is made comes again as an event.
+    cursor = str(state_cursor(service))
+    page = await queue.page(
+        None if every else fits, after=None if after is None else _place(after), limit=limit
+    )
+    listed, shown = await _encoded(page.tasks, MAX_PAGE_BYTES)
+    more = _token(page.tasks[shown - 1]) if shown < len(page.tasks) or page.more else ""
+    rest = msgspec.json.encode(
+        {
+            "count": page.total,
+            "summary": queue.summary(),
+            "cursor": cursor,
+            **({"next": more} if more else {}),
+        }
+    )
+    return answer(b'{"tasks":%b,%b' % (listed, rest[1:]))
 
 
 @post(
     "/api/tasks",
     opt={"scope": "publish"},
     request_max_body_size=MAX_BODY_BYTES,
-    responses=documented(Object, 409, 413, 503, status=201),
+    responses=documented(Object, 409, 413, 429, 503, status=201),
     operation_class=_CREATES,
     tags=["tasks"],
     summary="Add a task",
 )
 async def create_task(request: AnyRequest) -> Response[bytes]:
-    """Add a task to the queue; it is durable before the answer."""
-    return _tell(await _queue(request).create(await read_json(request)), status=201)
+    """Add a task to the queue; it is durable and in the queue's file before the answer."""
+    return _tell(request, await _queue(request).create(await read_json(request)), status=201)
 
 
 @get("/api/tasks/stats", responses=documented(Stats), tags=["tasks"], summary="The tasks, counted")
 async def task_stats(request: AnyRequest) -> Response[bytes]:
     """Count the tasks by status, priority and assignee."""
-    return answer(msgspec.json.encode(_queue(request).stats()))
+    return answer(msgspec.json.encode((await _fresh_queue(request)).stats()))
 
 
 @get("/api/tasks/summary", responses=documented(Summary), tags=["tasks"], summary="How the queue stands")
 async def task_summary(request: AnyRequest) -> Response[bytes]:
     """Say in a few numbers how the queue stands."""
-    return answer(msgspec.json.encode(_queue(request).summary()))
+    return answer(msgspec.json.encode((await _fresh_queue(request)).summary()))
 
 
 @get("/api/tasks/due", responses=documented(list[Object]), tags=["tasks"], summary="What is due soon")
@@ -241,7 +273,7 @@ async def due_tasks(
     ] = 24.0,
 ) -> Response[bytes]:
     """Return the tasks that are due soon and not over, the soonest first."""
-    return answer(msgspec.json.encode(_queue(request).due(hours)))
+    return answer((await _encoded((await _fresh_queue(request)).due(hours)))[0])
 
 
 @get("/api/tasks/search", responses=documented(list[Object]), tags=["tasks"], summary="Find tasks")
@@ -250,7 +282,8 @@ async def search_tasks(
     q: Annotated[str, QueryParameter(description="What is looked for, whatever its case.")] = "",
 ) -> Response[bytes]:
     """Return the tasks in whose id, description, assignee, tags or notes the text occurs."""
-    return answer(msgspec.json.encode(_queue(request).search(q)))
+    page = await (await _fresh_queue(request)).search(q)
+    return answer((await _encoded(page.tasks))[0])
 
 
 @put(
@@ -272,13 +305,13 @@ async def change_tasks(request: AnyRequest) -> Response[bytes]:
         )
     if not isinstance(body.get("updates"), dict):
         raise BadTask("updates must be an object with the fields to change.")
-    return answer(msgspec.json.encode(await _queue(request).bulk_update(ids, body["updates"])))
+    return answer_to(request, await _queue(request).bulk_update(ids, body["updates"]))
 
 
 @get("/api/tasks/{task_id:str}", responses=documented(Object, 404), tags=["tasks"], summary="A task")
 async def get_task(request: AnyRequest, task_id: TaskId) -> Response[bytes]:
     """Return one task, also one that is only in the file's history."""
-    return _tell(_queue(request).find(task_id))
+    return _tell(request, (await _fresh_queue(request)).find(task_id))
 
 
 @patch(
@@ -292,7 +325,7 @@ async def get_task(request: AnyRequest, task_id: TaskId) -> Response[bytes]:
 )
 async def change_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = None) -> Response[bytes]:
     """Change the fields that are given; `metadata` is merged into what there is."""
-    return _tell(await _queue(request).update(task_id, await read_json(request), if_match=if_match))
+    return _tell(request, await _queue(request).update(task_id, await read_json(request), if_match=if_match))
 
 
 @put(
@@ -302,14 +335,11 @@ async def change_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = 
     responses=_TASK,
     operation_class=_CHANGES,
     tags=["tasks"],
-    summary="Replace a task",
+    summary="Change a task",
 )
-async def replace_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = None) -> Response[bytes]:
-    """Replace a task: what is not given returns to its default.
-
-    Without a `description` only what is given changes, as with PATCH.
-    """
-    return _tell(await _queue(request).replace(task_id, await read_json(request), if_match=if_match))
+async def put_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = None) -> Response[bytes]:
+    """Do the same as PATCH: change the fields that are given, and leave the others as they are."""
+    return _tell(request, await _queue(request).update(task_id, await read_json(request), if_match=if_match))
 
 
 @delete(
@@ -323,7 +353,7 @@ async def replace_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch =
 async def delete_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = None) -> Response[bytes]:
     """Remove a task, and return it as it was."""
     await read_json(request)
-    return answer(msgspec.json.encode(await _queue(request).delete(task_id, if_match=if_match)))
+    return answer_to(request, await _queue(request).delete(task_id, if_match=if_match))
 
 
 @post(
@@ -370,7 +400,7 @@ async def prioritise_task(request: AnyRequest, task_id: TaskId) -> Response[byte
     body = await read_json(request)
     if not isinstance(body, dict) or "priority" not in body:
         raise BadTask('The body names the priority, as in {"priority": "P1"}.')
-    return _tell(await _queue(request).set_priority(task_id, body["priority"]))
+    return _tell(request, await _queue(request).set_priority(task_id, body["priority"]))
 
 
 @post(
@@ -385,7 +415,7 @@ async def prioritise_task(request: AnyRequest, task_id: TaskId) -> Response[byte
 async def add_subtask(request: AnyRequest, task_id: TaskId) -> Response[bytes]:
     """Add a subtask, and return it."""
     added = await _queue(request).add_subtask(task_id, await read_json(request))
-    return answer(msgspec.json.encode(added), status=201)
+    return answer_to(request, added, status=201)
 
 
 @post(
@@ -431,14 +461,17 @@ async def export_tasks(
         ),
     ] = "json",
 ) -> Response[bytes]:
-    """Return all tasks with the history, or a Markdown document of them."""
-    queue = _queue(request)
+    """Return the tasks and the history as they are in the file, each once, or a Markdown document of them."""
+    queue = await _fresh_queue(request)
     if form == "markdown":
         headers = {"content-disposition": 'attachment; filename="TASK_QUEUE.md"', "cache-control": "no-store"}
-        return Response(queue.markdown().encode(), media_type="text/markdown", headers=headers)
+        text = await queue.markdown()
+        return Response(text.encode(), media_type="text/markdown", headers=headers)
     if form != "json":
         raise BadTask(f"format {form[:40]!r} is neither json nor markdown.")
-    return answer(msgspec.json.encode({"tasks": queue.ordered(), "history": queue.history()}))
+    tasks, _ = await _encoded(queue.in_queue())
+    history, _ = await _encoded(queue.history())
+    return answer(b'{"tasks":%b,"history":%b}' % (tasks, history))
 
 
 ROUTES = (
@@ -451,7 +484,7 @@ ROUTES = (
     change_tasks,
     get_task,
     change_task,
-    replace_task,
+    put_task,
     delete_task,
     assign_task,
     claim_task,
@@ -479,6 +512,7 @@ async def _assign(request: AnyRequest, task_id: str, if_match: str | None, *, cl
     ):
         if not isinstance(value, kind):
             raise BadTask(f"{name} must be {wanted}.")
+    identify(request).agent_for(body["agentId"])
     task = await _queue(request).assign(
         task_id,
         body["agentId"],
@@ -488,12 +522,12 @@ async def _assign(request: AnyRequest, task_id: str, if_match: str | None, *, cl
         claim=claim or body.get("claim", False),
         if_match=if_match,
     )
-    return _tell(task)
+    return _tell(request, task)
 
 
 async def _complete(request: AnyRequest, task_id: str, subtask_id: str) -> Response[bytes]:
     await read_json(request)
-    return answer(msgspec.json.encode(await _queue(request).complete_subtask(task_id, subtask_id)))
+    return answer_to(request, await _queue(request).complete_subtask(task_id, subtask_id))
 
 
 def _words(request: AnyRequest, name: str) -> list[str]:
@@ -513,15 +547,34 @@ def _token(task: Task) -> str:
     return f"{rank}~{created}~{id_}"
 
 
-def _place(tasks: Sequence[Task], token: str) -> int:
-    """Return the position of the first task after a place.
+def _place(token: str) -> Place:
+    """Read a place in the order of tasks.
 
     Raises:
         BadTask: it is none.
     """
     parts = token.split("~", 2)
     if len(parts) == 3 and parts[0].isdigit():
-        place = (int(parts[0][:4]), parts[1], parts[2])
-    else:
-        raise BadTask("after is the `next` of the page before; leave it out for the first page.")
-    return sum(urgency(task) <= place for task in tasks)
+        return int(parts[0][:4]), parts[1], parts[2]
+    raise BadTask("after is the `next` of the page before; leave it out for the first page.")
+
+
+async def _encoded(items: Sequence[Any], most: int | None = None) -> tuple[bytes, int]:
+    """Encode a list, with turns for others in between; return it and how many of the items are in it.
+
+    Args:
+        items: what is in the list.
+        most: about how many bytes it may have; there is at least one item in it.
+    """
+    parts: list[bytes] = []
+    size = since = 0
+    for item in items:
+        part = msgspec.json.encode(item)
+        if most is not None and parts and size + len(part) > most:
+            break
+        parts.append(part)
+        size += len(part)
+        if size - since > TURN_BYTES or not len(parts) % TURN_ITEMS:
+            since = size
+            await asyncio.sleep(0)
+    return b"[%b]" % b",".join(parts), len(parts)

@@ -6,8 +6,6 @@ https://opentelemetry.io/docs/specs/otlp/#otlphttp
 
 from __future__ import annotations
 
-import asyncio
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +14,11 @@ from litestar import Response, get, post
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
-from missioncontrol.errors import BadTelemetry, Draining, MissionControlError, TooLarge, UnsupportedMediaType
+from missioncontrol.errors import Draining, MissionControlError, UnsupportedMediaType
 from missioncontrol.server.answers import JSON, AnyRequest, answer, documented, service_of
+from missioncontrol.server.packing import unpack
 from missioncontrol.server.problems import describe_error
-from missioncontrol.sources.telemetry import Encoding, Kind, SenderReport, decode, response, status
+from missioncontrol.sources.telemetry import Encoding, Kind, SenderReport, Signal, decode, response, status
 
 PROTOBUF = "application/x-protobuf"
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -50,7 +49,7 @@ def _exports(kind: Kind) -> type[Operation]:
             resources = Schema(type=[OpenAPIType.ARRAY, OpenAPIType.NULL])
             self.request_body = RequestBody(
                 required=True,
-                description=f"An OTLP export of {kind}, packed by gzip or not.",
+                description=f"An OTLP export of {kind}, packed by gzip, deflate or zstd, or not.",
                 content={
                     JSON: OpenAPIMediaType(
                         schema=Schema(type=OpenAPIType.OBJECT, properties={_LISTS[kind]: resources})
@@ -116,7 +115,7 @@ async def export_logs(request: AnyRequest) -> Response[bytes]:
 
 @get("/api/telemetry", responses=documented(Telemetry), tags=["telemetry"], summary="What was received")
 async def get_telemetry(request: AnyRequest) -> Response[bytes]:
-    """Say who sends telemetry, and what of it nobody understands."""
+    """Say who sends telemetry, and what of it is not understood."""
     receiver = service_of(request).telemetry
     return answer(msgspec.json.encode(Telemetry(receiver.senders(), dict(receiver.totals))))
 
@@ -137,11 +136,14 @@ async def _take(request: AnyRequest, kind: Kind) -> Response[bytes]:
     try:
         if service.draining:
             raise Draining("The server is about to stop and takes nothing more; send it again in a moment.")
-        body = _unpacked(await request.body(), request.headers.get("content-encoding", "identity"))
+        body = await request.body()
+        packing = request.headers.get("content-encoding", "identity")
         # The first export loads the messages, and a large one takes its time.
-        signals = await asyncio.to_thread(decode, kind, encoding, body)
+        most = service.config.server.max_export_elements
+        signals = await service.decoders.run(_decode, kind, encoding, body, packing, most)
         await service.telemetry.take(kind, signals)
     except MissionControlError as error:
+        service.telemetry.refused += 1
         if encoding == "json":
             raise
         problem, headers = describe_error(error, request.scope["path"])
@@ -152,26 +154,5 @@ async def _take(request: AnyRequest, kind: Kind) -> Response[bytes]:
     return Response(response(encoding), media_type=media_type, headers={"cache-control": "no-store"})
 
 
-def _unpacked(body: bytes, encoding: str) -> bytes:
-    """Unpack a body, without ever holding more of it than is allowed.
-
-    Raises:
-        BadTelemetry: it is not packed as it says.
-        TooLarge: there is too much in it.
-        UnsupportedMediaType: nobody here can unpack that.
-    """
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
-        return body
-    if encoding != "gzip":
-        raise UnsupportedMediaType(f"Content-Encoding is gzip or identity, not {encoding[:40]!r}.")
-    reader = zlib.decompressobj(wbits=31)
-    try:
-        unpacked = reader.decompress(body, MAX_UNPACKED_BYTES)
-    except zlib.error as error:
-        raise BadTelemetry(f"The body is not gzip: {error}.") from None
-    if reader.unconsumed_tail:
-        raise TooLarge(f"The export has more than {MAX_UNPACKED_BYTES:,} bytes unpacked; send smaller ones.")
-    if not reader.eof:
-        raise BadTelemetry("The body ends before its gzip does.")
-    return unpacked
+def _decode(kind: Kind, encoding: Encoding, body: bytes, packing: str, max_elements: int) -> list[Signal]:
+    return decode(kind, encoding, unpack(body, packing, MAX_UNPACKED_BYTES), max_elements)

@@ -47,6 +47,7 @@ MessageId = Annotated[str | None, QueryParameter(description="The id of a messag
 
 @get(
     "/api/sessions/{session:str}/transcript",
+    opt={"scope": "read"},
     responses=documented(TranscriptPage, 404, 503),
     tags=["state"],
     summary="What was said in a session",

@@ -1,0 +1,99 @@
+"""The opportunities that the fleet has found, from the workspace's file of them."""
+
+from __future__ import annotations
+
+import asyncio
+from statistics import fmean
+from typing import Any
+
+import msgspec
+from litestar import Response, get
+
+from missioncontrol.errors import Unavailable
+from missioncontrol.events import Data, rfc3339
+from missioncontrol.server.answers import AnyRequest, answer, documented, service_of
+from missioncontrol.server.service import Service
+from missioncontrol.sources.tree import read_file
+
+FILE = "mission-control/data/opportunities.json"
+MAX_FILE_BYTES = 8 * 1024 * 1024
+HIGH, MEDIUM = 80, 60
+"""From which score on an opportunity has a high, or a medium, priority."""
+
+
+class OpportunitySummary(msgspec.Struct, rename="camel"):
+    """All opportunities in numbers; one of high priority has a score of 80 or more, one of medium priority 60."""
+
+    total_opportunities: int
+    average_score: float
+    high_priority: int
+    medium_priority: int
+    low_priority: int
+
+
+class OpportunityList(msgspec.Struct, rename="camel"):
+    """The opportunities as the file has them, and the five with the best score.
+
+    `success` is false where there is no such file. `lastUpdated` is when the file was written.
+    """
+
+    success: bool
+    opportunities: list[dict[str, Any]]
+    top5: list[dict[str, Any]]
+    summary: OpportunitySummary
+    last_updated: str | None
+
+
+@get(
+    "/api/opportunities",
+    responses=documented(OpportunityList, 503),
+    tags=["state"],
+    summary="The opportunities",
+)
+async def list_opportunities(request: AnyRequest) -> Response[bytes]:
+    """Return what `mission-control/data/opportunities.json` has, as it is, and its summary."""
+    # The file may have 8 MiB: reading, summing and encoding it must not hold up other requests.
+    body = await asyncio.to_thread(_read, service_of(request))
+    return answer(body)
+
+
+def _read(service: Service) -> bytes:
+    content = read_file(service.workspace, FILE, MAX_FILE_BYTES)
+    if content is None:
+        return msgspec.json.encode(OpportunityList(False, [], [], _summarise([]), None))
+    if isinstance(content, str):
+        raise Unavailable(f"{FILE} cannot be used as it is: {content}.")
+    found = parse_opportunities(content.data)
+    best = sorted(found, key=_score, reverse=True)[:5]
+    updated = rfc3339(max(0, content.mtime_ns // 1_000_000)).decode()
+    return msgspec.json.encode(OpportunityList(True, found, best, _summarise(found), updated))
+
+
+def parse_opportunities(data: bytes) -> list[Data]:
+    """Read the file's opportunities: a list, or an object with the list under `opportunities`.
+
+    Raises:
+        Unavailable: it is neither; the message says what is wrong.
+    """
+    try:
+        tree = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unavailable(f"{FILE} cannot be used as it is: it is not JSON: {error}.") from None
+    if isinstance(tree, dict):
+        tree = tree.get("opportunities")
+    if not isinstance(tree, list):
+        raise Unavailable(f'{FILE} cannot be used as it is: it has no list under "opportunities".')
+    return [item for item in tree if isinstance(item, dict)]
+
+
+def _summarise(opportunities: list[Data]) -> OpportunitySummary:
+    scores = [_score(one) for one in opportunities]
+    high = sum(score >= HIGH for score in scores)
+    medium = sum(MEDIUM <= score < HIGH for score in scores)
+    average = round(fmean(scores), 2) if scores else 0.0
+    return OpportunitySummary(len(scores), average, high, medium, len(scores) - high - medium)
+
+
+def _score(opportunity: Data) -> float:
+    score = opportunity.get("score")
+    return float(score) if isinstance(score, (int, float)) and not isinstance(score, bool) else 0.0

@@ -1,0 +1,170 @@
+"""The conversations: the sessions that are known, newest first, each with its agent, its cost and its first line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response, get
+from litestar.params import QueryParameter
+
+from missioncontrol.errors import BadQuery, Unavailable
+from missioncontrol.events import Data, rfc3339
+from missioncontrol.server.answers import AnyRequest, array_page, documented, service_of, state_cursor
+from missioncontrol.server.routes.agents import find_agent
+from missioncontrol.server.service import Service
+from missioncontrol.sources.messages import SessionSpan
+from missioncontrol.sources.usage.sessions import SessionTotals
+
+MAX_SESSIONS_PAGE = 200
+FIRST_LINE = 200
+"""How many characters of a session's first line are shown."""
+
+
+class SessionBody(msgspec.Struct, rename="camel"):
+    """A session of an agent.
+
+    `firstLine` is the beginning of what the user said first, null where no transcript is kept (`transcript` is false).
+    `tokens` and `cost` (US dollars) are null where not all of its use is known. `unpriced` is how many of the tokens
+    have no price. `started` is null where only its use is known.
+    """
+
+    id: str
+    agent_id: str | None
+    runtime: str | None
+    model: str | None
+    first_line: str | None
+    transcript: bool
+    tokens: float | None
+    cost: float | None
+    unpriced: float
+    started: str | None
+    updated: str
+
+
+@get(
+    "/api/sessions",
+    opt={"scope": "read"},
+    responses=documented(list[SessionBody], 503),
+    tags=["state"],
+    summary="The conversations, newest first",
+)
+async def list_sessions(
+    request: AnyRequest,
+    agent: Annotated[
+        str | None, QueryParameter(description="Only those of this agent, by its id or name.")
+    ] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=MAX_SESSIONS_PAGE, description="How many at most.")] = 50,
+    after: Annotated[
+        str | None, QueryParameter(description="Go on after this place: as the `Link` header has it.")
+    ] = None,
+) -> Response[bytes]:
+    """Return the sessions of which a transcript is kept or whose use is known, the one used last first.
+
+    `X-Total-Count` is the number of all; `Link` leads to the next page where there is one.
+    """
+    service = service_of(request)
+    place = None if after is None else _read_place(after)
+    spans: list[SessionSpan] = []
+    if service.messages.enabled:
+        try:
+            spans = await service.messages.sessions()
+        except Unavailable:
+            # While transcripts are being opened, what is known of use is all there is.
+            spans = []
+    used = {str(one["id"]): one for one in service.state.tokens.sessions()}
+    owners = service.tokens.agents_of_sessions()
+    known = {
+        id_: session.at for id_, session in service.tokens.sessions.items() if session.totals and session.at
+    }
+    wanted = None if agent is None else (find_agent(service, agent) or agent)
+    page, total = await asyncio.to_thread(_page, spans, known, used, owners, wanted, place, limit)
+    kept = {span.id: span for span in spans}
+    shown = [id_ for _, id_ in page[:limit] if id_ in kept]
+    texts = await service.messages.first_texts(shown, FIRST_LINE) if shown else {}
+    bodies = [
+        _body(service, id_, at, used.get(id_, {}), owners.get(id_), kept.get(id_), texts.get(id_))
+        for at, id_ in page[:limit]
+    ]
+    following = None
+    if len(page) > limit:
+        at, id_ = page[limit - 1]
+        following = f"{at}:{id_}"
+    return array_page(request, bodies, total, state_cursor(service), following)
+
+
+def _page(
+    spans: list[SessionSpan],
+    known: Mapping[str, int],
+    used: Mapping[str, Data],
+    owners: Mapping[str, str],
+    agent: str | None,
+    after: tuple[int, str] | None,
+    limit: int,
+) -> tuple[list[tuple[int, str]], int]:
+    """Return times and ids of a page and of one session more, newest first, and how many there are in all."""
+    times = {id_: _milliseconds(one.get("updated")) for id_, one in used.items()}
+    for span in spans:
+        times[span.id] = max(span.last, times.get(span.id, 0))
+    # The state knows when a use was published, which at a first start is long after it.
+    times.update(known)
+    found = [
+        (at, id_)
+        for id_, at in times.items()
+        if agent is None or agent == (owners.get(id_) or used.get(id_, {}).get("agent"))
+    ]
+    found.sort(key=lambda one: (-one[0], one[1]))
+    rest = found if after is None else [one for one in found if (-one[0], one[1]) > (-after[0], after[1])]
+    return rest[: limit + 1], len(found)
+
+
+def _body(
+    service: Service,
+    id_: str,
+    at: int,
+    used: Data,
+    owner: str | None,
+    span: SessionSpan | None,
+    text: str | None,
+) -> dict[str, Any]:
+    known = service.tokens.session(id_)
+    totals = _totals(used) if known is None or known.totals is None else known.totals
+    return {
+        "id": id_,
+        "agentId": owner or used.get("agent"),
+        "runtime": used.get("runtime") or (None if known is None else known.runtime),
+        "model": used.get("model"),
+        "firstLine": None if text is None else " ".join(text.split()),
+        "transcript": span is not None,
+        "tokens": None if totals is None else totals.tokens,
+        "cost": None if totals is None else totals.cost,
+        "unpriced": 0 if totals is None else totals.unpriced,
+        "started": None if span is None else rfc3339(span.first).decode(),
+        "updated": rfc3339(at).decode(),
+    }
+
+
+def _totals(used: Data) -> SessionTotals | None:
+    """Return what a session has used as the state has it, which knows those used last, of all hosts."""
+    if "tokens" not in used:
+        return None
+    unpriced = used.get("unpriced")
+    tokens = unpriced.get("tokens", 0) if isinstance(unpriced, dict) else 0
+    return SessionTotals(used["tokens"], tokens, used.get("cost", 0.0), ())
+
+
+def _read_place(text: str) -> tuple[int, str]:
+    time, _, id_ = text.partition(":")
+    if not (time.isascii() and time.isdigit() and len(time) <= 15 and id_):
+        raise BadQuery("after is a place as the Link header has it.")
+    return int(time), id_
+
+
+def _milliseconds(value: Any) -> int:
+    try:
+        return max(0, round(datetime.fromisoformat(value).timestamp() * 1000))
+    except (TypeError, ValueError, OverflowError):
+        return 0
