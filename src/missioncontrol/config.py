@@ -19,26 +19,40 @@ import msgspec
 
 from missioncontrol.errors import ConfigError
 
-Scope = Literal["read", "publish", "admin"]
+Scope = Literal["read", "fleet", "publish", "answer", "admin"]
 
-DEFAULT_URL = "http://127.0.0.1:3001"
+RESERVED_TOKEN_NAMES = ("operator", "api")
+"""What events show as `by` for a person and for programs without a token."""
+
+MAX_TOKEN_NAME = 64
+
+DEFAULT_PORT, DEFAULT_WS_PORT = 3001, 3002
+
+DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 """Where a server is that nobody has configured."""
 
 
 class TokenConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A token that is let in: `sha256` is the hex digest of it, never the token itself."""
+    """A token that is let in: `sha256` is the hex digest of it, never the token itself.
+
+    With `agent` it speaks for that agent alone.
+    """
 
     name: str
     sha256: str
     scopes: list[Scope] = msgspec.field(default_factory=lambda: ["read"])
+    agent: str | None = None
 
 
 class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The ports and what may pass through them; times in seconds."""
+    """The ports and what may pass through them; times in seconds.
+
+    A port that is `auto` gives way where it is taken: the first to another one, the second is left out.
+    """
 
     host: str = "127.0.0.1"
-    port: int = 3001
-    ws_port: int | Literal["none"] = 3002
+    port: int | Literal["auto"] = "auto"
+    ws_port: int | Literal["none", "auto"] = "auto"
     max_clients: int = 10_000
     heartbeat_interval: float = 30.0
     max_history: int = 100
@@ -46,7 +60,18 @@ class ServerConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     allowed_origins: list[str] = []
     trusted_proxies: list[str] = []
     drain_window: float = 0.0
+    max_export_elements: int = 100_000
     tokens: list[TokenConfig] = []
+
+    @property
+    def wanted_port(self) -> int:
+        """The port to try first."""
+        return DEFAULT_PORT if self.port == "auto" else self.port
+
+    @property
+    def wanted_ws_port(self) -> int | None:
+        """The second port to try first; None where there is to be none."""
+        return DEFAULT_WS_PORT if self.ws_port == "auto" else None if self.ws_port == "none" else self.ws_port
 
 
 class LogConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -158,12 +183,67 @@ class TelemetryConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class SearchConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What can be found: whether anything is, whether transcripts are, and how long and how much of those is kept."""
+    """What can be found: whether anything is, whether transcripts are, and how long and how much of those is kept.
+
+    `redact` says whether secrets are masked in transcripts and in what is found.
+    """
 
     enabled: bool = True
     transcripts: bool = True
+    redact: bool = True
     transcript_days: float = 30.0
     transcript_bytes: int = 1_073_741_824
+
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class StandupConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """When a standup is held by itself: at a time of day, as in "09:00", on this machine's clock; without one never.
+
+    `weekdays` are the days of the week on which it is; without any, every day.
+    """
+
+    at: str | None = None
+    weekdays: list[Weekday] = []
+
+
+MAX_KEEP_HOURS = 87_600.0
+"""Ten years: the longest time for which tasks that are over may be kept in the state."""
+
+
+class TasksConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The task queue: for how many hours tasks that are over stay in the state. They stay in the file's history."""
+
+    keep_completed_hours: float = 24.0
+
+
+class QuotasConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """How much the state may hold: records by kind, and bytes of one record. What is over is refused.
+
+    `questions` is how many may be open; `questions_reserved` of these are kept for permissions and budgets.
+    `questions_per_asker` is how many of one agent may be open, and as many permissions and budgets again.
+    """
+
+    agents: int = 5_000
+    tasks: int = 100_000
+    leads: int = 100_000
+    record_bytes: int = 65_536
+    questions: int = 1_000
+    questions_per_asker: int = 20
+    questions_reserved: int = 200
+
+
+MAX_QUOTAS = {
+    "agents": 20_000,
+    "tasks": 400_000,
+    "leads": 400_000,
+    "record_bytes": 65_536,
+    "questions": 4_000,
+    "questions_per_asker": 4_000,
+}
+"""The bounds of the fold (`missioncontrol.state.limits`), which no setting may go beyond."""
 
 
 class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -176,16 +256,19 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cluster: ClusterConfig = msgspec.field(default_factory=ClusterConfig)
     budgets: BudgetConfig = msgspec.field(default_factory=BudgetConfig)
     sources: SourcesConfig = msgspec.field(default_factory=SourcesConfig)
+    tasks: TasksConfig = msgspec.field(default_factory=TasksConfig)
     notify: NotifyConfig = msgspec.field(default_factory=NotifyConfig)
     search: SearchConfig = msgspec.field(default_factory=SearchConfig)
     telemetry: TelemetryConfig = msgspec.field(default_factory=TelemetryConfig)
     mcp: McpConfig = msgspec.field(default_factory=McpConfig)
+    quotas: QuotasConfig = msgspec.field(default_factory=QuotasConfig)
+    standup: StandupConfig = msgspec.field(default_factory=StandupConfig)
 
     @property
     def workspace_path(self) -> Path:
         """The workspace folder: as set, else `~/.openclaw/workspace` where it exists, else the current one."""
         if self.workspace is not None:
-            return Path(self.workspace).expanduser().resolve()
+            return _resolve("workspace", self.workspace)
         usual = Path("~/.openclaw/workspace").expanduser()
         return (usual if usual.is_dir() else Path.cwd()).resolve()
 
@@ -201,12 +284,25 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     def data_path(self) -> Path:
         """The data folder: as set, else one sub-folder per workspace below the user's data folder."""
         if self.data is not None:
-            return Path(self.data).expanduser().resolve()
-        base = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser()
+            return _resolve("data", self.data)
         workspace = self.workspace_path
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", workspace.name) or "root"
         digest = hashlib.sha256(str(workspace).encode()).hexdigest()[:8]
-        return (base / "mission-control" / f"{name}-{digest}").resolve()
+        return (data_home() / f"{name}-{digest}").resolve()
+
+
+def _resolve(name: str, folder: str) -> Path:
+    try:
+        return Path(folder).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        # A loop of symbolic links, the home of a user that does not exist, a NUL.
+        raise ConfigError(f"{name} is {folder!r}, which cannot be a folder here: {error}.") from None
+
+
+def data_home() -> Path:
+    """Return the folder for what servers of this user keep."""
+    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(home).expanduser() / "mission-control"
 
 
 ENVIRONMENT: dict[str, str] = {
@@ -237,6 +333,8 @@ ENVIRONMENT: dict[str, str] = {
 HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?", re.ASCII)
 """What a host of the fleet may be called."""
 
+# Prepares the type for `msgspec.convert`, which two threads must not do at the same time.
+_prepared = msgspec.json.Decoder(Config)
 _ALIASES = ("MC_API_PORT", "WS_PORT")
 _NATS = re.compile(r"(nats|tls)://[^\s,/]+(,((nats|tls)://)?[^\s,/]+)*/?")
 _STREAM = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -247,6 +345,7 @@ _MINIMA: dict[str, float] = {
     "max_history": 1,
     "flush_window": 0.0,
     "drain_window": 0.0,
+    "max_export_elements": 1,
 }
 
 
@@ -326,7 +425,7 @@ def _check(config: Config) -> None:
             raise ConfigError(f"{name} is empty; name a folder, or leave the setting out.")
     server = config.server
     for name, port in (("server.port", server.port), ("server.ws_port", server.ws_port)):
-        if port != "none" and not 0 <= port <= 65_535:
+        if not isinstance(port, str) and not 0 <= port <= 65_535:
             raise ConfigError(f"{name} is {port}; a port is 0 (any free one) to 65535.")
     for name, minimum in _MINIMA.items():
         if getattr(server, name) < minimum:
@@ -340,22 +439,46 @@ def _check(config: Config) -> None:
             "search.transcript_days must be above 0 and search.transcript_bytes at least 1048576; "
             "search.transcripts = false keeps nothing of transcripts."
         )
+    if not 0 <= config.tasks.keep_completed_hours <= MAX_KEEP_HOURS:
+        raise ConfigError(
+            f"tasks.keep_completed_hours is {config.tasks.keep_completed_hours}; "
+            f"it is 0 (tasks that are over leave the state at once) to {MAX_KEEP_HOURS:g}."
+        )
     gateway = config.sources.gateway
     if gateway not in ("auto", "off") and not gateway.startswith(("http://", "https://")):
         raise ConfigError(
             f"sources.gateway is {gateway!r}; it is 'auto', 'off', or an address such as http://127.0.0.1:18789."
         )
     _check_budgets(config.budgets)
+    _check_quotas(config.quotas)
     _check_cluster(config)
     _check_telemetry(config.telemetry)
     if config.mcp.max_sessions < 1 or not 0.1 <= config.mcp.session_idle <= 86_400:
         raise ConfigError("mcp.max_sessions must be at least 1 and mcp.session_idle 0.1 to 86400 seconds.")
     for token in server.tokens:
+        if not 0 < len(token.name) <= MAX_TOKEN_NAME or token.name in RESERVED_TOKEN_NAMES:
+            raise ConfigError(
+                f"The name of a token is {token.name[:MAX_TOKEN_NAME]!r}; it has 1 to {MAX_TOKEN_NAME} characters "
+                f"and is none of {', '.join(RESERVED_TOKEN_NAMES)}, which events show for others."
+            )
+        if token.agent is not None and not token.agent.strip():
+            raise ConfigError(f"The agent of the token {token.name!r} is empty; name one, or leave it out.")
         if not _HEX64.fullmatch(token.sha256):
             raise ConfigError(
                 f"The token {token.name!r} needs the SHA-256 of itself in 64 hex digits; "
                 f"`mission-control token new` prints both."
             )
+
+
+def _check_quotas(quotas: QuotasConfig) -> None:
+    for name, most in MAX_QUOTAS.items():
+        if not 1 <= getattr(quotas, name) <= most:
+            raise ConfigError(f"quotas.{name} is {getattr(quotas, name):,}; it is 1 to {most:,}.")
+    if not 0 <= quotas.questions_reserved < quotas.questions:
+        raise ConfigError(
+            f"quotas.questions_reserved is {quotas.questions_reserved:,}; "
+            f"it is 0 to less than quotas.questions, {quotas.questions:,}."
+        )
 
 
 def _check_budgets(budgets: BudgetConfig) -> None:

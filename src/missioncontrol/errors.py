@@ -42,6 +42,20 @@ class BadEvent(InputError):
     code = "bad_event"
 
 
+class ReservedType(InputError):
+    """An event to be published is of a type that the server alone publishes."""
+
+    code = "reserved_type"
+    status = 403
+
+
+class QuotaExceeded(InputError):
+    """The state holds as many records of a kind as it may; nothing of what was sent was kept."""
+
+    code = "quota_exceeded"
+    status = 429
+
+
 class BadCursor(InputError):
     """A cursor is not of the form EPOCH:ID."""
 
@@ -98,6 +112,12 @@ class Conflict(InputError):
     status = 409
 
 
+class NotShown(Conflict):
+    """An answer to a question that was not shown as it is: its digest is missing, or is another one."""
+
+    code = "not_shown"
+
+
 class Outdated(Conflict):
     """Somebody else was first; `newer` is the id of the event that was not known."""
 
@@ -119,10 +139,16 @@ class PreconditionFailed(InputError):
 
 
 class TooLarge(InputError):
-    """A message, a request or an event's data is over its limit."""
+    """A message, a request or an event's data is over its limit, in bytes or in elements."""
 
     code = "too_large"
     status = 413
+
+
+class TooDeep(InputError):
+    """A request or a message has more levels of arrays and objects inside each other than its limit."""
+
+    code = "too_deep"
 
 
 class NotFound(InputError):
@@ -133,10 +159,17 @@ class NotFound(InputError):
 
 
 class Unauthorized(InputError):
-    """No token was given, or it is not known."""
+    """No token was given, or it is not known.
+
+    `delay` is how many seconds the answer is to wait, so that tokens cannot be guessed quickly.
+    """
 
     code = "unauthorized"
     status = 401
+
+    def __init__(self, message: str, *, delay: float = 0.0) -> None:
+        super().__init__(message)
+        self.delay = delay
 
 
 class Forbidden(InputError):
@@ -217,3 +250,7 @@ class OpenError(ConfigError):
     """The log cannot be opened: locked by another process, foreign, damaged, of a newer version, unwritable."""
 
     code = "open"
+
+
+class DamagedFile(OpenError):
+    """The log's database is damaged, and was left as it is."""

@@ -29,6 +29,7 @@ from typing import IO, Literal, Self
 
 from missioncontrol.config import ENVIRONMENT
 from missioncontrol.errors import MissionControlError
+from missioncontrol.owner_secret import read_secret
 
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
@@ -77,10 +78,13 @@ class ServerProcess:
             if not name.startswith(_OWN_PREFIX) and name not in ENVIRONMENT
         }
         nowhere = {name: str(data / "no-such-folder") for name in _RUNTIME_FOLDERS}
+        # Commands without --url are to find the user's own servers, not those of tests.
+        nowhere["XDG_DATA_HOME"] = str(data)
         self._environment = inherited | nowhere | dict(env or {})
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._process: subprocess.Popen[bytes] | None = None
         self._paused = False
+        self._output = b""
 
     def __enter__(self) -> Self:
         return self
@@ -99,6 +103,11 @@ class ServerProcess:
     def exit_status(self) -> int | None:
         """The status that the process has ended with, negative for a signal; None while it runs."""
         return self._running.poll()
+
+    @property
+    def owner_secret(self) -> str:
+        """The owner's secret: the token of a program that decides as the person."""
+        return read_secret(self.data)
 
     @property
     def log(self) -> str:
@@ -120,6 +129,7 @@ class ServerProcess:
             *self._options,
         ]
         self._paused = False
+        self._output = b""
         self._process = subprocess.Popen(  # noqa: S603 - this very program
             command,
             stdin=subprocess.DEVNULL,
@@ -205,10 +215,23 @@ class ServerProcess:
             raise ServerFailed("The server was not started.", None, "")
         return self._process
 
-    def _read_ready_line(self, deadline: float) -> tuple[str, str]:
+    def read_line(self, word: str, *, timeout: float = START_SECONDS) -> str:
+        """Wait for the next line on standard output that begins with a word, and return what follows the word.
+
+        After `ready` a server prints `sign-in URL`, and `sign-in code DIGITS` when a page asks for a code.
+
+        Raises:
+            ServerFailed: there is none in time, or the process ended.
+        """
+        deadline = monotonic() + timeout
+        while True:
+            line = self._read_line(deadline)
+            if line.startswith(f"{word} "):
+                return line.removeprefix(f"{word} ")
+
+    def _read_line(self, deadline: float) -> str:
         output = self._running.stdout
-        line = b""
-        while output is not None and not line.endswith(b"\n"):
+        while output is not None and b"\n" not in self._output:
             readable, _, _ = select.select([output], [], [], max(0.0, deadline - monotonic()))
             if not readable:
                 raise ServerFailed("The server is not ready in time.", None, self.log)
@@ -216,8 +239,13 @@ class ServerProcess:
             if not piece:
                 status = self._running.wait()
                 raise ServerFailed(f"The server ended with status {status}.", status, self.log)
-            line += piece
-        word, _, addresses = line.decode().strip().partition(" ")
+            self._output += piece
+        line, _, self._output = self._output.partition(b"\n")
+        return line.decode().strip()
+
+    def _read_ready_line(self, deadline: float) -> tuple[str, str]:
+        line = self._read_line(deadline)
+        word, _, addresses = line.partition(" ")
         url, _, ws_url = addresses.partition(" ")
         if word != "ready" or not ws_url:
             raise ServerFailed(f"The server said {line!r} instead of `ready`.", None, self.log)

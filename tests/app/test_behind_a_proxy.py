@@ -56,10 +56,10 @@ async def status(session: aiohttp.ClientSession, path: str, headers: dict[str, s
         return answer.status
 
 
-async def open_session(session: aiohttp.ClientSession, headers: dict[str, str]) -> str:
+async def open_session(session: aiohttp.ClientSession, headers: dict[str, str]) -> tuple[str, str]:
     async with session.post("/api/session", headers=headers) as answer:
         assert answer.status == 201
-        return answer.headers["set-cookie"]
+        return answer.headers["set-cookie"], (await answer.json())["key"]
 
 
 async def who_is_there(mc: MissionControl) -> list[str]:
@@ -94,7 +94,7 @@ async def test_from_anybody_else_the_same_headers_change_nothing(
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await session.ws_connect("/api/ws", headers=headers)
         assert refused.value.status == 421
-        cookie = await open_session(session, own)
+        cookie, _ = await open_session(session, own)
         assert "secure" not in cookie.lower()
         async with session.get("/api/events/stream", headers=own) as stream:
             assert stream.status == 200
@@ -110,12 +110,13 @@ async def test_a_page_at_the_public_address_opens_a_session_whose_cookie_is_secu
     mc: MissionControl, headers: dict[str, str]
 ) -> None:
     async with coming_from(PROXY, mc) as session:
-        cookie = await open_session(session, {**headers, "Origin": f"https://{PUBLIC}"})
+        cookie, key = await open_session(session, {**headers, "Origin": f"https://{PUBLIC}"})
         assert "secure" in [part.strip().lower() for part in cookie.split(";")]
         page = {
             **headers,
             "Origin": f"https://{PUBLIC}",
             "Cookie": cookie.partition(";")[0],
+            "X-Session-Key": key,
             "Authorization": "",
         }
         async with session.ws_connect("/api/ws", headers=page) as socket:

@@ -46,8 +46,9 @@ def comparable(state: FleetState) -> Data:
     snapshot = state.snapshot()
     # A sum over all time and hosts; the others are compared.
     snapshot["tokens"].pop("total")
-    # Questions are kept by the fleet alone.
+    # Questions and standups are kept by the fleet alone.
     snapshot.pop("questions")
+    snapshot.pop("standups")
     for alert in snapshot["system"]["alerts"]:
         alert.pop("host", None)
     return snapshot

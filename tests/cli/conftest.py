@@ -52,8 +52,9 @@ def beside() -> Iterator[BesideServer]:
 
 
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may have settings of their own."""
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whoever runs the tests may have settings, and a running server, of their own."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
     for name in os.environ:
         if name.startswith("MISSION_CONTROL_") or name in ENVIRONMENT:
             monkeypatch.delenv(name)

@@ -19,6 +19,7 @@ from aiohttp import web
 from missioncontrol.cli import main
 from missioncontrol.cli.publish import read_drafts
 from missioncontrol.cli.settings import read_config, read_url
+from missioncontrol.cli.status import MAX_SHOWN
 from missioncontrol.config import Config
 from missioncontrol.errors import BadEvent, ConfigError
 from tests.cli.conftest import BesideServer
@@ -81,7 +82,7 @@ def test_each_command_explains_itself_with_examples(
         (["publish", "a:b", "[1]"], "not a JSON object"),
         (["publish", "-", "{}"], "leave the data out"),
         (["publish", "-", "--key", "k"], "--key is for a single event"),
-        (["token", "new", "--scopes", "everything"], "read, publish, admin"),
+        (["token", "new", "--scopes", "everything"], "read, fleet, publish, answer, admin"),
     ],
 )
 def test_a_wrong_use_is_one_clear_line_and_status_2(
@@ -265,7 +266,7 @@ def pages(server: BesideServer, health: dict[str, Any], status: int = 200) -> No
     agent = {"id": "scout", "name": "Scout\x1b[31m", "status": "busy", "lastActive": "2026-11-23T10:15:00Z"}
     server.fake.pages = {
         "/health": web.json_response(health, status=status),
-        "/api/agents": web.json_response({"agents": [agent], "count": 3, "cursor": "abc:7"}),
+        "/api/agents": web.json_response([agent] * (MAX_SHOWN + 2)),
         "/api/tokens": web.json_response({"budgets": {"fleet": {"budget": 10.0, "spent": 2.5}}}),
         "/api/system/status": web.json_response(
             {

@@ -78,3 +78,33 @@ def test_on_a_terminal_entries_are_for_people() -> None:
     structlog.get_logger("x").info("serving", url="http://h")
     assert "serving" in stream.getvalue()
     assert not stream.getvalue().startswith("{")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "connected to nats://node:pa55w0rd@nats-1:4222",
+        "GET /api/events?token=pa55w0rd HTTP/1.1",
+        "Authorization: Basic cGE1NXcwcmQ6cGE1NXcwcmQ=",
+        "authorization: Bearer pa55w0rd-pa55w0rd",
+        f"it was {SECRET}",
+    ],
+)
+def test_no_password_reaches_the_log_in_whatever_text_it_is(text: str) -> None:
+    stream = io.StringIO()
+    configure_logging(stream)
+    logging.getLogger("any").warning("seen: %s", text, extra={"request": {"line": [text]}})
+    assert "pa55w0rd" not in stream.getvalue()
+    assert "cGE1NXcwcmQ" not in stream.getvalue()
+    assert SECRET not in stream.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_others_have_named_cannot_act_on_a_terminal(terminal: bool) -> None:
+    stream = _Terminal() if terminal else io.StringIO()
+    configure_logging(stream)
+    logging.getLogger("any").warning("file.odd", extra={"path": "a\x1b]0;title\x07\x9b31m\u202eb"})
+    for character in "\x07\x9b\u202e":
+        assert character not in stream.getvalue()
+    # The colours of a terminal are our own.
+    assert "\x1b]" not in stream.getvalue()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -27,7 +29,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 def run(server: ServerProcess, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    status = main([*arguments, "--url", server.url])
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MISSION_CONTROL_DATA", str(server.data))
+        status = main([*arguments, "--url", server.url])
     captured = capsys.readouterr()
     return status, captured.out, captured.err
 
@@ -66,7 +70,7 @@ def test_whoever_asks_prints_the_answer_also_after_a_restart(
     assert "answered by anna already" in wrong
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_whoever_gives_up_withdraws_the_question(server: ServerProcess, ending: signal.Signals) -> None:
     text = f"Still there before {ending.name}?"
     process = asking(server, text)
@@ -116,3 +120,101 @@ def test_a_question_can_be_asked_without_waiting(
     assert f"mission-control answer {id_.strip()} TEXT" in wrong
     run(server, capsys, "answer", id_.strip(), "this")
     assert run(server, capsys, "ask", "Which?", "--key", "which")[1] == "this\n"
+
+
+def on_a_terminal(
+    server: ServerProcess, id_: str, *typed: tuple[str, str], given: tuple[str, ...] = ()
+) -> tuple[int, str]:
+    """Run `answer` on a real terminal; of each pair the first is waited for, then the second is typed."""
+    command = [sys.executable, "-m", "missioncontrol.cli", "answer", id_, *given, "--url", server.url]
+    child, screen = pty.fork()
+    if child == 0:
+        terminal = {"TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1"}
+        os.execve(command[0], command, {**os.environ, **terminal, "MISSION_CONTROL_DATA": str(server.data)})
+    shown = b""
+    try:
+        for wanted, text in (*typed, ("", "")):
+            while not wanted or wanted.encode() not in shown:
+                try:
+                    shown += os.read(screen, 65_536)
+                except OSError:
+                    # The program has ended.
+                    break
+            if text:
+                os.write(screen, f"{text}\n".encode())
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode().replace("\r\n", "\n")
+    finally:
+        os.close(screen)
+
+
+def permission(
+    server: ServerProcess, given: dict[str, Any], options: tuple[str, ...] = ("allow", "deny")
+) -> str:
+    asked = {
+        "text": "Allow Edit",
+        "kind": "permission",
+        "agentId": "scout",
+        "options": options,
+        "details": {"tool": "Edit", "input": given},
+    }
+    body = json.dumps(asked).encode()
+    id_: str = json.loads(call(server.url, "/api/questions", method="POST", body=body))["id"]
+    return id_
+
+
+def status_of(server: ServerProcess, id_: str) -> str:
+    found: str = json.loads(call(server.url, f"/api/questions/{id_}"))["status"]
+    return found
+
+
+def test_a_permission_is_shown_whole_on_the_terminal_before_it_is_given(server: ServerProcess) -> None:
+    before = "\n".join(f"line {number}" for number in range(120))
+    given = {
+        "file_path": "/a\u202e",
+        "old_string": before,
+        "new_string": before.replace("line 7\n", "seven\x1b\n"),
+    }
+    id_ = permission(server, given)
+    status, shown = on_a_terminal(
+        server, id_, ("2) allow (dangerous): ", "2"), ("Type 'allow' again", "allow")
+    )
+    assert (status, shown.rstrip().endswith(f"{id_}: allow")) == (0, True), shown
+    assert "scout asks for permission" in shown
+    assert "  /a⟦U+202E⟧\n" in shown
+    assert "  -line 7\n  +seven⟦ESC⟧\n" in shown
+    assert all(f"   line {number}\n" in shown for number in range(120) if number != 7)
+    assert "! It has characters that cannot be seen" in shown
+    assert "seven\x1b" not in shown
+    assert "\u202e" not in shown
+
+
+def test_what_is_dangerous_is_asked_for_twice(server: ServerProcess) -> None:
+    body = json.dumps({"text": "DROP the production database?", "options": ["yes", "no"]}).encode()
+    id_ = json.loads(call(server.url, "/api/questions", method="POST", body=body))["id"]
+    status, shown = on_a_terminal(server, id_, ("Type 'yes' again", "no"), given=("yes",))
+    assert status != 0
+    assert "Nothing was sent" in shown
+    assert status_of(server, id_) == "open"
+    status, shown = on_a_terminal(server, id_, ("1) no  2) yes (dangerous): ", "1"))
+    assert (status, "again" in shown) == (0, False), shown
+
+
+def test_without_a_terminal_a_permission_needs_the_digest_of_what_was_shown(
+    server: ServerProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    id_ = permission(server, {"file_path": "/a"})
+    status, _, wrong = run(server, capsys, "answer", id_, "allow")
+    assert status == 2
+    assert "--digest" in wrong
+    assert (
+        "not the one that was shown" in run(server, capsys, "answer", id_, "allow", "--digest", "0" * 64)[2]
+    )
+    digest = json.loads(call(server.url, f"/api/questions/{id_}"))["digest"]
+    assert run(server, capsys, "answer", id_, "allow", "--digest", digest)[:2] == (0, f"{id_}: allow\n")
+
+
+def test_a_permission_of_the_terminal_alone_is_shown_and_not_asked_for(server: ServerProcess) -> None:
+    id_ = permission(server, {"file_path": "/a"}, ())
+    status, shown = on_a_terminal(server, id_)
+    assert status == 2
+    assert "in the terminal of the agent" in shown

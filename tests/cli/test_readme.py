@@ -14,7 +14,7 @@ from missioncontrol.testing import start_server
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-COMMANDS = re.findall(r"^\| `([a-z ]+)` \|", README, re.MULTILINE)
+COMMANDS = re.findall(r"^\| `([a-z -]+)` \|", README, re.MULTILINE)
 
 
 def run(arguments: list[str], folder: Path) -> str:

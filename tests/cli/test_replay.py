@@ -86,7 +86,7 @@ def test_with_json_each_line_is_the_event_as_the_log_has_it(server: ServerProces
     done = replay(server.url, "--speed", "max", "--json", "custom:thing")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert lines == [
-        {key: value for key, value in event.items() if key != "_timestamp"}
+        {key: value for key, value in event.items() if key not in ("timestamp", "_timestamp")}
         for event in events(server, "custom:thing")
     ]
 
@@ -164,7 +164,7 @@ def test_a_long_silence_is_shortened_with_a_note(beside: BesideServer) -> None:
     assert "mission-control: 2 h without an event, shortened to 0.1 s\n" in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_cleanly_with_the_place_to_go_on(
     beside: BesideServer, number: signal.Signals
 ) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -7,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from missioncontrol.cli.sentences import clock, describe_gap
+from missioncontrol.cli.sentences import clock, describe_gap, plain_json, write_text
 from missioncontrol.client import Gap
 from missioncontrol.events import CATALOGUE, Event
 from missioncontrol.events.sentences import clean, describe, size
+from tests.redaction.examples import MIXED
 
 NOTIFICATION = {
     "rule": "default",
@@ -54,6 +57,7 @@ SENTENCES: list[tuple[str, dict[str, Any], str]] = [
         "TASK-0001 was given to scout by nexus",
     ),
     ("task:deleted", {"taskId": "TASK-0001"}, "TASK-0001 was deleted"),
+    ("task:deleted", {"taskId": "TASK-0001", "archived": True}, "TASK-0001 is in the history now"),
     (
         "question:asked",
         {"question": {"id": "Q-1", "text": "Deploy?", "agentId": "scout", "options": ["yes", "no"]}},
@@ -80,9 +84,29 @@ SENTENCES: list[tuple[str, dict[str, Any], str]] = [
         "scout has used 15,000 tokens (1,200 more), $0.45",
     ),
     (
+        "token:usage",
+        {"agent": "main", "tokens": 0, "cost": 0, "delta": {"tokens": -1200, "movedTo": "scout"}},
+        "main has used 0 tokens (1,200 are scout's), $0.00",
+    ),
+    (
+        "token:usage",
+        {"agent": "scout", "tokens": 1200, "cost": 0.45, "delta": {"tokens": 1200, "movedFrom": "main"}},
+        "scout has used 1,200 tokens (1,200 were counted for main), $0.45",
+    ),
+    (
         "token:threshold",
         {"agent": "scout", "currentCost": 9.5, "threshold": 10, "percentUsed": 95, "alert": "warning"},
         "warning: scout has used 95% of its budget ($9.50 of $10.00)",
+    ),
+    (
+        "standup:held",
+        {
+            "standup": {
+                "id": "S-1",
+                "totals": {"completed": 3, "tokens": 1500, "cost": 0.5, "unpricedTokens": 9},
+            }
+        },
+        "standup S-1: 3 completed, 0 started, 0 blocked, 1,500 tokens, at least $0.50",
     ),
     ("system:alert", {"level": "warning", "message": "High memory"}, "warning: High memory"),
     (
@@ -184,3 +208,34 @@ def test_times_are_those_of_the_wall_clock_with_the_date_where_it_is_another_day
 )
 def test_sizes_are_written_as_people_read_them(count: int, text: str) -> None:
     assert size(count) == text
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_text_reaches_a_terminal_without_what_it_would_act_on_and_a_pipe_as_it_is() -> None:
+    text = "# \x1b]0;title\x07\n\tone \x9b31m two\r\n"
+    terminal, pipe = _Terminal(), io.StringIO()
+    write_text(text, terminal)
+    write_text(text, pipe)
+    assert terminal.getvalue() == "# \ufffd]0;title\ufffd\n\tone \ufffd31m two\ufffd\n"
+    assert pipe.getvalue() == text
+
+
+@given(st.text())
+def test_json_for_a_terminal_is_the_same_json(text: str) -> None:
+    shown = plain_json(json.dumps({"a": text}, ensure_ascii=False))
+    assert json.loads(shown) == {"a": text}
+    assert not set(shown) & {chr(code) for code in (*range(32), *range(0x7F, 0xA0), 0x202E)}
+
+
+def test_a_sentence_has_no_secret_in_it() -> None:
+    token = f"ghp_{MIXED[:36]}"
+    alert = Event(
+        "system:alert", 1, "2026-11-23T10:15:00Z", "api", {"level": "info", "message": f"with {token}"}
+    )
+    assert describe(alert) == "info: with [redacted github-token]"
+    at_the_end = Event("custom:event", 1, "2026-11-23T10:15:00Z", "api", {"a": "x" * 215, "b": token})
+    assert "ghp_" not in describe(at_the_end)

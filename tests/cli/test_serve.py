@@ -153,7 +153,8 @@ def test_a_demo_shows_life_says_that_it_is_one_and_leaves_nothing_behind(tmp_pat
             assert page["events"]
             demo.terminate()
             assert demo.wait(30) == 0
-            assert demo.stdout.read() == ""
+            (sign_in,) = demo.stdout.read().splitlines()
+            assert sign_in.startswith(f"sign-in {url}/#sign-in=")
     finally:
         demo.kill()
         demo.wait()

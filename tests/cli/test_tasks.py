@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from missioncontrol.cli import main
+from missioncontrol.client import publish
 from missioncontrol.testing import ServerProcess, start_server
 
 pytestmark = pytest.mark.process
@@ -115,3 +116,19 @@ def test_the_queues_file_follows(server: ServerProcess, capsys: pytest.CaptureFi
             break
         run(server, capsys, "list")
     assert [task["description"] for task in json.loads(file.read_text())["tasks"]] == ["Into the file"]
+
+
+def test_a_task_of_the_file_whose_id_has_a_slash_is_changed_and_deleted(
+    server: ServerProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(
+        server.url, "task:created", {"task": {"id": "team/7", "description": "Paint", "status": "pending"}}
+    )
+    assert json.loads(run(server, capsys, "show", "team/7")[1])["description"] == "Paint"
+    assert run(server, capsys, "set", "team/7", "notes=blue")[0] == 0
+    file = server.workspace / "mission-control" / "TASK_QUEUE.json"
+    assert ("team/7", "blue") in [
+        (task["id"], task.get("notes")) for task in json.loads(file.read_text())["tasks"]
+    ]
+    assert run(server, capsys, "delete", "team/7")[0] == 0
+    assert "team/7" not in file.read_text()

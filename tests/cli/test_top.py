@@ -281,12 +281,34 @@ def test_a_question_is_answered_by_number_or_by_text() -> None:
     for key in ("x", "backspace", "1"):
         view.press(key, picture)
     assert typed_at(view, lay_out(picture, view, LIVE, (80, 24), NOW), (80, 24)) == (16, 22)
-    assert view.press("enter", picture) == Answer("Q-1", "yes")
+    first, second = picture.questions
+    assert view.press("enter", picture) == Answer("Q-1", "yes", first.digest)
     view.press("a", picture)
     view.press("tab", picture)
     for key in "Fox 🦊":
         view.press(key, picture)
-    assert view.press("enter", picture) == Answer("Q-2", "Fox 🦊")
+    assert view.press("enter", picture) == Answer("Q-2", "Fox 🦊", second.digest)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"kind": "permission", "details": {"tool": "Bash", "input": {"command": "ls"}}},
+        {"text": "Which one? " * 40},
+        {"text": "Which\u202e one?"},
+        {"details": {"notes": "x" * 500}},
+        {"text": "DROP the database?"},
+    ],
+    ids=["permission", "long", "hidden characters", "long details", "dangerous"],
+)
+def test_what_has_to_be_read_whole_is_answered_by_a_command_of_its_own(more: dict[str, Any]) -> None:
+    question = {**asked("Q-1", "forge", "Deploy?", ["yes", "no"]), **more}
+    picture, view = make_fleet(event(1, "question:asked", question=question)).picture(NOW), View()
+    view.press("a", picture)
+    assert "All of it, and the answer: mission-control answer Q-1" in screen(picture, view)
+    view.press("1", picture)
+    assert view.press("enter", picture) is None
+    assert "Run: mission-control answer Q-1" in screen(picture, view)
 
 
 def test_nobody_asks_anything_is_said() -> None:

@@ -6,22 +6,34 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
+from missioncontrol.background import BackgroundTasks
 from missioncontrol.config import Config
 from missioncontrol.errors import OpenError, StoreError
 from missioncontrol.events import now, rfc3339
 from missioncontrol.notify import Notifier
+from missioncontrol.private_files import make_private_folder, write_private
 from missioncontrol.sources import Supervisor
+from missioncontrol.standups import StandupSchedule
 from missioncontrol.store import Retention
 from missioncontrol.store.jetstream import JetStreamLog
-from missioncontrol.store.nodes import AWAY_SECONDS, LEASE_SECONDS, NOTIFY_LEASE, Node, Nodes
-from missioncontrol.store.stream import StreamLink
+from missioncontrol.store.jetstream.link import StreamLink
+from missioncontrol.store.jetstream.presence import (
+    AWAY_SECONDS,
+    LEASE_SECONDS,
+    NOTIFY_LEASE,
+    STANDUP_LEASE,
+    Node,
+    Nodes,
+)
+from missioncontrol.store.schema import check_file
 
 CONNECT_SECONDS = 5.0
 LEASE_LOOK_SECONDS = 2.0
@@ -55,6 +67,7 @@ async def join(config: Config, workspace: Path) -> tuple[JetStreamLog, Nodes]:
 
 async def _name_host(config: Config, workspace: Path, link: StreamLink, nodes: Nodes) -> str:
     kept = config.data_path / "host"
+    await asyncio.to_thread(check_file, kept)
     trouble: StoreError | None = None
     if link.connected:
         try:
@@ -63,7 +76,10 @@ async def _name_host(config: Config, workspace: Path, link: StreamLink, nodes: N
             # The servers answer, but have no leader for their streams, as after one of them was lost.
             trouble = error
         else:
-            await asyncio.to_thread(kept.write_text, f"{host}\n", encoding="utf-8")
+            try:
+                await asyncio.to_thread(write_private, kept, f"{host}\n")
+            except OSError as error:
+                raise OpenError(f"{kept} cannot be written ({error.strerror}).") from None
             return host
     # Whoever serves its copy while NATS is away is called what it was called before.
     with suppress(OSError):
@@ -75,11 +91,32 @@ async def _name_host(config: Config, workspace: Path, link: StreamLink, nodes: N
 
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder)
     except OSError as error:
         raise OpenError(
-            f"The data folder {folder} cannot be written ({error.strerror}); choose another one with --data."
+            f"The data folder {folder} cannot be used ({error.strerror}); choose another one with --data."
         ) from None
+
+
+class Worker(Protocol):
+    """What does something for the whole fleet; `active` says whether it does now."""
+
+    active: bool
+
+    async def start(self) -> None:
+        """Begin."""
+
+    async def stop(self) -> None:
+        """End; it may begin again."""
+
+
+@dataclass
+class Duty:
+    """Something that one node does for the whole fleet, and until when this one may, by the monotonic clock."""
+
+    lease: str
+    worker: Worker
+    until: float = 0.0
 
 
 class Cluster:
@@ -93,6 +130,8 @@ class Cluster:
         clients: Callable[[], int],
         draining: Callable[[], bool],
         notifier: Notifier | None = None,
+        background: BackgroundTasks | None = None,
+        standups: StandupSchedule | None = None,
     ) -> None:
         """Prepare.
 
@@ -103,14 +142,20 @@ class Cluster:
             clients: counts those who are connected here.
             draining: says whether this node is about to stop.
             notifier: sends the fleet's notifications while this node holds the lease for that.
+            background: where it is reported that the lease could not be looked after.
+            standups: holds the fleet's scheduled standups while this node holds the lease for that.
         """
         self.log = log
         self._nodes = nodes
         self._supervisor = supervisor
         self._clients = clients
         self._draining = draining
-        self._notifier = notifier
-        self._notify_until = 0.0
+        self._background = background or BackgroundTasks()
+        self._duties = [
+            Duty(lease, worker)
+            for lease, worker in ((NOTIFY_LEASE, notifier), (STANDUP_LEASE, standups))
+            if worker is not None
+        ]
         self._began = monotonic()
         self._watching = False
         self._renewed = 0.0
@@ -120,7 +165,7 @@ class Cluster:
         """Begin; returns when the sources have looked, or stand by."""
         await self._nodes.start(self._node)
         self._supervisor.stand_by()
-        await self._take_notify_turn()
+        await self._take_duties()
         await self._take_turn()
         self._task = asyncio.create_task(self._keep(), name="keep the lease")
 
@@ -129,8 +174,8 @@ class Cluster:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._notifier is not None:
-            await self._notifier.stop()
+        for duty in self._duties:
+            await duty.worker.stop()
         await self._nodes.stop()
 
     def page(self) -> dict[str, Any]:
@@ -180,25 +225,30 @@ class Cluster:
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(LEASE_LOOK_SECONDS)
-            self.log.hosts |= {node.host for node in self._nodes.all()}
-            await self._take_notify_turn()
-            await self._take_turn()
+            try:
+                self.log.hosts |= {node.host for node in self._nodes.all()}
+                await self._take_duties()
+                await self._take_turn()
+            except Exception as error:
+                # The lease is asked for again: without it nobody would watch this host.
+                logger.exception("cluster.turn_failed")
+                self._background.report("lease", error)
+            else:
+                self._background.report("lease", None)
 
-    async def _take_notify_turn(self) -> None:
-        """Send notifications while this node holds the lease for that, and not a moment longer."""
-        notifier = self._notifier
-        if notifier is None:
-            return
-        asked = monotonic()
-        with suppress(StoreError):
-            held = await self._nodes.hold_lease(NOTIFY_LEASE)
-            self._notify_until = asked + LEASE_SECONDS - LEASE_LOOK_SECONDS if held else 0.0
-        if monotonic() >= self._notify_until:
-            if notifier.active:
-                logger.warning("notify.stand_by", extra={"host": self.log.host})
-                await notifier.stop()
-        elif not notifier.active:
-            await notifier.start()
+    async def _take_duties(self) -> None:
+        """Do what one node does for the whole fleet while this one holds the lease for it, and not a moment longer."""
+        for duty in self._duties:
+            asked = monotonic()
+            with suppress(StoreError):
+                held = await self._nodes.hold_lease(duty.lease)
+                duty.until = asked + LEASE_SECONDS - LEASE_LOOK_SECONDS if held else 0.0
+            if monotonic() >= duty.until:
+                if duty.worker.active:
+                    logger.warning("cluster.stand_by", extra={"lease": duty.lease, "host": self.log.host})
+                    await duty.worker.stop()
+            elif not duty.worker.active:
+                await duty.worker.start()
 
     async def _take_turn(self) -> None:
         try:

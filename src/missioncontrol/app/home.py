@@ -39,6 +39,7 @@ def part_of(fleet: FleetState, host: str) -> FleetState:
     for name in ("agents", "tasks", "leads"):
         snapshot[name] = [own for record in snapshot[name] if (own := _own(name, record, host)) is not None]
     snapshot["questions"] = []
+    snapshot["standups"] = []
     snapshot["tokens"] = _own_tokens(snapshot["tokens"], host)
     system = snapshot["system"]
     snapshot["system"] = {

@@ -7,11 +7,12 @@ hub, the ports, then the sources; and at the end the same backwards, so that not
 from __future__ import annotations
 
 import asyncio
+import errno
 import functools
 import logging
 import platform
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -25,25 +26,34 @@ import uvicorn
 from missioncontrol.app.broadcasts import Broadcasts
 from missioncontrol.app.drain import drain_window, first_return, spread
 from missioncontrol.app.home import Home
+from missioncontrol.app.pipeline import DELIVER, PROJECT, Pipeline
 from missioncontrol.app.simulation import Simulation
 from missioncontrol.app.telemetry_out import TelemetryOut
-from missioncontrol.config import Config, load_config
+from missioncontrol.config import DEFAULT_PORT, Config, ServerConfig, load_config
 from missioncontrol.errors import BadEvent, ConfigError, Damaged, Draining, MissionControlError
-from missioncontrol.events import EVERYTHING, Data, Record, convert_drafts, decode_event
+from missioncontrol.events import EVERYTHING, Data, Draft, Record, convert_drafts, read_record
 from missioncontrol.hub import Connection, Hub
 from missioncontrol.notify import Notifier, Routes, prepare
+from missioncontrol.owner_secret import load_secret
+from missioncontrol.private_files import make_private_folder
 from missioncontrol.search import Search
-from missioncontrol.server.access import Access, check_bind
+from missioncontrol.server.access import Access, BrowserSessions, Owner, check_bind
+from missioncontrol.server.access.sessions import FILE_NAME as BROWSERS_FILE
 from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.server.heartbeat import Heartbeats
 from missioncontrol.server.http import create_app
-from missioncontrol.server.http_protocol import HttpProtocol
+from missioncontrol.server.http_protocol import HttpProtocol, WarningThrottle
 from missioncontrol.server.live import LiveEndpoint
 from missioncontrol.server.mcp.endpoint import McpEndpoint
 from missioncontrol.server.metrics import collect_json
+from missioncontrol.server.peer import probe_idle_peers
+from missioncontrol.server.room import MAX_BACKLOG, Descriptors, Room
 from missioncontrol.server.service import Service
 from missioncontrol.server.websocket import WebSocketProtocol
 from missioncontrol.sources import Supervisor
+from missioncontrol.sources.files import Files
+from missioncontrol.sources.folder_listing import FolderListing
+from missioncontrol.sources.gateway import Gateway
 from missioncontrol.sources.hooks.desk import HookDesk
 from missioncontrol.sources.hooks.permissions import Permissions
 from missioncontrol.sources.messages import Messages
@@ -51,6 +61,7 @@ from missioncontrol.sources.questions import Questions
 from missioncontrol.sources.tasks import TaskQueue
 from missioncontrol.sources.telemetry import Receiver
 from missioncontrol.sources.tokens import Tokens
+from missioncontrol.standups import Schedule, StandupSchedule, read_schedule
 from missioncontrol.state import FleetState
 from missioncontrol.store import Log, Retention, SqliteLog, StateCheckpoint
 
@@ -58,14 +69,18 @@ if TYPE_CHECKING:
     # NATS's library is large, and most fleets do without.
     from missioncontrol.app.cluster import Cluster
     from missioncontrol.store.jetstream import JetStreamLog
-    from missioncontrol.store.nodes import Nodes
+    from missioncontrol.store.jetstream.presence import Nodes
 
 STATE_EVERY_EVENTS = 10_000
 STATE_SHARE = 0.05
 """At most so much of the time goes into keeping states, however fast events come."""
 
+NEAR_PORTS = range(3003, 3020)
+"""What is tried where the usual port is taken; the one in between is the usual second port."""
+
 DRAIN_SECONDS = 5.0
 SHARE_STATE_SECONDS = 900.0
+SESSIONS_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +122,7 @@ class MissionControl(Broadcasts):
         self._closed = asyncio.Event()
         self._unsaved = 0
         self._save_from = 0.0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._began = 0.0
         self._home: Home | None = None
         self._cluster: Cluster | None = None
         self._notifier: Notifier | None = None
@@ -150,6 +165,26 @@ class MissionControl(Broadcasts):
             raise ConfigError("MissionControl is not running; use `async with`, or call start() first.")
         return self._service
 
+    def new_sign_in_link(self) -> str:
+        """Make what a one-time sign-in link carries after `#sign-in=`; see `docs/explanation/security.md`."""
+        return self._running.access.owner.new_link()
+
+    def show_codes(self, show: Callable[[str], None]) -> None:
+        """Have sign-in codes shown by this function, rather than logged."""
+        self._running.access.owner.show = show
+
+    def replace_tokens(self, config: Config) -> int:
+        """Take the tokens of changed settings, and return how many connections were closed.
+
+        Raises:
+            ConfigError: the server may not run with these tokens.
+        """
+        server = msgspec.structs.replace(self.config.server, tokens=config.server.tokens)
+        changed = msgspec.structs.replace(self.config, server=server)
+        check_bind(changed)
+        self.config = changed
+        return self._running.access.replace_tokens(server.tokens)
+
     def metrics(self) -> dict[str, Any]:
         """Return the figures that `/metrics` tells, as a dictionary."""
         return collect_json(self._running)
@@ -168,6 +203,7 @@ class MissionControl(Broadcasts):
             workspace.mkdir(parents=True, exist_ok=True)
         _check_workspace(workspace)
         routes = await prepare(config.notify)
+        schedule = read_schedule(config.standup)
         self._sockets = _bind(config)
         log: Log
         joined: tuple[JetStreamLog, Nodes] | None = None
@@ -187,7 +223,7 @@ class MissionControl(Broadcasts):
             self._close_sockets()
             raise
         try:
-            await self._serve(log, joined, workspace, routes)
+            await self._serve(log, joined, workspace, routes, schedule)
         except BaseException:
             self._close_sockets()
             await log.close()
@@ -199,6 +235,7 @@ class MissionControl(Broadcasts):
         joined: tuple[JetStreamLog, Nodes] | None,
         workspace: Path,
         routes: Routes | None,
+        schedule: Schedule | None,
     ) -> None:
         config = self.config
         if log.new_epoch_reason:
@@ -217,46 +254,83 @@ class MissionControl(Broadcasts):
             host=host_name,
         )
         host = self._sockets[0].getsockname()[0]
+        # As they are: pages of these ports are the server's own.
+        config = msgspec.structs.replace(
+            config,
+            server=msgspec.structs.replace(
+                config.server,
+                port=self._sockets[0].getsockname()[1],
+                ws_port=self._sockets[1].getsockname()[1] if len(self._sockets) > 1 else "none",
+            ),
+        )
         tokens, questions = self._supervisor.source(Tokens), self._supervisor.source(Questions)
+        gateway = self._supervisor.source(Gateway)
         permissions = Permissions(questions, tokens, host=host_name)
+        descriptors = Descriptors()
+        access = await asyncio.to_thread(_open_access, config, host)
+        files, place = self._supervisor.source(Files), self._supervisor.workspace
         service = self._service = Service(
             config=config,
+            descriptors=descriptors,
+            room=Room(config.server.max_clients, descriptors.limit, descriptors.used),
             workspace=workspace,
             log=log,
             hub=hub,
             state=state,
-            access=Access(config, bound_host=host),
+            access=access,
             proxies=TrustedProxies(config.server.trusted_proxies),
             tasks=self._supervisor.source(TaskQueue),
             tokens=tokens,
             messages=self._supervisor.source(Messages),
             questions=questions,
+            files=FolderListing(
+                place.root, place.agent_workspaces, lambda: files.index, self._supervisor.rescan
+            ),
             hooks=HookDesk(tokens, permissions),
             telemetry=Receiver(tokens.report, tokens.reads),
             sources=self._supervisor.health,
             host=self._supervisor.host,
+            sentry=lambda: gateway.report,
             host_name=host_name,
+            quotas=self._supervisor.quotas,
             simulation=self._simulation,
         )
-        log.listen(self._committed)
+        self._build_pipeline(service)
         if config.search.enabled:
-            service.search = Search(log, config.data_path)
+            service.search = Search(log, config.data_path, service.background, redacts=config.search.redact)
+            service.listen("search", service.search.committed)
             service.search.start()
         if routes is not None:
-            self._notifier = service.notifier = Notifier(log, routes)
+            self._notifier = service.notifier = Notifier(log, routes, background=service.background)
+            service.listen("notify", self._notifier.committed)
+        standups = None
+        if schedule is not None:
+            standups = StandupSchedule(schedule, service.standups, log, service.background)
         if joined is not None:
             from missioncontrol.app.cluster import Cluster
 
             self._cluster = Cluster(
-                *joined, self._supervisor, lambda: hub.clients, lambda: service.draining, self._notifier
+                *joined,
+                self._supervisor,
+                lambda: hub.clients,
+                lambda: service.draining,
+                self._notifier,
+                service.background,
+                standups,
             )
             service.cluster = self._cluster.page
             joined[0].replaced = self._replaced
         self._heartbeats = Heartbeats(config.server.heartbeat_interval, hub.figures)
+        for sock in self._sockets:
+            probe_idle_peers(sock, config.server.heartbeat_interval)
+            # Until now it only had to be ours; how many may wait depends on the descriptors.
+            sock.listen(service.room.backlog)
         self._heartbeats.start()
+        service.loop_lag.start()
         if config.telemetry.endpoint is not None:
             ports = [sock.getsockname()[1] for sock in self._sockets]
             self._telemetry = TelemetryOut(config.telemetry, service, f"{platform.node()}:{ports[0]}", ports)
+            service.listen("telemetry", self._trace)
             await self._telemetry.start()
         self._uvicorn = _Uvicorn(service, self._heartbeats, self._telemetry)
         await self._uvicorn.startup(sockets=self._sockets)
@@ -266,16 +340,22 @@ class MissionControl(Broadcasts):
             openclaw = config.sources.openclaw
             runtime = None if openclaw in ("auto", "off") else Path(openclaw)
             simulation = Simulation(workspace, runtime=runtime)
-            await asyncio.to_thread(simulation.prepare)
-            self._keep(simulation.run())
+            # What cannot be written now, a later step tries again.
+            with suppress(OSError):
+                await asyncio.to_thread(simulation.prepare)
+            service.background.keep("simulation", simulation.run)
         if self._cluster is not None:
             await self._cluster.start()
-            self._keep(self._share_state())
+            service.background.keep("shared state", self._share_state)
         else:
             if self._notifier is not None:
                 await self._notifier.start()
             await self._supervisor.start()
-        self._keep(permissions.run())
+            if standups is not None:
+                # After the first scan: a standup that is overdue shows the agents as they are now.
+                await standups.start()
+        service.background.keep("permissions", permissions.run)
+        service.background.keep("browser sessions", functools.partial(_keep_sessions, service.access))
 
     async def stop(self) -> None:
         """Drain: clients are told when to come back, everything accepted is durable, then all is closed."""
@@ -297,12 +377,11 @@ class MissionControl(Broadcasts):
 
     async def _stop(self, service: Service) -> None:
         service.draining = True
+        service.decoders.close()
         for server in self._uvicorn.servers:
             server.close()
         await self._uvicorn.mcp.stop()
-        for task in list(self._tasks):
-            if task is not asyncio.current_task():
-                task.cancel()
+        await service.background.stop()
         if self._cluster is not None:
             await self._cluster.stop()
             self._cluster = None
@@ -333,11 +412,14 @@ class MissionControl(Broadcasts):
         self._uvicorn.should_exit = self._uvicorn.force_exit = True
         await self._ticker
         self._heartbeats.stop()
+        service.loop_lag.stop()
         if self._telemetry is not None:
             await self._telemetry.stop()
             self._telemetry = None
         with suppress(MissionControlError):
             await service.log.save_state(StateCheckpoint(service.state.id, service.state.dump()))
+        # What was begun while the server drained.
+        await service.background.stop()
         await service.log.close()
         service.hub.close()
         self._service = None
@@ -355,17 +437,17 @@ class MissionControl(Broadcasts):
     async def _begin_anew(self) -> None:
         ports = [sock.getsockname()[1] for sock in self._sockets]
         await self._stop(self._running)
-        server = self.config.server
         server = msgspec.structs.replace(
-            server, port=ports[0], ws_port="none" if server.ws_port == "none" else ports[-1]
+            self.config.server, port=ports[0], ws_port=ports[1] if len(ports) > 1 else "none"
         )
         self.config = msgspec.structs.replace(self.config, server=server)
         delay = 0.5
         while self._stopping is None:
             try:
                 await self.start()
-            except MissionControlError as error:
-                logger.error("server.cannot_begin", extra={"reason": str(error)})
+            except Exception as error:
+                # Whatever it is: a process that serves nothing and does not try again is worse.
+                logger.exception("server.cannot_begin", extra={"reason": str(error)})
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 10.0)
             else:
@@ -393,36 +475,62 @@ class MissionControl(Broadcasts):
             raise Draining("MissionControl is stopping.")
         try:
             # Plain values, as anybody else will read them from the log.
-            plain = msgspec.to_builtins(event)
-        except TypeError as error:
+            plain = msgspec.to_builtins(event, str_keys=True)
+        except (TypeError, ValueError, RecursionError) as error:
             raise BadEvent(f"The event cannot be written as JSON: {error}.") from None
-        return (await self._running.log.append(convert_drafts([plain])))[0]
+        return (await self._running.publish(convert_drafts([plain])))[0]
 
-    def _committed(self, records: Sequence[Record]) -> None:
-        """What happens with each commit, in this order: the state, then everybody."""
-        service = self._running
-        began = wall_clock() if self._telemetry is not None else 0.0
-        service.state.apply(records)
-        if self._home is not None:
-            self._home.apply(records)
-        service.hub.publish(records)
-        if self._telemetry is not None:
-            self._telemetry.told(records, began)
+    def _build_pipeline(self, service: Service) -> None:
+        """Name what happens to events, in its order; see `missioncontrol.app.pipeline`."""
+        pipeline = Pipeline(service.log, self._supervisor.quotas.check)
+        service.publish, service.listen, service.pipeline = pipeline.publish, pipeline.then, pipeline.health
+        state, home = service.state, self._home
+
+        def project(records: Sequence[Record]) -> None:
+            self._began = wall_clock()
+            try:
+                state.apply(records)
+            finally:
+                if home is not None:
+                    home.apply(records)
+
+        pipeline.then(PROJECT, project, lambda: state.fault or (None if home is None else home.state.fault))
+        pipeline.then(DELIVER, service.hub.publish)
+        pipeline.then("sources", self._supervisor.committed)
+        pipeline.then("checkpoint", self._checkpoint)
+
+        def report(reason: str) -> None:
+            service.background.begin("quota alert", self._alert(reason))
+
+        self._supervisor.quotas.report = report
+
+    def _checkpoint(self, records: Sequence[Record]) -> None:
+        """Keep the state beside the events, once there are enough of them."""
+        state = self._running.state
         self._unsaved += len(records)
         if self._unsaved >= STATE_EVERY_EVENTS and (began := monotonic()) >= self._save_from:
             self._unsaved = 0
-            self._keep(self._save_state(StateCheckpoint(service.state.id, service.state.dump())))
+            checkpoint = StateCheckpoint(state.id, state.dump())
+            self._running.background.begin("saved state", self._save_state(checkpoint))
             self._save_from = began + (monotonic() - began) / STATE_SHARE
+
+    def _trace(self, records: Sequence[Record]) -> None:
+        if self._telemetry is not None:
+            self._telemetry.told(records, self._began)
+
+    async def _alert(self, message: str) -> None:
+        alert = {
+            "level": "warning",
+            "message": f"A quota is reached: {message}",
+            "details": {"source": "quotas"},
+        }
+        with suppress(MissionControlError):
+            await self._running.log.append([Draft("system:alert", alert, None, "quotas")])
 
     async def _save_state(self, checkpoint: StateCheckpoint) -> None:
         # Without it the next start only has more to fold.
         with suppress(MissionControlError):
             await self._running.log.save_state(checkpoint)
-
-    def _keep(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _close_sockets(self) -> None:
         for sock in self._sockets:
@@ -439,7 +547,7 @@ class _Uvicorn(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app if telemetry is None else telemetry.around(app),
-                http=HttpProtocol,
+                http=functools.partial(HttpProtocol, service.room, heartbeats, service.access.peers),  # type: ignore[arg-type]
                 ws=protocol,  # type: ignore[arg-type]
                 lifespan="off",
                 log_config=None,
@@ -447,11 +555,14 @@ class _Uvicorn(uvicorn.Server):
                 server_header=False,
                 # Proxies are believed, or not, in one place for HTTP and the WebSocket.
                 proxy_headers=False,
-                backlog=4096,
+                backlog=service.room.backlog,
                 timeout_keep_alive=75,
             )
         )
         self.config.load()
+        uvicorn_log = logging.getLogger("uvicorn.error")
+        if not any(isinstance(existing, WarningThrottle) for existing in uvicorn_log.filters):
+            uvicorn_log.addFilter(WarningThrottle())
         self.lifespan = self.config.lifespan_class(self.config)
 
 
@@ -467,10 +578,27 @@ async def fold(log: Log) -> FleetState:
             logger.warning("state.refolded", extra={"id": kept.id, "reason": str(error)})
     while after < log.head:
         page = await log.read(after, EVERYTHING, limit=5_000, max_bytes=4 * 1024 * 1024)
-        events = [decode_event(body) for body in page.bodies]
-        state.apply([Record(event.id, event.type, 0, b"", event.data, event.host) for event in events])
+        state.apply(map(read_record, page.bodies))
         after = page.last
+        # Records are encoded as they are folded; a turn for everything else on this loop.
+        await asyncio.sleep(0)
     return state
+
+
+def _open_access(config: Config, host: str) -> Access:
+    """Read, or the first time make, what says who the owner is."""
+    data = config.data_path
+    make_private_folder(data)
+    sessions = BrowserSessions(data / BROWSERS_FILE)
+    return Access(config, bound_host=host, owner=Owner(load_secret(data)), sessions=sessions)
+
+
+async def _keep_sessions(access: Access) -> None:
+    """Close what sessions have open that are over, and keep when each was last used."""
+    while True:
+        await asyncio.sleep(SESSIONS_SECONDS)
+        access.close_revoked()
+        await asyncio.to_thread(access.sessions.save)
 
 
 def _check_workspace(workspace: Path) -> None:
@@ -483,21 +611,53 @@ def _check_workspace(workspace: Path) -> None:
 
 
 def _bind(config: Config) -> list[socket.socket]:
-    """Open the listening sockets, all or none."""
-    sockets: list[socket.socket] = []
-    ports = [("--port", config.server.port)]
-    if config.server.ws_port != "none" and (
-        config.server.ws_port != config.server.port or not config.server.port
-    ):
-        ports.append(("--ws-port", config.server.ws_port))
+    """Open the listening sockets, all or none.
+
+    A default port that is taken gives way, one that was asked for is an error.
+
+    Raises:
+        ConfigError: the host is wrong, or a port that was asked for cannot be opened.
+    """
+    server = config.server
+    first = (
+        _listen_somewhere(server) if server.port == "auto" else _listen(server.host, server.port, "--port")
+    )
+    second = server.wanted_ws_port
+    if second is None or (second == first.getsockname()[1] and second):
+        return [first]
     try:
-        for flag, port in ports:
-            sockets.append(_listen(config.server.host, port, flag))
+        return [first, _listen(server.host, second, "--ws-port")]
+    except PortTaken:
+        if server.ws_port != "auto":
+            first.close()
+            raise
+        logger.warning("ports.second_left_out", extra={"taken": second, "port": first.getsockname()[1]})
+        return [first]
     except BaseException:
-        for sock in sockets:
-            sock.close()
+        first.close()
         raise
-    return sockets
+
+
+def _listen_somewhere(server: ServerConfig) -> socket.socket:
+    """Listen on the usual port, else on one near it, else on any free one."""
+    try:
+        return _listen(server.host, DEFAULT_PORT, "--port")
+    except PortTaken:
+        pass
+    # Near it first, and in the same order each time: bookmarks, and what a browser keeps for an origin, go by the port.
+    for port in (*NEAR_PORTS, 0):
+        with suppress(PortTaken):
+            sock = _listen(server.host, port, "--port")
+            break
+    logger.warning(
+        "ports.default_taken",
+        extra={"taken": DEFAULT_PORT, "port": sock.getsockname()[1], "hint": "--port names one for good"},
+    )
+    return sock
+
+
+class PortTaken(ConfigError):
+    """Another program listens on the port."""
 
 
 def _listen(host: str, port: int, flag: str) -> socket.socket:
@@ -510,11 +670,12 @@ def _listen(host: str, port: int, flag: str) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
-        sock.listen(4096)
+        sock.listen(MAX_BACKLOG)
         sock.setblocking(False)
     except OSError as error:
         sock.close()
-        raise ConfigError(
+        kind_ = PortTaken if error.errno == errno.EADDRINUSE else ConfigError
+        raise kind_(
             f"The port {port} on {host} cannot be opened ({error.strerror}); "
             f"stop what uses it, or choose another one with {flag} (0 takes any free one)."
         ) from None

@@ -19,8 +19,8 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from missioncontrol.config import TelemetryConfig
 from missioncontrol.errors import ConfigError
-from missioncontrol.events import Record, decode_event
-from missioncontrol.server.metrics import METRICS, Figure
+from missioncontrol.events import Record, read_event
+from missioncontrol.server.metrics import METRICS, Figure, read_figure
 from missioncontrol.server.service import Service
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class TelemetryOut:
     def _trace_event(self, tracer: Tracer, record: Record, began: float) -> None:
         from opentelemetry.trace import SpanKind
 
-        traceparent = decode_event(record.body).traceparent
+        traceparent = read_event(record.body).traceparent
         if traceparent is None:
             return
         span = tracer.start_span(
@@ -170,7 +170,7 @@ def _reading(
     """Return what reads a figure for the SDK's thread: on the event loop, where nothing else changes meanwhile."""
 
     async def read() -> Any:
-        return figure.read(service)
+        return read_figure(figure, service)
 
     def observe(options: CallbackOptions) -> Iterable[Observation]:
         from opentelemetry.metrics import Observation

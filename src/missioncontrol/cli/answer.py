@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from missioncontrol.cli.review import offer, review_of, show_review
 from missioncontrol.cli.sentences import clock
 from missioncontrol.cli.server import Server, print_json
 from missioncontrol.cli.settings import ClientToken, Json, Url
@@ -19,6 +20,7 @@ from missioncontrol.cli.values import question_ids
 from missioncontrol.errors import BadQuestion
 from missioncontrol.events import Data
 from missioncontrol.events.sentences import clean
+from missioncontrol.review import TERMINAL, Option, Review
 
 
 def answer(
@@ -31,18 +33,29 @@ def answer(
     /,
     *,
     by: Annotated[str | None, Parameter(help="Who answers. Default: the user's name.")] = None,
+    digest: Annotated[
+        str | None,
+        Parameter(
+            help="The `digest` of the question as it was shown, for scripts: without a terminal a permission, "
+            "or a dangerous answer, needs it."
+        ),
+    ] = None,
     url: Url = None,
     token: ClientToken = None,
     json: Json = False,
 ) -> int:
     """Answer a question; without an id, list those that wait for an answer.
 
+    On a terminal all of the question is shown before it is answered: the whole input of a tool, edits as a diff, hidden
+    characters as marks. What is dangerous is asked for twice.
+
     For example:
 
         mission-control answer
+        mission-control answer Q-7K3M9PXA
         mission-control answer Q-7K3M9PXA yes
     """
-    server = Server(url, token)
+    server = Server(url, token, owner=True)
     if id_ is None:
         found = server.ask("/api/questions?status=open")["questions"]
         if json:
@@ -51,9 +64,16 @@ def answer(
             _show(found)
         return 0
     path = f"/api/questions/{quote(id_, safe='')}"
-    if text is None:
-        text = _prompt(server.ask(path))
-    answered = server.ask(f"{path}/answer", "POST", {"answer": text, "answeredBy": by or _user()})
+    if text is None or digest is None:
+        asked = server.ask(path)
+        if asked["status"] == "open":
+            review = review_of(asked)
+            text = _decide(asked, review, text)
+            digest = digest or review.digest
+        elif text is None:
+            raise BadQuestion(f"The question {clean(asked['id'])} is {clean(asked['status'])} already.")
+    given = {"answer": text, "answeredBy": by or _user(), "digest": digest}
+    answered = server.ask(f"{path}/answer", "POST", given)
     if json:
         print_json(answered)
     else:
@@ -61,12 +81,49 @@ def answer(
     return 0
 
 
-def _prompt(asked: Data) -> str:
-    if not sys.stdin.isatty():
-        raise BadQuestion(f"Say the answer, too: mission-control answer {asked['id']} TEXT.")
-    print(clean(asked["text"]), file=sys.stderr)
-    options = f" ({' / '.join(map(clean, asked['options']))})" if asked["options"] else ""
-    print(f"Your answer{options}: ", end="", file=sys.stderr, flush=True)
+def _decide(asked: Data, review: Review, text: str | None) -> str:
+    """Return the answer to a question; where it matters, shows all of it first, and asks.
+
+    Raises:
+        BadQuestion: there is no terminal to show it on, it is answered elsewhere, or it was not confirmed.
+    """
+    id_, terminal = clean(asked["id"]), sys.stdin.isatty()
+    chosen = None if text is None else _option(review, text)
+    careful = asked["kind"] == "permission" or (chosen is not None and chosen.dangerous)
+    if text is not None and not careful:
+        return text
+    if not terminal and text is None:
+        raise BadQuestion(f"Say the answer, too: mission-control answer {id_} TEXT.")
+    if not terminal:
+        raise BadQuestion(
+            f"All of {id_} has to be shown before this is answered: run `mission-control answer {id_}` on a terminal. "
+            f"A script that has shown it gives its digest: --digest."
+        )
+    show_review(asked, review)
+    if not review.complete or (asked["kind"] == "permission" and not asked["options"]):
+        raise BadQuestion(f"{id_} is not answered here. {TERMINAL}")
+    if text is None:
+        options = f" {offer(review.options)}" if review.options else ""
+        text = _read(f"Your answer{options}: ").strip()
+        if text.isdigit() and 0 < int(text) <= len(review.options):
+            text = review.options[int(text) - 1].text
+        chosen = _option(review, text)
+        careful = chosen is not None and chosen.dangerous
+    if careful:
+        shown = text if chosen is None else chosen.label
+        danger = "This is dangerous. " if chosen is not None and chosen.dangerous else ""
+        if _read(f"{danger}Type {shown!r} again to send it: ").strip().casefold() != text.strip().casefold():
+            raise BadQuestion(f"Nothing was sent: {id_} is open.")
+    return text
+
+
+def _option(review: Review, text: str) -> Option | None:
+    wanted = text.strip().casefold()
+    return next((one for one in review.options if one.text.strip().casefold() == wanted), None)
+
+
+def _read(prompt: str) -> str:
+    print(prompt, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline()
 
 

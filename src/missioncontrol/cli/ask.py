@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import secrets
-import signal
 import sys
-import threading
+from contextlib import suppress
 from time import monotonic, sleep
 from typing import Annotated
 from urllib.parse import quote
 
 from cyclopts import Parameter
 
+from missioncontrol.cli.sentences import write_text
 from missioncontrol.cli.server import Server, print_json
 from missioncontrol.cli.settings import ClientToken, Json, Url
+from missioncontrol.cli.signals import as_keyboard_interrupt, ignore_further
 from missioncontrol.cli.values import agent_ids, task_ids
 from missioncontrol.client import ClientError, Unreachable
 from missioncontrol.events import Data
@@ -47,7 +48,7 @@ def ask(
     """Ask a person, and print the answer once there is one.
 
     The exit status is 1 where the question was withdrawn, or its time was up. While the server is away this goes on
-    waiting; ended by Ctrl-C or SIGTERM it withdraws the question.
+    waiting; ended by Ctrl-C, SIGTERM or a closed terminal it withdraws the question.
 
     For example:
 
@@ -65,29 +66,25 @@ def ask(
     }
     body = {name: value for name, value in given.items() if value is not None}
     asked: Data | None = None
-    _take_sigterm_for_ctrl_c()
-    try:
-        asked = server.ask("/api/questions", "POST", body)
-        if not wait:
-            print(asked["id"])
-            return 0
-        asked = _wait(server, asked)
-    except KeyboardInterrupt:
-        _withdraw(server, asked, body)
-        raise
+    # `timeout`, a closed terminal and whatever else ends programs withdraw the question, too.
+    with as_keyboard_interrupt():
+        try:
+            asked = server.ask("/api/questions", "POST", body)
+            if not wait:
+                print(asked["id"])
+                return 0
+            asked = _wait(server, asked)
+        except KeyboardInterrupt:
+            ignore_further()
+            _withdraw(server, asked, body)
+            raise
     if json:
         print_json(asked)
     elif asked["status"] == "answered":
-        print(asked["answer"])
+        write_text(f"{asked['answer']}\n")
     else:
-        print(f"mission-control: nobody has answered ({asked['reason']})", file=sys.stderr)
+        print(f"mission-control: nobody has answered ({clean(asked['reason'])})", file=sys.stderr)
     return 0 if asked["status"] == "answered" else 1
-
-
-def _take_sigterm_for_ctrl_c() -> None:
-    """Let `timeout` and whatever else ends programs withdraw the question, too; nobody would wait for its answer."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _wait(server: Server, asked: Data) -> Data:
@@ -106,7 +103,9 @@ def _withdraw(server: Server, asked: Data | None, body: Data) -> None:
         if asked is None:
             # Its id has not come back yet; the same key finds it.
             asked = server.ask("/api/questions", "POST", body)
-        server.ask(f"/api/questions/{quote(asked['id'], safe='')}", "DELETE")
+        server.ask(f"/api/questions/{quote(asked['id'], safe='')}", "DELETE", {"key": body["key"]})
     except ClientError as error:
         name = "the question" if asked is None else asked["id"]
-        print(f"mission-control: {name} could not be withdrawn: {clean(error)}", file=sys.stderr)
+        # The terminal may be gone.
+        with suppress(OSError):
+            print(f"mission-control: {name} could not be withdrawn: {clean(error)}", file=sys.stderr)

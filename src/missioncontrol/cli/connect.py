@@ -236,6 +236,9 @@ class _Session(msgspec.Struct, rename="camel"):
     token_required: bool
 
 
+_sessions = msgspec.json.Decoder(_Session)
+
+
 class _Server:
     """The server that is connected to. `variable` is the one that the token is taken from, where one is asked for."""
 
@@ -258,7 +261,7 @@ class _Server:
 def _look(url: str) -> tuple[bool, bool]:
     """Return whether a server answers, and whether it asks for a token."""
     try:
-        session = msgspec.json.decode(call(url, "/api/session", timeout=LOOK_SECONDS), type=_Session)
+        session = _sessions.decode(call(url, "/api/session", timeout=LOOK_SECONDS))
     except (ClientError, msgspec.MsgspecError, UnicodeDecodeError):
         return False, False
     return True, session.token_required

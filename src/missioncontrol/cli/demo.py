@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import tempfile
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from time import time
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from missioncontrol.cli.serve import run_server
 from missioncontrol.cli.settings import Host, Open, Port, WsPort, read_config
+from missioncontrol.cli.signals import before_early_end
 from missioncontrol.errors import ConfigError
+from missioncontrol.temporary import LEFT_OVER_SECONDS
 
-MARK = ".mission-control-demo"
-"""The file that says that a folder is a demo's, so that a later demo may go on in it."""
+PREFIX = "mission-control-demo-"
+"""How the names of temporary folders begin."""
 
 
 def demo(
@@ -42,7 +49,16 @@ def demo(
         mission-control demo --port 0 --ws-port none
         mission-control demo --workspace /tmp/fleet
     """
-    temporary = None if workspace is not None else Path(tempfile.mkdtemp(prefix="mission-control-demo-"))
+    temporary = None
+    if workspace is None:
+        try:
+            _remove_left_demos(Path(tempfile.gettempdir()))
+            temporary = Path(tempfile.mkdtemp(prefix=PREFIX))
+            before_early_end(partial(_remove, temporary))
+        except OSError as error:
+            raise ConfigError(
+                f"There is no folder for temporary files ({error.strerror}); name one with --workspace."
+            ) from None
     try:
         folder = Path(workspace).expanduser().resolve() if workspace is not None else None
         if folder is None:
@@ -63,10 +79,28 @@ def demo(
                 "sources.codex": "off",
             }
         )
-        return run_server(config, simulation=True, open_browser=open_)
+        return run_server(config, simulation=True, open_browser=open_, last=partial(_remove, temporary))
     finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_left_demos(folder: Path) -> None:
+    """Remove the temporary folders of demos that were killed: those whose log no process holds."""
+    from missioncontrol.store.schema import LOCK_NAME
+
+    for left in folder.glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            status = left.stat(follow_symlinks=False)
+            if status.st_uid != os.geteuid() or time() - status.st_mtime < LEFT_OVER_SECONDS:
+                continue
+            with (left / "workspace-data" / LOCK_NAME).open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _claim(folder: Path) -> None:
@@ -75,6 +109,9 @@ def _claim(folder: Path) -> None:
     Raises:
         ConfigError: it has content that is not a demo's, or cannot be written.
     """
+    # Here, so that the help of the command appears quickly.
+    from missioncontrol.app.simulation.simulation import MARK, MARK_TEXT
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / MARK).is_file():
@@ -83,6 +120,6 @@ def _claim(folder: Path) -> None:
                     f"The folder {folder} is neither empty nor a former demo's, so the simulation does not "
                     f"write into it; name another one, or watch it with `mission-control serve`."
                 )
-            (folder / MARK).write_text("A simulated fleet writes here; made by `mission-control demo`.\n")
+            (folder / MARK).write_text(MARK_TEXT)
     except OSError as error:
         raise ConfigError(f"The folder {folder} cannot be used: {error.strerror or error}.") from None

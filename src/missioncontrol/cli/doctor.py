@@ -15,6 +15,7 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, time
@@ -26,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from missioncontrol.cli.running import read_running
 from missioncontrol.cli.settings import (
     ClientToken,
     ConfigFile,
@@ -57,6 +59,8 @@ MAX_CLOCK_SKEW = 5.0
 SPARE_DESCRIPTORS = 256
 COUNT_SECONDS = 2.0
 HEALTH_SECONDS = 3.0
+_replies = msgspec.json.Decoder(dict[str, object])
+TAKEN = "another program uses it"
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
@@ -122,12 +126,22 @@ def examine(config: Config, token: str | None) -> Iterator[Check]:
     yield check_inotify(config.workspace_path)
     yield check_descriptors(config.server.max_clients)
     running: dict[str, object] | None = None
-    for flag, port in (("--port", config.server.port), ("--ws-port", config.server.ws_port)):
-        if port == "none":
+    server = config.server
+    for flag, port, asked_for in (
+        ("--port", server.wanted_port, server.port != "auto"),
+        ("--ws-port", server.wanted_ws_port, server.ws_port != "auto"),
+    ):
+        if port is None:
             continue
-        check, health = check_port(config.server.host, port, flag, token)
+        check, health = check_port(server.host, port, flag, token)
         running = running or health
+        if check.verdict == "fail" and check.found == TAKEN and not asked_for:
+            other = "another one is taken" if flag == "--port" else "it is left out"
+            check = Check(check.name, "warn", f"{TAKEN}; {other}", f"{flag} names a port for good.")
         yield check
+    if running is None and (found := read_running(config.data_path)) is not None:
+        with suppress(ClientError):
+            running = ask_health(found.url, token, timeout=HEALTH_SECONDS)
     yield check_clock(running)
     yield check_server(running)
 
@@ -221,7 +235,7 @@ def check_nats(address: str) -> Check:
         ) as connection:
             connection.settimeout(HEALTH_SECONDS)
             said = connection.makefile("rb").readline(65_536)
-        info = msgspec.json.decode(said.removeprefix(b"INFO "), type=dict[str, object])
+        info = _replies.decode(said.removeprefix(b"INFO "))
     except (OSError, ValueError, msgspec.MsgspecError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return Check(
@@ -291,9 +305,7 @@ def check_port(host: str, port: int, flag: str, token: str | None) -> tuple[Chec
             health = {}
         if "status" in health and "timestamp" in health:
             return Check(name, "ok", "a Mission Control server is running on it"), health
-        return Check(
-            name, "fail", "another program uses it", f"Stop that program, or choose another port with {flag}."
-        ), None
+        return Check(name, "fail", TAKEN, f"Stop that program, or choose another port with {flag}."), None
     advice = f"Choose another port with {flag} or another address with --host."
     return Check(name, "fail", trouble.strerror or str(trouble), advice), None
 

@@ -6,18 +6,20 @@ line on standard error. Standard output carries results and nothing else.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 
 from cyclopts import App, CycloptsError, Group, UnusedCliTokensError
 
 from missioncontrol.errors import ConfigError, InputError, MissionControlError
 
 GROUPS = {
-    "Run the server": ("serve", "demo", "status", "doctor", "token", "notify", "completion"),
+    "Run the server": ("serve", "demo", "status", "sign-in", "doctor", "token", "notify", "completion"),
     "See the fleet": ("top", "watch", "search", "replay", "export"),
     "Work with the fleet": ("tasks", "ask", "answer", "publish"),
     "Let agents join": ("connect", "disconnect", "mcp"),
@@ -49,7 +51,8 @@ def make_app(wanted: str | None = None) -> App:
         group = Group(heading, sort_key=place)
         for order, name in enumerate(names):
             if wanted is None or wanted == name:
-                command = getattr(import_module(f"missioncontrol.cli.{name}"), name)
+                word = name.replace("-", "_")
+                command = getattr(import_module(f"missioncontrol.cli.{word}"), word)
                 if isinstance(command, App):
                     command.group, command.sort_key = group, order
                     app.command(command)
@@ -60,6 +63,8 @@ def make_app(wanted: str | None = None) -> App:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; without arguments those of the process."""
+    _open_standard_streams()
+    _ensure_home()
     given = sys.argv[1:] if arguments is None else list(arguments)
     # Of what is being completed, the word after `__complete` is the command.
     named = next((word for word in given[:2] if word != COMPLETE), None)
@@ -83,7 +88,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the output has had enough; the interpreter's own last flush must not fail over it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        # The terminal was closed.
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 1
     return result if isinstance(result, int) else 0
+
+
+def _open_standard_streams() -> None:
+    """Give a process that was started without a standard stream an empty one.
+
+    Else the next file that is opened gets its number, and what a library writes to standard error ends up in the log's
+    database; and what Python is to print there it prints to standard output.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+
+
+def _ensure_home() -> None:
+    """Give a user without a home folder, as in some containers, one that does not exist instead of errors."""
+    if not os.environ.get("HOME"):
+        try:
+            Path.home()
+        except RuntimeError:
+            os.environ["HOME"] = "/nonexistent"
 
 
 def _complain(message: str, status: int) -> int:

@@ -23,7 +23,7 @@ from missioncontrol.cli.moments import read_moment
 from missioncontrol.client import ClientError, Gap, Unreachable
 from missioncontrol.client.http import USER_AGENT, Address, Api
 from missioncontrol.errors import BadCursor
-from missioncontrol.events import EVERYTHING, Cursor, Event, Patterns, Record, decode_event
+from missioncontrol.events import EVERYTHING, Cursor, Event, Patterns, Record, read_record
 from missioncontrol.protocol.encoding import body_id
 from missioncontrol.state import FleetState
 
@@ -144,6 +144,13 @@ class _Kept(msgspec.Struct):
     state: dict[str, Any]
 
 
+_statuses = msgspec.json.Decoder(_Status)
+_answers = msgspec.json.Decoder(_Answer)
+_moments = msgspec.json.Decoder(_Moment)
+_kept = msgspec.json.Decoder(_Kept)
+_gaps = msgspec.json.Decoder(Gap)
+
+
 class ServerPast:
     """The log of a running server, over its API; an async context manager. A restart of it is waited for."""
 
@@ -156,7 +163,7 @@ class ServerPast:
         self._session = aiohttp.ClientSession(headers={"User-Agent": USER_AGENT}, trust_env=True)
         self._api = Api(self._address, self._token, self._session)
         try:
-            found = _decode(await self._api.attempt("GET", "/api/system/status", timeout=10.0), _Status).log
+            found = _decode(await self._api.attempt("GET", "/api/system/status", timeout=10.0), _statuses).log
         except BaseException:
             await self._session.close()
             raise
@@ -185,7 +192,7 @@ class ServerPast:
             events = (await self._ask(middle - 1, EVERYTHING, 1)).events
             if not events:
                 return low
-            found = msgspec.json.decode(events[0], type=_Moment)
+            found = _moments.decode(events[0])
             if datetime.fromisoformat(found.time) < moment:
                 low = max(middle, found.id)
             else:
@@ -196,12 +203,12 @@ class ServerPast:
         """Ask for the state as it stood after an event."""
         query = "" if at is None else f"?at={self.epoch}:{at}"
         body = await self._api.insist("GET", f"/api/snapshot{query}", deadline=PATIENCE)
-        return _decode(body, _Kept).state
+        return _decode(body, _kept).state
 
     async def _ask(self, after: int, patterns: Patterns, limit: int) -> _Answer:
         query = {"since": f"{self.epoch}:{after}", "events": ",".join(patterns.names()), "limit": str(limit)}
         path = f"/api/events?{urlencode(query, safe=':,*')}"
-        return _decode(await self._api.insist("GET", path, deadline=PATIENCE), _Answer)
+        return _decode(await self._api.insist("GET", path, deadline=PATIENCE), _answers)
 
 
 class FilePast:
@@ -238,8 +245,7 @@ class FilePast:
         async for page in read_stretch(self, Stretch(fleet.id, end), EVERYTHING):
             if page.gap is not None:
                 raise ClientError("The log no longer holds what the state of that moment is made of.")
-            events = map(decode_event, page.bodies)
-            fleet.apply(as_record(event, body) for event, body in zip(events, page.bodies, strict=True))
+            fleet.apply(map(read_record, page.bodies))
         return fleet.snapshot()
 
 
@@ -268,8 +274,8 @@ async def open_past(url: str, token: str | None, data: Path | None) -> AsyncIter
         yield FilePast(file)
 
 
-def _decode(body: bytes, form: type[_Form]) -> _Form:
+def _decode(body: bytes, decoder: msgspec.json.Decoder[_Form]) -> _Form:
     try:
-        return msgspec.json.decode(body, type=form)
+        return decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise Unreachable("What answers there is not a Mission Control server.") from None

@@ -10,14 +10,19 @@ from typing import Any, TextIO
 import structlog
 from structlog.types import EventDict, Processor
 
+from missioncontrol.events.sentences import defuse
+from missioncontrol.redaction import redact as mask
+
 TOKEN_PREFIX = "mc_"  # noqa: S105 - what tokens begin with
 HIDDEN = "[hidden]"
 _SECRET_KEYS = frozenset({"token", "authorization", "password", "secret", "cookie", "key"})
+_CONTROL = re.compile(r"[^\n\t]+")
 _SECRETS = re.compile(
     r"\bmc_[A-Za-z0-9_-]{16,}"
     r"|(?<=bearer )[^\s\"',;]+"
     r"|(?<=bearer\.)[A-Za-z0-9_=-]+"
-    r"|(?<=token=)[^\s\"'&;]+",
+    r"|(?<=token=)[^\s\"'&;]+"
+    r"|(?<=basic )[A-Za-z0-9+/=]{8,}",
     re.IGNORECASE,
 )
 
@@ -67,7 +72,9 @@ def _clean(key: str, value: Any) -> Any:
     if key.lower() in _SECRET_KEYS and value is not None:
         return HIDDEN
     if isinstance(value, str):
-        return _SECRETS.sub(HIDDEN, value)
+        # Names of files and agents are logged, which others chose, and people read logs in terminals.
+        shown = value if value.isprintable() else _CONTROL.sub(lambda found: defuse(found[0]), value)
+        return mask(_SECRETS.sub(HIDDEN, shown))
     if isinstance(value, dict):
         return {inner: _clean(str(inner), item) for inner, item in value.items()}
     if isinstance(value, list | tuple):

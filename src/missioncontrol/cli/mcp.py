@@ -10,7 +10,6 @@ import asyncio
 import base64
 import os
 import secrets
-import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -22,9 +21,11 @@ import msgspec
 from cyclopts import Parameter
 
 from missioncontrol.cli.settings import ClientToken, Url, read_token, read_url
+from missioncontrol.cli.signals import on_ending
 from missioncontrol.client.http import Address, credentials, said_by, verdict
 from missioncontrol.client.items import Unreachable
 from missioncontrol.client.sse import SseParser
+from missioncontrol.events.sentences import clean
 
 AGENT_VARIABLE = "MISSION_CONTROL_AGENT"
 PATH = "/mcp"
@@ -45,6 +46,7 @@ _NAMES = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """Of which methods a parameter stands in the header `Mcp-Name` (MCP 2026-07-28, Streamable HTTP)."""
 
 Message = dict[str, Any]
+_decoder = msgspec.json.Decoder(Message)
 
 
 def mcp(
@@ -118,7 +120,7 @@ class Bridge:
 
     async def _take(self, line: bytes) -> None:
         try:
-            message = msgspec.json.decode(line, type=Message)
+            message = _decoder.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             error = {"code": _PARSE_ERROR, "message": "This line is no message of JSON-RPC."}
             self._write({"jsonrpc": "2.0", "id": None, "error": error})
@@ -252,7 +254,11 @@ class Bridge:
             return True
 
     async def _follow(self) -> None:
-        """Write what the server says by itself, for as long as there is a session."""
+        """Write what the server says by itself, for as long as there is a session.
+
+        While no stream is open the server's notifications are lost. So once there is one, all resources that are
+        subscribed to are reported as updated: they may have been.
+        """
         while True:
             session = self._session
             with suppress(aiohttp.ClientError, OSError, TimeoutError, Unreachable):
@@ -264,6 +270,8 @@ class Bridge:
                     if answer.status == 404 and session is not None:
                         await self._begin_anew(session)
                     elif answer.status == 200:
+                        for uri in self._subscribed:
+                            self._write(_updated(uri))
                         async for message in _messages(answer):
                             self._write(message)
             await asyncio.sleep(RETRY_EVERY)
@@ -282,13 +290,17 @@ async def _messages(answer: aiohttp.ClientResponse) -> AsyncIterator[Message]:
     """Read the messages of an answer in either of its forms; none of any other."""
     if answer.content_type == "application/json":
         with suppress(msgspec.MsgspecError, UnicodeDecodeError):
-            yield msgspec.json.decode(await answer.read(), type=Message)
+            yield _decoder.decode(await answer.read())
     elif answer.content_type == "text/event-stream":
         parser = SseParser()
         async for piece in answer.content.iter_any():
             for event in parser.feed(piece):
                 if event.event == "message" and event.data:
-                    yield msgspec.json.decode(event.data, type=Message)
+                    yield _decoder.decode(event.data)
+
+
+def _updated(uri: str) -> Message:
+    return {"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": uri}}
 
 
 def _modern_version(message: Message) -> str | None:
@@ -312,7 +324,7 @@ def _modern_headers(message: Message) -> dict[str, str]:
 
 def _refuse(write: Callable[[Message], None], message: Message, said: str) -> None:
     """Answer a request by an error; whatever else cannot be sent is told on standard error alone."""
-    print(f"mission-control: {said}", file=sys.stderr, flush=True)
+    print(f"mission-control: {clean(said)}", file=sys.stderr, flush=True)
     if "method" in message and message.get("id") is not None:
         error = {"code": _INTERNAL_ERROR, "message": said}
         write({"jsonrpc": "2.0", "id": message["id"], "error": error})
@@ -330,8 +342,7 @@ def _write(message: Message) -> None:
 async def _run(bridge: Bridge) -> int:
     loop = asyncio.get_running_loop()
     running = asyncio.ensure_future(bridge.run(_lines(loop)))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, running.cancel)
+    on_ending(loop, lambda _: running.cancel())
     with suppress(asyncio.CancelledError):
         await running
     return 0

@@ -12,7 +12,7 @@ EXAMPLES = "'2h', '1d12h', 'yesterday 14:00', '09:30', '2026-11-23T10:15:00Z' or
 
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "min": "minutes", "s": "seconds"}
 _AGO = re.compile(r"(?:\d{1,9}(?:\.\d{1,6})?(?:w|d|h|min|m|s)\s*)+", re.ASCII)
-_PART = re.compile(r"(\d+(?:\.\d+)?)(w|d|h|min|m|s)", re.ASCII)
+_PART = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(w|d|h|min|m|s)", re.ASCII)
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
 _DAYS_AGO = {"today": 0, "yesterday": 1}
 

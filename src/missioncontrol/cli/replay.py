@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
 
@@ -16,12 +15,14 @@ from missioncontrol.cli.history import Page, Past, ServerPast, find_stretch, ope
 from missioncontrol.cli.moments import EXAMPLES
 from missioncontrol.cli.sentences import describe_gap, note
 from missioncontrol.cli.settings import ClientToken, Json, Url, read_token, read_url
+from missioncontrol.cli.signals import on_ending
 from missioncontrol.cli.status import duration
 from missioncontrol.cli.values import EventPatterns
 from missioncontrol.cli.watch import JsonPrinter, Printer
 from missioncontrol.client import Event, Publisher
-from missioncontrol.errors import ConfigError
-from missioncontrol.events import Draft, Patterns, decode_event
+from missioncontrol.errors import BadEvent, ConfigError
+from missioncontrol.events import Data, Draft, Patterns, read_event
+from missioncontrol.events.shapes import fit, is_reserved
 
 INTO_BATCH = 500
 """How many events are published at a time where they come without a pause."""
@@ -147,6 +148,7 @@ class _Replay:
         self._waiting: list[Draft] = []
         self._told = 0
         self._last = 0
+        self._left_out = 0
         self._at: int | None = None
 
     async def run(
@@ -154,9 +156,9 @@ class _Replay:
     ) -> int:
         """Replay from one moment to another, until the end or a signal."""
         this = asyncio.current_task()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if this is not None:
-                asyncio.get_running_loop().add_signal_handler(number, this.cancel)
+        if this is not None:
+            cancel = this.cancel
+            on_ending(asyncio.get_running_loop(), lambda _: cancel())
         stopped = False
         try:
             async with AsyncExitStack() as opened:
@@ -189,7 +191,7 @@ class _Replay:
                 note(f"GAP: {describe_gap(page.gap)}")
         loop = asyncio.get_running_loop()
         for body in page.bodies:
-            event = decode_event(body)
+            event = read_event(body)
             pause, instead_of = self._pace.step(event.time)
             if instead_of:
                 await self._hand_on()
@@ -209,8 +211,9 @@ class _Replay:
             self._printer.print(event)
             self._told, self._at = self._told + 1, event.id
             return
-        data = event.data if event.data.get("timestamp") else {**event.data, "timestamp": event.time}
-        self._waiting.append(Draft(event.type, data, f"replay:{self._epoch}:{event.id}", event.source))
+        found = publishable(event, f"replay:{self._epoch}:{event.id}")
+        self._left_out += not found
+        self._waiting += found
         self._last = event.id
         if len(self._waiting) >= INTO_BATCH:
             await self._hand_on()
@@ -227,10 +230,55 @@ class _Replay:
         self._printer.flush()
         events = "1 event" if self._told == 1 else f"{self._told:,} events"
         done = "published" if self._publisher is not None else "shown"
+        if self._left_out:
+            note(f"left out {self._left_out:,} that only a server publishes, or that no server accepts today")
         if stopped and self._at is not None:
             note(f"stopped after {events}; go on with --from {self._epoch}:{self._at}")
         else:
             note(f"{events} {done}")
+
+
+def publishable(event: Event, key: str) -> list[Draft]:
+    """Return what a client may publish to the same effect as an event of a server; nothing where it cannot.
+
+    A baseline, which only a server publishes, becomes an event for each of its records.
+    """
+    if not is_reserved(event.type):
+        data = event.data if event.data.get("timestamp") else {**event.data, "timestamp": event.time}
+        try:
+            return [Draft(event.type, fit(event.type, data), key, event.source)]
+        except BadEvent:
+            # An earlier release accepted what is refused today.
+            return []
+    if event.type != "state:baseline":
+        return []
+    made: list[tuple[str, Data]] = []
+    for agent in _objects(event.data.get("agents")):
+        made.append(
+            (
+                "agent:statusChange",
+                {"agentId": agent.get("id"), "status": agent.get("status"), "agent": agent},
+            )
+        )
+    made += [("task:created", {"task": task}) for task in _objects(event.data.get("tasks"))]
+    made += [("lead:added", {"lead": lead}) for lead in _objects(event.data.get("leads"))]
+    tokens = event.data.get("tokens")
+    used = tokens.get("agents") if isinstance(tokens, dict) else None
+    for name, use in used.items() if isinstance(used, dict) else ():
+        if isinstance(use, dict):
+            figures = {"tokens": use.get("tokens"), "cost": use.get("cost"), "session": use.get("session")}
+            made.append(("token:usage", {"agent": name, **figures}))
+    gateway = event.data.get("gateway")
+    if isinstance(gateway, dict):
+        made.append(("system:status", {"status": gateway.get("status"), "details": gateway.get("details")}))
+    return [
+        Draft(type_, {**data, "timestamp": event.time}, f"{key}:{number}", event.source)
+        for number, (type_, data) in enumerate(made)
+    ]
+
+
+def _objects(value: Any) -> list[Data]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 async def _refuse_same(past: Past, target: Target) -> None:

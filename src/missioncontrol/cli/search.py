@@ -99,7 +99,7 @@ def _show(found: Data, now: datetime) -> None:
     if found.get("unread"):
         print(f"{found['unread']:,} transcripts are still being read", file=sys.stderr)
     if found.get("trouble"):
-        print(f"transcripts were not searched: {found['trouble']}", file=sys.stderr)
+        print(f"transcripts were not searched: {clean(found['trouble'])}", file=sys.stderr)
     if found["lag"]:
         print(f"the newest {found['lag']:,} events cannot be found yet", file=sys.stderr)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from missioncontrol.cli.settings import read_token, read_url
+from missioncontrol.cli.sentences import plain_json
+from missioncontrol.cli.settings import owner_secret, read_token, read_url
 from missioncontrol.client import Unreachable, call
 from missioncontrol.events import Data
 
@@ -14,11 +15,16 @@ USUAL_SECONDS = 10.0
 
 
 class Server:
-    """Answers over HTTP; `url` and `token` as the options that commands share, else as the environment says."""
+    """Answers over HTTP; `url` and `token` as the options that commands share, else as the environment says.
 
-    def __init__(self, url: str | None, token: str | None) -> None:
-        self._url = read_url(url)
-        self._token = read_token(token)
+    With `owner` the command acts for the person at the terminal: unless a token is given, it sends the owner's secret
+    to a running server of this user, and what the environment says to any other one.
+    """
+
+    def __init__(self, url: str | None, token: str | None, *, owner: bool = False) -> None:
+        self.url = read_url(url)
+        proof = owner_secret(self.url) if owner and token is None else None
+        self._token = proof or read_token(token)
 
     def ask(
         self, path: str, method: str = "GET", body: Data | None = None, *, timeout: float = USUAL_SECONDS
@@ -36,7 +42,7 @@ class Server:
             Unreachable: there was no answer.
         """
         sent = None if body is None else msgspec.json.encode(body)
-        answer = call(self._url, path, method=method, body=sent, token=self._token, timeout=timeout)
+        answer = call(self.url, path, method=method, body=sent, token=self._token, timeout=timeout)
         try:
             return msgspec.json.decode(answer)
         except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -44,9 +50,14 @@ class Server:
 
     def text(self, path: str) -> str:
         """Ask for something that is text."""
-        return call(self._url, path, token=self._token).decode("utf-8", "replace")
+        return call(self.url, path, token=self._token).decode("utf-8", "replace")
+
+
+def sign_in_url(url: str, link: str) -> str:
+    """Return the address that signs a browser in; what follows `#` is never sent to a server or written to a log."""
+    return f"{url.rstrip('/')}/#sign-in={link}"
 
 
 def print_json(value: Any) -> None:
     """Print JSON for programs that people look at, too."""
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    print(plain_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()))

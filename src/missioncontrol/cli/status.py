@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from rich.console import Console
@@ -14,6 +14,10 @@ from missioncontrol.cli.settings import ClientToken, Json, Url, read_token, read
 from missioncontrol.client import Unreachable, call
 from missioncontrol.events.sentences import clean
 
+MAX_SHOWN = 1_000
+"""How many agents the table shows."""
+
+_T = TypeVar("_T")
 _STATUS_COLOURS = {
     "busy": "green",
     "active": "green",
@@ -51,7 +55,7 @@ def ask(url: str, token: str | None) -> dict[str, Any]:
         Unreachable: there was no answer.
     """
     system = _get(url, "/api/system/status", token)
-    agents = _get(url, "/api/agents?limit=1000", token)
+    agents = _decode_by(_lists, call(url, "/api/agents", token=token))
     return {
         "url": url,
         "health": ask_health(url, token),
@@ -60,8 +64,8 @@ def ask(url: str, token: str | None) -> dict[str, Any]:
         "sources": system.get("sources", {}),
         "gateway": system.get("gateway"),
         "budgets": _get(url, "/api/tokens", token).get("budgets", {}),
-        "agents": agents.get("agents", []),
-        "agentCount": agents.get("count", 0),
+        "agents": agents[:MAX_SHOWN],
+        "agentCount": len(agents),
     }
 
 
@@ -84,9 +88,17 @@ def _get(url: str, path: str, token: str | None) -> dict[str, Any]:
     return _decode(call(url, path, token=token))
 
 
+_objects = msgspec.json.Decoder(dict[str, Any])
+_lists = msgspec.json.Decoder(list[dict[str, Any]])
+
+
 def _decode(body: bytes) -> dict[str, Any]:
+    return _decode_by(_objects, body)
+
+
+def _decode_by(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
+        return decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise Unreachable("What answers there is not a Mission Control server.") from None
 

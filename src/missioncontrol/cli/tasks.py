@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from missioncontrol.cli.sentences import write_text
 from missioncontrol.cli.server import Server, print_json
 from missioncontrol.cli.settings import ClientToken, Json, Url
 from missioncontrol.cli.values import AgentId, TaskId, agent_ids
@@ -310,7 +311,7 @@ def export(
 
         mission-control tasks export markdown > TASK_QUEUE.md
     """
-    print(Server(url, token).text(f"/api/export/tasks?format={form}"), end="")
+    write_text(Server(url, token).text(f"/api/export/tasks?format={form}"))
     return 0
 
 

@@ -21,8 +21,10 @@ def new(
     *,
     name: Annotated[str, Parameter(help="Whose token it is, for logs and errors.")] = "ops",
     scopes: Annotated[
-        str, Parameter(help="What it may do, separated by commas: `read`, `publish`, `admin`.")
+        str,
+        Parameter(help="What it may do, separated by commas: `read`, `fleet`, `publish`, `answer`, `admin`."),
     ] = "read",
+    agent: Annotated[str | None, Parameter(help="The one agent that it speaks for. Default: any.")] = None,
 ) -> int:
     """Make a token, and print it with the lines for the config file.
 
@@ -32,7 +34,8 @@ def new(
 
         mission-control token new
         mission-control token new --name ci --scopes publish
-        mission-control token new --name ops --scopes read,publish,admin
+        mission-control token new --name scout --scopes read,publish --agent scout
+        mission-control token new --name ops --scopes admin
     """
     known = get_args(Scope)
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
@@ -44,6 +47,7 @@ def new(
         "name": name,
         "sha256": sha256(made.encode()).hexdigest(),
         "scopes": list(dict.fromkeys(wanted)),
+        **({} if agent is None else {"agent": agent}),
     }
     print(made)
     print("\n[[server.tokens]]")

@@ -28,19 +28,19 @@ Offer = dict[str, str]
 
 def task_ids(context: CompletionContext) -> Offer:
     """Offer the tasks, each with what it is about."""
-    tasks = _ask(context, f"/api/tasks?limit={MOST}").get("tasks", [])
+    tasks = _list_of(_ask(context, f"/api/tasks?limit={MOST}"), "tasks")
     return {clean(task["id"]): clean(task.get("description") or "")[:60] for task in tasks}
 
 
 def agent_ids(context: CompletionContext) -> Offer:
     """Offer the agents, each with its status."""
-    agents = _ask(context, f"/api/agents?limit={MOST}").get("agents", [])
-    return {clean(agent["id"]): clean(agent.get("status") or "") for agent in agents}
+    agents = _ask(context, f"/api/agents?limit={MOST}")
+    return {clean(agent["id"]): clean(agent.get("status") or "") for agent in _objects(agents)}
 
 
 def question_ids(context: CompletionContext) -> Offer:
     """Offer the open questions, each with its text."""
-    questions = _ask(context, "/api/questions?status=open").get("questions", [])
+    questions = _list_of(_ask(context, "/api/questions?status=open"), "questions")
     return {clean(question["id"]): clean(question["text"])[:60] for question in questions}
 
 
@@ -51,17 +51,25 @@ def event_patterns(context: CompletionContext) -> Offer:
     return {**categories, **types}
 
 
-def _ask(context: CompletionContext, path: str) -> dict[str, Any]:
+def _list_of(body: Any, name: str) -> list[dict[str, Any]]:
+    return _objects(body.get(name)) if isinstance(body, dict) else []
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _ask(context: CompletionContext, path: str) -> Any:
     try:
         body = call(
-            read_url(_given(context, "--url")),
+            read_url(_given(context, "--url"), remark=False),
             path,
             token=read_token(_given(context, "--token")),
             timeout=PATIENCE,
         )
-        return msgspec.json.decode(body, type=dict[str, Any])
+        return msgspec.json.decode(body)
     except (MissionControlError, msgspec.MsgspecError, UnicodeDecodeError):
-        return {}
+        return None
 
 
 def _given(context: CompletionContext, name: str) -> str | None:

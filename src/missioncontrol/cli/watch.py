@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from contextlib import suppress
 from datetime import datetime
@@ -14,8 +13,9 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from missioncontrol.cli.sentences import COLOURS, clock, describe_gap
+from missioncontrol.cli.sentences import COLOURS, clock, describe_gap, plain_json
 from missioncontrol.cli.settings import ClientToken, Json, Url, read_token, read_url
+from missioncontrol.cli.signals import on_ending
 from missioncontrol.cli.values import EventPatterns
 from missioncontrol.client import Client, ClientState, Event, Gap, Item, Snapshot
 from missioncontrol.client.route import Choice
@@ -61,8 +61,7 @@ async def _follow(client: Client, printer: Printer | JsonPrinter) -> int:
     loop = asyncio.get_running_loop()
     async with client:
         closing: set[asyncio.Task[None]] = set()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, lambda: closing.add(loop.create_task(client.close())))
+        on_ending(loop, lambda _: closing.add(loop.create_task(client.close())))
         async for item in client:
             printer.print(item)
             # In a burst the output is written in large pieces, otherwise line by line.
@@ -100,7 +99,7 @@ class JsonPrinter:
         else:
             name = "gap" if isinstance(item, Gap) else "snapshot"
             line = msgspec.json.encode({"type": name, "data": item})
-        self._output.write(line.decode() + "\n")
+        self._output.write(plain_json(line.decode()) + "\n")
 
     def flush(self) -> None:
         """Let the reader have what was written."""
@@ -122,14 +121,14 @@ class Printer:
                 line = Text.assemble(
                     (clock(item.time, datetime.now().astimezone()), "dim"),
                     "  ",
-                    (f"{item.type:<18}", colour),
+                    (f"{clean(item.type):<18}", colour),
                     "  ",
                     describe(item),
                 )
             case Gap():
                 line = Text(f"GAP: {describe_gap(item)}", style="bold red")
             case Snapshot():
-                line = Text(f"the state as it stands at {item.cursor}", style="dim")
+                line = Text(f"the state as it stands at {clean(item.cursor)}", style="dim")
         self._console.print(line)
 
     def flush(self) -> None:

@@ -1,7 +1,7 @@
 """The Python client: every event of a subscription exactly once and in order, whatever happens between.
 
-`Client` follows the stream, publishes and asks; `Publisher` only publishes; `publish`, `ask` and `answer` are one
-call each for a script or a hook that has no event loop. The shapes are what `Event.typed` returns.
+`Client` follows the stream, publishes and asks; `Publisher` only publishes; `publish`, `ask`, `read_question` and
+`answer` are one call each for a script or a hook that has no event loop. The shapes are what `Event.typed` returns.
 """
 
 from missioncontrol.client.client import Client, StateListener
@@ -17,7 +17,7 @@ from missioncontrol.client.items import (
     Unreachable,
 )
 from missioncontrol.client.publishing import Publisher, publish
-from missioncontrol.client.questions import Question, answer, ask
+from missioncontrol.client.questions import Question, answer, ask, read_question
 from missioncontrol.config import DEFAULT_URL
 from missioncontrol.events import Event
 from missioncontrol.events.catalogue import (
@@ -37,6 +37,7 @@ from missioncontrol.events.catalogue import (
     QuestionAsked,
     QuestionClosed,
     Shape,
+    StandupHeld,
     StateBaseline,
     SystemAlert,
     SystemStatus,
@@ -77,6 +78,7 @@ __all__ = [
     "Refused",
     "Shape",
     "Snapshot",
+    "StandupHeld",
     "StateBaseline",
     "StateListener",
     "SystemAlert",
@@ -94,4 +96,5 @@ __all__ = [
     "ask",
     "call",
     "publish",
+    "read_question",
 ]

@@ -33,7 +33,7 @@ from missioncontrol.client.items import (
 )
 from missioncontrol.client.links import LINKS, Link, Received, Target
 from missioncontrol.client.publishing import DEADLINE, Publisher
-from missioncontrol.client.questions import Asking, Question, ask_and_wait, give_answer
+from missioncontrol.client.questions import Asking, Question, ask_and_wait, fetch_question, give_answer
 from missioncontrol.client.route import Choice, Route
 from missioncontrol.client.wire import Draining, read_snapshot
 from missioncontrol.config import DEFAULT_URL
@@ -230,14 +230,32 @@ class Client:
             asking.key = key
         return await ask_and_wait(self._api(), asking)
 
-    async def answer(self, id_: str, answer: str, *, by: str | None = None) -> Question:
-        """Answer a question, and return it as it stands then; `by` says who answers.
+    async def question(self, id_: str) -> Question:
+        """Return a question with all that is to be shown before it is answered.
 
         Raises:
-            Refused: there is no such question, it is no longer open, or this is none of its answers.
+            Refused: there is no such question.
+            Unreachable: there was no answer.
+        """
+        return await fetch_question(self._api(), id_)
+
+    async def answer(
+        self, question: str | Question, answer: str, *, by: str | None = None, digest: str | None = None
+    ) -> Question:
+        """Answer a question, and return it.
+
+        Args:
+            question: the question as it was read, or its id.
+            answer: one of its options, or any text where it has none.
+            by: who answers.
+            digest: that of the question as it was shown, where only its id is given; a permission needs it.
+
+        Raises:
+            Refused: there is no such question, it is no longer open or not the one that was shown, or this is none of
+                its answers.
             Unreachable: there was no acknowledgement.
         """
-        return await give_answer(self._api(), id_, answer, by)
+        return await give_answer(self._api(), question, answer, by, digest)
 
     async def call(self, path: str, *, timeout: float = 10.0) -> bytes:  # noqa: ASYNC109 - as `attempt` has it
         """Ask once for something of the HTTP API, such as `/api/tokens`; `timeout` in seconds.

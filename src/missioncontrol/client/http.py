@@ -90,6 +90,9 @@ class _Problem(msgspec.Struct):
     title: str = ""
 
 
+_problems = msgspec.json.Decoder(_Problem)
+
+
 class _Headers(Protocol):
     def get(self, name: str, default: str, /) -> str: ...
 
@@ -107,7 +110,7 @@ def verdict(status: int, headers: _Headers, body: bytes, *, final: bool = True) 
     )
     if of_server:
         try:
-            problem = msgspec.json.decode(body, type=_Problem)
+            problem = _problems.decode(body)
             detail = problem.detail or problem.title
         except (msgspec.MsgspecError, UnicodeDecodeError):
             of_server = False

@@ -18,6 +18,7 @@ import msgspec
 from missioncontrol.client.http import Api, call
 from missioncontrol.client.items import Unreachable
 from missioncontrol.events import Data
+from missioncontrol.review import Review
 
 HOLD_SECONDS = 50.0
 """How long the server is asked to hold one request for an answer; it takes up to 55."""
@@ -32,7 +33,8 @@ class Question(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A question to a person, and what became of it.
 
     `options` are the answers there are; none where any text will do. `status` is `open`, `answered` (then with
-    `answer` and `answered_by`) or `closed` (with `reason`: `expired`, `withdrawn`, `elsewhere`).
+    `answer` and `answered_by`) or `closed` (with `reason`: `expired`, `withdrawn`, `elsewhere`). `review` is all that a
+    person is to be shown before deciding, and `digest` is its digest, which an answer carries.
     """
 
     id: str
@@ -48,6 +50,11 @@ class Question(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     answer: str | None = None
     answered_by: str | None = None
     reason: str | None = None
+    digest: str | None = None
+    review: Review | None = None
+
+
+_questions = msgspec.json.Decoder(Question)
 
 
 class Asking(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -81,11 +88,18 @@ async def ask_and_wait(api: Api, asking: Asking) -> Question:
     return question
 
 
-async def give_answer(api: Api, id_: str, answer: str, by: str | None) -> Question:
+async def fetch_question(api: Api, id_: str) -> Question:
+    """Read a question; see `Client.question`."""
+    return _read(await api.attempt("GET", _path(id_), timeout=10.0))
+
+
+async def give_answer(
+    api: Api, question: str | Question, answer: str, by: str | None, digest: str | None
+) -> Question:
     """Answer a question; see `Client.answer`."""
     # Once: where the first attempt has arrived, a second one would find the question answered.
-    body = _answering(answer, by)
-    return _read(await api.attempt("POST", _answer_path(id_), body=body, timeout=10.0))
+    id_, body = _answering(question, answer, by, digest)
+    return _read(await api.attempt("POST", f"{_path(id_)}/answer", body=body, timeout=10.0))
 
 
 def ask(
@@ -131,42 +145,76 @@ def ask(
     return question
 
 
-def answer(
-    url: str, id_: str, answer: str, *, by: str | None = None, token: str | None = None, timeout: float = 10.0
-) -> Question:
-    """Answer a question from a script, and return it as it stands then.
+def read_question(url: str, id_: str, *, token: str | None = None, timeout: float = 10.0) -> Question:
+    """Read a question with all that is to be shown before it is answered.
 
     Args:
         url: where the server is, `http://HOST:PORT`.
         id_: the question's id, as in `Q-7K3M9PXA`.
-        answer: one of its options, or any text where it has none.
-        by: who answers.
         token: for a server that asks for one.
         timeout: seconds to wait for the server.
 
     Raises:
         ConfigError: the address or the token is not one.
-        Refused: there is no such question, it is no longer open, or this is none of its answers.
+        Refused: there is no such question.
+        Unreachable: there was no answer.
+    """
+    return _read(call(url, _path(id_), token=token, timeout=timeout))
+
+
+def answer(
+    url: str,
+    question: str | Question,
+    answer: str,
+    *,
+    by: str | None = None,
+    digest: str | None = None,
+    token: str | None = None,
+    timeout: float = 10.0,
+) -> Question:
+    """Answer a question from a script, and return it as it stands then.
+
+    Args:
+        url: where the server is, `http://HOST:PORT`.
+        question: the question as it was read, or its id, as in `Q-7K3M9PXA`.
+        answer: one of its options, or any text where it has none.
+        by: who answers.
+        digest: that of the question as it was shown, where only its id is given; a permission needs it.
+        token: for a server that asks for one.
+        timeout: seconds to wait for the server.
+
+    Raises:
+        ConfigError: the address or the token is not one.
+        Refused: there is no such question, it is no longer open or not the one that was shown, or this is none of its
+            answers.
         Unreachable: there was no acknowledgement.
     """
-    body = _answering(answer, by)
-    return _read(call(url, _answer_path(id_), method="POST", body=body, token=token, timeout=timeout))
+    id_, body = _answering(question, answer, by, digest)
+    return _read(call(url, f"{_path(id_)}/answer", method="POST", body=body, token=token, timeout=timeout))
 
 
 def _waiting(question: Question) -> str:
-    return f"{_PATH}/{quote(question.id, safe='')}?wait={HOLD_SECONDS:g}"
+    return f"{_path(question.id)}?wait={HOLD_SECONDS:g}"
 
 
-def _answer_path(id_: str) -> str:
-    return f"{_PATH}/{quote(id_, safe='')}/answer"
+def _path(id_: str) -> str:
+    return f"{_PATH}/{quote(id_, safe='')}"
 
 
-def _answering(answer: str, by: str | None) -> bytes:
-    return msgspec.json.encode({"answer": answer} if by is None else {"answer": answer, "answeredBy": by})
+def _answering(
+    question: str | Question, answer: str, by: str | None, digest: str | None
+) -> tuple[str, bytes]:
+    """Return the id of the question and the body of the request."""
+    if isinstance(question, Question):
+        id_, digest = question.id, digest or question.digest
+    else:
+        id_ = question
+    given = {"answer": answer, "answeredBy": by, "digest": digest}
+    return id_, msgspec.json.encode({name: value for name, value in given.items() if value is not None})
 
 
 def _read(body: bytes) -> Question:
     try:
-        return msgspec.json.decode(body, type=Question)
+        return _questions.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Unreachable(f"The server's answer is not of this protocol: {error}.") from None

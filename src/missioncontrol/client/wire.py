@@ -5,7 +5,8 @@ Readers are lenient: a message of an unknown type is passed over, keys that are 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import sys
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -46,6 +47,8 @@ class _Frame(msgspec.Struct):
     time: str = ""
     source: str = ""
     host: str | None = None
+    traceparent: str | None = None
+    by: str | None = None
 
 
 class _Connected(msgspec.Struct):
@@ -84,15 +87,24 @@ class _Published(msgspec.Struct):
     ids: list[int]
 
 
+_DEEPEST = 2_000
+_Form = TypeVar("_Form")
+
 _frame_decoder = msgspec.json.Decoder(_Frame)
 _page_decoder = msgspec.json.Decoder(_Page)
 _published_decoder = msgspec.json.Decoder(_Published)
 _snapshot_decoder = msgspec.json.Decoder(Snapshot)
+# A type is prepared by the first decoder for it, and not safely by two threads at once: here, before any thread.
+_prepared = [msgspec.json.Decoder(shape) for shape in (_Connected, _At, _Drain, _Error, Gap)]
 
 # These come because of what the client asked for as it connected, and would come again.
 _FINAL_ERRORS = frozenset(
     {"bad_cursor", "bad_pattern", "bad_request", "unauthorized", "forbidden", "misdirected"}
 )
+
+
+_UNREADABLE = (msgspec.MsgspecError, BadCursor, UnicodeDecodeError, RecursionError)
+"""What reading a message raises that is not of this protocol: wrong JSON, wrong shapes, nesting without end."""
 
 
 def read_frame(text: str | bytes) -> Message | None:
@@ -103,11 +115,20 @@ def read_frame(text: str | bytes) -> Message | None:
         Unreachable: it is not of this protocol.
     """
     try:
-        frame = _frame_decoder.decode(text)
+        frame = _decode(_frame_decoder, text)
         if frame.id is not None:
-            return Event(frame.type, frame.id, frame.time, frame.source, frame.data, frame.host)
+            return Event(
+                frame.type,
+                frame.id,
+                frame.time,
+                frame.source,
+                frame.data,
+                frame.host,
+                frame.traceparent,
+                frame.by,
+            )
         return _named(frame.type, frame.data)
-    except (msgspec.MsgspecError, BadCursor, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise _not_understood(error) from None
 
 
@@ -125,7 +146,7 @@ def read_sse(message: SseMessage) -> list[Message]:
             found = read_frame(message.data)
         else:
             found = _named(message.event, msgspec.json.decode(message.data))
-    except (msgspec.MsgspecError, BadCursor) as error:
+    except _UNREADABLE as error:
         raise _not_understood(error) from None
     return [] if found is None else [found]
 
@@ -137,7 +158,7 @@ def read_page(body: bytes) -> list[Message]:
         Unreachable: it is not of this protocol.
     """
     try:
-        page = _page_decoder.decode(body)
+        page = _decode(_page_decoder, body)
         cursor = Cursor.parse(page.cursor)
         messages: list[Message] = []
         if (gap := page.gap) is not None:
@@ -148,7 +169,7 @@ def read_page(body: bytes) -> list[Message]:
         if page.reconnect_after is not None:
             messages.append(Draining(page.reconnect_after))
         return messages
-    except (msgspec.MsgspecError, BadCursor) as error:
+    except _UNREADABLE as error:
         raise _not_understood(error) from None
 
 
@@ -160,7 +181,7 @@ def read_snapshot(body: bytes) -> Snapshot:
     """
     try:
         return _snapshot_decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise _not_understood(error) from None
 
 
@@ -172,8 +193,21 @@ def read_published(body: bytes) -> list[int]:
     """
     try:
         return _published_decoder.decode(body).ids
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise _not_understood(error) from None
+
+
+def _decode(decoder: msgspec.json.Decoder[_Form], text: str | bytes) -> _Form:
+    try:
+        return decoder.decode(text)
+    except RecursionError:
+        # Logs of earlier releases hold data as deep as this interpreter's limit; ours may be lower where we are called.
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(limit + _DEEPEST)
+        try:
+            return decoder.decode(text)
+        finally:
+            sys.setrecursionlimit(limit)
 
 
 def _named(name: str, data: Any) -> Message | None:

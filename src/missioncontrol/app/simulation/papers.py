@@ -6,13 +6,18 @@ They are edited as agents edit them: read, changed and written back, since other
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from missioncontrol.app.simulation.fleet import FLEET
+from missioncontrol.temporary import replace_file
+
+PLANNER = "nexus"
+"""Who creates the tasks of the simulated fleet."""
 
 OPEN_TASKS = 6
 """How many tasks wait for somebody, at least."""
@@ -28,65 +33,127 @@ _TITLES = ("Founder", "Head of Operations", "CTO", "Buyer")
 Object = dict[str, Any]
 
 
-def write_whole(path: Path, content: str) -> None:
-    """Replace a file whole, so that nobody ever reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.tmp")
-    beside.write_text(content, encoding="utf-8")
-    os.replace(beside, path)  # noqa: PTH105
-
-
-def _read(path: Path) -> Any:
+def read_text(path: Path) -> str | None:
+    """Return what a file contains; None where it cannot be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return None
 
 
+def _parse(text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 class TaskBoard:
-    """`TASK_QUEUE.json`, from which the agents take their work."""
+    """`TASK_QUEUE.json`, from which the agents take their work.
+
+    Others write it at any time: the server for its clients, people by hand. What they have decided holds: a task that
+    was completed, deleted or given to another agent is no longer the work of its agent.
+    """
 
     def __init__(self, folder: Path, chance: Random, time: Callable[[], str]) -> None:
         self._path = folder / "mission-control" / "TASK_QUEUE.json"
         self._chance = chance
         self._time = time
+        self._highest = 0
+        self._text: str | None = None
 
-    def take(self, agent: str) -> Object | None:
-        """Give an agent the most urgent task that is its own or nobody's; None where the queue cannot be read."""
+    def take(self, agent: str, others: Collection[str] = ()) -> Object | None:
+        """Give an agent the most urgent task that is its own or unassigned.
+
+        Args:
+            agent: the agent's id.
+            others: the ids of tasks that agents work on already.
+
+        Returns:
+            The task; None where there is none, or the queue cannot be read or was changed at the same moment.
+        """
         queue = self._queue()
         if queue is None:
             return None
         self._plan(queue)
         free = [
             task
-            for task in queue["tasks"]
-            if task.get("status") == "pending" and task.get("assignedTo") in (agent, "Unassigned", None)
+            for task in _objects(queue["tasks"])
+            if isinstance(task.get("id"), str)
+            and (
+                (task.get("status") == "pending" and task.get("assignedTo") in (agent, "Unassigned", None))
+                # Given to this agent while it was in progress, or left over from before a restart.
+                or (
+                    task.get("status") == "in_progress"
+                    and task.get("assignedTo") == agent
+                    and task["id"] not in others
+                )
+            )
         ]
+        if not free:
+            return None
         task: Object = min(free, key=lambda one: (str(one.get("priority")), str(one.get("created"))))
         task |= {"status": "in_progress", "assignedTo": agent, "startedAt": self._time()}
-        self._save(queue, task)
-        return task
+        return task if self._save(queue, task) else None
 
-    def finish(self, id_: str, status: str) -> None:
-        """Mark a task as done, or as standing in another way."""
+    def is_work_of(self, id_: str, agent: str) -> bool:
+        """Say whether an agent is still to work on a task; a queue that cannot be read changes nothing."""
         queue = self._queue()
-        task = next((task for task in queue["tasks"] if task.get("id") == id_), None) if queue else None
-        if queue is None or task is None or task.get("status") == status:
-            return
-        task["status"] = status
-        if status == "completed":
-            task["completedAt"] = self._time()
-        done = [task for task in queue["tasks"] if task.get("status") == "completed"]
+        if queue is None:
+            return True
+        task = next((task for task in _objects(queue["tasks"]) if task.get("id") == id_), None)
+        return (
+            task is not None
+            and task.get("status") == "in_progress"
+            and task.get("assignedTo") in (agent, None)
+        )
+
+    def finish(self, id_: str) -> bool:
+        """Mark a task as completed; False where the queue was changed at the same moment."""
+        queue = self._queue()
+        task = (
+            next((task for task in _objects(queue["tasks"]) if task.get("id") == id_), None)
+            if queue
+            else None
+        )
+        if queue is None or task is None or task.get("status") != "in_progress":
+            return True
+        task |= {"status": "completed", "completedAt": self._time()}
+        # Tasks of people stay where they were put.
+        done = [
+            task
+            for task in _objects(queue["tasks"])
+            if task.get("status") == "completed" and task.get("createdBy") == PLANNER
+        ]
+        history = queue["history"] if isinstance(queue["history"], list) else []
         for old in done[: max(0, len(queue["tasks"]) - KEPT_TASKS)]:
             queue["tasks"].remove(old)
-            queue["history"] = [old, *queue["history"]][:KEPT_HISTORY]
-        self._save(queue, task)
+            history = queue["history"] = [old, *history][:KEPT_HISTORY]
+        return self._save(queue, task)
+
+    def release(self, id_: str, agent: str) -> None:
+        """Offer the task of an agent that is gone to the others."""
+        queue = self._queue()
+        task = (
+            next((task for task in _objects(queue["tasks"]) if task.get("id") == id_), None)
+            if queue
+            else None
+        )
+        if queue is None or task is None:
+            return
+        if (task.get("status"), task.get("assignedTo")) == ("in_progress", agent):
+            task |= {"status": "pending", "assignedTo": "Unassigned"}
+            self._save(queue, task)
 
     def _plan(self, queue: Object) -> None:
         """See to it that enough waits to be done."""
-        waiting = sum(task.get("status") == "pending" for task in queue["tasks"])
+        waiting = sum(task.get("status") == "pending" for task in _objects(queue["tasks"]))
+        next_ = queue["nextId"] if isinstance(queue["nextId"], int) else 1
+        numbers = [_number(task.get("id"), "TASK-") for task in _objects(queue["tasks"])]
+        # Ids are not given twice, whatever has become of the file or its `nextId`.
+        self._highest = max(self._highest, next_ - 1, *numbers, 0)
         for _ in range(OPEN_TASKS - waiting):
-            number = queue["nextId"]
+            number = self._highest = self._highest + 1
             queue["nextId"] = number + 1
             queue["tasks"].append(
                 {
@@ -95,7 +162,7 @@ class TaskBoard:
                     "status": "pending",
                     "priority": self._chance.choice(("P0", "P1", "P1", "P2", "P2", "P3")),
                     "assignedTo": "Unassigned",
-                    "createdBy": "nexus",
+                    "createdBy": PLANNER,
                     "created": self._time(),
                     "updated": self._time(),
                     "due": None,
@@ -108,15 +175,20 @@ class TaskBoard:
             )
 
     def _queue(self) -> Object | None:
-        if not self._path.exists():
-            return {"tasks": [], "history": [], "nextId": 1}
-        queue = _read(self._path)
+        self._text = read_text(self._path)
+        if self._text is None:
+            return None if os.path.lexists(self._path) else {"tasks": [], "history": [], "nextId": 1}
+        queue = _parse(self._text)
         whole = isinstance(queue, dict) and isinstance(queue.get("tasks"), list)
         return {"history": [], "nextId": 1, **queue} if whole else None
 
-    def _save(self, queue: Object, task: Object) -> None:
+    def _save(self, queue: Object, task: Object) -> bool:
+        """Write the queue, unless somebody has written it since it was read."""
         task["updated"] = self._time()
-        write_whole(self._path, json.dumps(queue, indent=2, ensure_ascii=False) + "\n")
+        if read_text(self._path) != self._text:
+            return False
+        replace_file(self._path, _encode(queue))
+        return True
 
 
 class LeadList:
@@ -127,19 +199,24 @@ class LeadList:
         self._chance = chance
 
     def find_or_score(self) -> None:
-        """Note a new lead, or think again about one that is there."""
-        leads = _read(self._path) if self._path.exists() else []
+        """Add a new lead, or score an existing one again; a file of another shape is left alone."""
+        leads = _parse(read_text(self._path)) if os.path.lexists(self._path) else []
         if not isinstance(leads, list):
             return
-        if len(leads) < 5 or self._chance.random() < 0.5:
-            numbers = [int(lead["id"].removeprefix("lead_")) for lead in leads]
+        scored = [
+            lead
+            for lead in _objects(leads)
+            if isinstance(lead.get("score"), int | float) and math.isfinite(lead["score"])
+        ]
+        if len(scored) < 5 or self._chance.random() < 0.5:
+            numbers = [_number(lead.get("id"), "lead_") for lead in _objects(leads)]
             leads.append(self._lead(max(numbers, default=0) + 1))
             del leads[:-KEPT_LEADS]
         else:
-            lead = self._chance.choice(leads)
+            lead = self._chance.choice(scored)
             lead["score"] = max(0, min(100, lead["score"] + self._chance.randint(-12, 15)))
             lead["priority"] = _priority(lead["score"])
-        write_whole(self._path, json.dumps(leads, indent=2) + "\n")
+        replace_file(self._path, _encode(leads))
 
     def _lead(self, number: int) -> Object:
         company = f"{self._chance.choice(_COMPANIES)} {self._chance.choice(_TRADES)}"
@@ -155,6 +232,26 @@ class LeadList:
             "priority": _priority(score),
             "score": score,
         }
+
+
+def _objects(items: list[Any]) -> list[Object]:
+    """Return the items that are objects; people also write other things into lists."""
+    return [item for item in items if isinstance(item, dict)]
+
+
+def _number(id_: Any, prefix: str) -> int:
+    """Return the number in an id; 0 where it has another form."""
+    digits = id_.removeprefix(prefix) if isinstance(id_, str) and id_.startswith(prefix) else ""
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
+
+
+def _encode(value: Any) -> bytes:
+    # A lone surrogate that somebody has escaped in the file is written as it was.
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return (json.dumps(value, indent=2) + "\n").encode()
 
 
 def _priority(score: int) -> str:

@@ -30,7 +30,10 @@ class Transcripts:
         """Write the roster."""
         self._folder.mkdir(parents=True, exist_ok=True)
         roster = {"agents": {"list": [{"id": agent} for agent in agents]}}
-        (self._folder / "openclaw.json").write_text(json.dumps(roster, indent=2) + "\n", encoding="utf-8")
+        path = self._folder / "openclaw.json"
+        if not path.exists():
+            # Afterwards it belongs to the people who try things with it.
+            path.write_text(json.dumps(roster, indent=2) + "\n", encoding="utf-8")
 
     def asked(self, agent: str, text: str) -> None:
         """Somebody gives an agent its work."""
@@ -89,7 +92,7 @@ class Transcripts:
         time = self._clock()
         if path.exists() and path.stat().st_size > KEPT_BYTES:
             for old in sessions.glob("*.reset.*"):
-                old.unlink()
+                old.unlink(missing_ok=True)
             path.rename(path.with_name(f"{path.name}.reset.{time:%Y-%m-%dT%H-%M-%S}.000Z"))
         stamp = time.isoformat(timespec="milliseconds")
         lines: list[dict[str, Any]] = []

@@ -12,13 +12,13 @@ Invariants:
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from missioncontrol.errors import ConfigError
+from missioncontrol.temporary import open_temporary, remove_left_over
 
 TRIES = 5
 NEW_MODE = 0o600
@@ -94,8 +94,8 @@ def _replace(path: Path, content: bytes) -> None:
         old = None
     if old is not None and not old.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
         raise ConfigError(f"{path} is read-only; make it writable first (chmod u+w), or use --print.")
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, NEW_MODE)
+    remove_left_over(path)
+    descriptor, beside = open_temporary(path, NEW_MODE)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from msgspec import inspect
 
-from missioncontrol.events import CATALOGUE, Data, Patterns, decode_event
+from missioncontrol.events import CATALOGUE, Data, Patterns, read_event
 
 Kind = Literal["text", "integer", "number", "flag", "time"]
 
@@ -87,7 +87,7 @@ def event_rows(columns: list[Column], bodies: Iterable[bytes]) -> Iterator[Row]:
     """Write events as rows; a value that is not of its column's kind leaves the cell empty."""
     plain = [(column.name.removeprefix(_PREFIX), column.kind) for column in columns[len(ENVELOPE) : -1]]
     for body in bodies:
-        event = decode_event(body)
+        event = read_event(body)
         data = event.data
         cells = [_cell(data.get(name), kind) for name, kind in plain]
         yield [

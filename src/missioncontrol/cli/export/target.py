@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from missioncontrol.errors import ConfigError
+from missioncontrol.temporary import open_temporary, remove_left_over
 
 STANDARD_OUTPUT = "-"
 
@@ -39,9 +39,9 @@ def open_target(name: str, *, force: bool) -> Iterator[IO[bytes]]:
         return
     if path.exists() and not force:
         raise _refusal(path)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    remove_left_over(path)
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        descriptor, beside = open_temporary(path)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from None
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
@@ -16,6 +17,7 @@ import msgspec
 
 from missioncontrol.cli.export.columns import Column, Row
 from missioncontrol.errors import ConfigError
+from missioncontrol.events.sentences import defuse
 
 if TYPE_CHECKING:
     import pyarrow
@@ -25,7 +27,9 @@ Form = Literal["ndjson", "csv", "parquet"]
 GROUP_ROWS = 20_000
 """How many rows Parquet keeps in memory before they are written."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+_CELL_CONTROL = re.compile(r"[^\r\n\t]+")
 
 
 class TableWriter(Protocol):
@@ -71,13 +75,14 @@ class _Ndjson:
 
 
 def harmless(text: str) -> str:
-    """Put an apostrophe before what a spreadsheet would run as a formula.
+    """Put an apostrophe before what a spreadsheet would run as a formula, and take out what a terminal would act on.
 
     As OWASP advises (https://owasp.org/www-community/attacks/CSV_Injection): names of agents and texts of tasks are
     written by programs that nobody has checked, and a cell that begins with one of these signs is run by whoever
-    opens the file.
+    opens the file. Line ends and tabs within a cell stay.
     """
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    shown = text if text.isprintable() else _CELL_CONTROL.sub(lambda found: defuse(found[0]), text)
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
 class _Csv:

@@ -55,10 +55,11 @@ class Quit(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Send an answer to a question."""
+    """Send an answer to a question; `digest` is that of the question as it was shown."""
 
     question: str
     text: str
+    digest: str
 
 
 Order = Quit | Answer
@@ -209,13 +210,15 @@ class View:
                 ids = [one.id for one in picture.questions]
                 step = 1 if key == "tab" else -1
                 self._question, self.typed = ids[(ids.index(question.id) + step) % len(ids)], ""
+            case "enter" if not question.brief:
+                self.mode, self.message = Mode.TABLE, f"Run: mission-control answer {question.id}"
             case "enter" if self.typed.strip():
                 text = self.typed.strip()
                 if question.options and text.isdigit() and 0 < int(text) <= len(question.options):
                     text = question.options[int(text) - 1]
                 self.mode = Mode.TABLE
-                return Answer(question.id, text)
-            case _:
+                return Answer(question.id, text, question.digest)
+            case _ if question.brief:
                 self._type(key)
         return None
 

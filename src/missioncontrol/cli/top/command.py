@@ -11,7 +11,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from missioncontrol.cli.settings import ClientToken, Url, read_token, read_url
+from missioncontrol.cli.settings import ClientToken, Url, owner_secret, read_token, read_url
 from missioncontrol.cli.top.choices import Lamp, View
 from missioncontrol.cli.top.fleet import Fleet, read_budget, read_newest, read_state
 from missioncontrol.cli.top.lines import Styles, as_text
@@ -47,7 +47,9 @@ def top(
         mission-control top --once | head -30
     """
     colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    where, secret = read_url(url), read_token(token)
+    where = read_url(url)
+    # With the owner's secret questions can be answered here.
+    secret = read_token(token) or owner_secret(where)
     if once or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
         return _print_once(where, secret, Styles(colour=colour, plain=not sys.stdout.isatty()))
 

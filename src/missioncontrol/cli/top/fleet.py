@@ -16,6 +16,7 @@ import msgspec
 from missioncontrol.cli.history import as_record
 from missioncontrol.client import Event, Gap, Item, Snapshot, Unreachable
 from missioncontrol.events import Cursor, Data
+from missioncontrol.review import review
 from missioncontrol.state import FleetState
 
 _Form = TypeVar("_Form")
@@ -53,8 +54,16 @@ class AgentRow(NamedTuple):
         return self.asks or self.kind in NEEDY
 
 
+BRIEF_TEXT = 240
+BRIEF_DETAILS = 400
+"""How many characters of a question are shown whole; one that is longer is answered by a command of its own."""
+
+
 class QuestionRow(NamedTuple):
-    """An open question; `since` in seconds since 1970."""
+    """An open question; `since` in seconds since 1970.
+
+    `brief` says that all of it can be seen here and nothing of it is dangerous, so that it may be answered here.
+    """
 
     id: str
     agent: str
@@ -63,6 +72,8 @@ class QuestionRow(NamedTuple):
     kind: str
     since: float | None
     details: str
+    digest: str
+    brief: bool
 
 
 class AlertRow(NamedTuple):
@@ -207,7 +218,7 @@ def read_budget(body: bytes) -> Budget:
     Raises:
         Unreachable: it is not there.
     """
-    budgets = _decode(body, _Tokens).budgets
+    budgets = _decode(body, _tokens).budgets
     return Budget(budgets.day, budgets.fleet.get("budget", 0.0))
 
 
@@ -217,7 +228,7 @@ def read_newest(body: bytes) -> list[Event]:
     Raises:
         Unreachable: they are not there.
     """
-    return _decode(body, list[Event])
+    return _decode(body, _events)
 
 
 def read_state(body: bytes) -> Snapshot:
@@ -226,12 +237,17 @@ def read_state(body: bytes) -> Snapshot:
     Raises:
         Unreachable: it is not one.
     """
-    return _decode(body, Snapshot)
+    return _decode(body, _snapshots)
 
 
-def _decode(body: bytes, form: type[_Form]) -> _Form:
+_events = msgspec.json.Decoder(list[Event])
+_snapshots = msgspec.json.Decoder(Snapshot)
+_tokens = msgspec.json.Decoder(_Tokens)
+
+
+def _decode(body: bytes, decoder: msgspec.json.Decoder[_Form]) -> _Form:
     try:
-        return msgspec.json.decode(body, type=form)
+        return decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise Unreachable("What answers there is not a Mission Control server.") from None
 
@@ -255,6 +271,15 @@ def _agent(record: Data, used: Data, *, asks: bool) -> AgentRow:
 
 def _question(asked: Data) -> QuestionRow:
     details = asked.get("details")
+    told = "" if not details else msgspec.json.encode(details).decode()
+    shown = review(asked)
+    brief = (
+        asked["kind"] != "permission"
+        and len(asked["text"]) <= BRIEF_TEXT
+        and len(told) <= BRIEF_DETAILS
+        and not any(part.kind == "warning" for part in shown.parts)
+        and not any(option.dangerous for option in shown.options)
+    )
     return QuestionRow(
         asked["id"],
         _text(asked.get("agentId")),
@@ -262,7 +287,9 @@ def _question(asked: Data) -> QuestionRow:
         tuple(asked["options"]),
         asked["kind"],
         _seconds(asked.get("askedAt")),
-        "" if not details else msgspec.json.encode(details).decode(),
+        told,
+        shown.digest,
+        brief,
     )
 
 

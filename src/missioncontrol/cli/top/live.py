@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from time import time
 from typing import Any
 
+from missioncontrol.cli.signals import on_ending
 from missioncontrol.cli.top.choices import Answer, Lamp, Mode, Quit, View
 from missioncontrol.cli.top.fleet import Fleet, Picture, read_budget, read_newest
 from missioncontrol.cli.top.keys import Keyboard
@@ -68,8 +69,7 @@ class LiveScreen:
         """
         self.client = client
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._left.set)
+        on_ending(loop, lambda _: self._left.set())
         loop.add_signal_handler(signal.SIGWINCH, self._wake)
         loop.add_signal_handler(signal.SIGTSTP, self._suspend)
         self._begin()
@@ -216,19 +216,19 @@ class LiveScreen:
         match self._view.press(key, self._picture):
             case Quit():
                 self._left.set()
-            case Answer(question, text):
-                errand = asyncio.create_task(self._answer(question, text))
+            case Answer() as answer:
+                errand = asyncio.create_task(self._answer(answer))
                 self._errands.add(errand)
                 errand.add_done_callback(self._errands.discard)
         self._said_at = time()
         self._wake()
 
-    async def _answer(self, question: str, text: str) -> None:
-        client = self.client
+    async def _answer(self, answer: Answer) -> None:
+        client, question, text = self.client, answer.question, answer.text
         if client is None:
             return
         try:
-            await client.answer(question, text, by=_user())
+            await client.answer(question, text, by=_user(), digest=answer.digest)
             self._view.message = f"{question} is answered: {text}"
         except Refused as error:
             self._view.message = str(error)

@@ -337,9 +337,16 @@ def _asked(question: QuestionRow, view: View, width: int, now: float) -> list[Li
     who = question.agent or "somebody"
     passed = "" if question.since is None else f", {age(now - question.since)} ago"
     lines: list[Line] = [(Cell(0, width, f" {who} asks ({question.id}{passed})", "title"),)]
-    lines += [(Cell(2, width - 2, part, "bold"),) for part in wrap(question.text, width - 4, 4)]
+    lines += [(Cell(2, width - 2, part, "bold"),) for part in wrap(question.text, width - 4, BRIEF_LINES)]
     if question.details:
-        lines += [(Cell(2, width - 2, part, "dim"),) for part in wrap(question.details, width - 4, 3)]
+        lines += [
+            (Cell(2, width - 2, part, "dim"),) for part in wrap(question.details, width - 4, BRIEF_LINES)
+        ]
+    if not question.brief:
+        lines.append(
+            (Cell(2, width - 2, f"All of it, and the answer: mission-control answer {question.id}", "bold"),)
+        )
+        return lines
     for number, option in enumerate(question.options, 1):
         chosen = view.typed in (str(number), option)
         lines.append(
@@ -353,6 +360,7 @@ def _asked(question: QuestionRow, view: View, width: int, now: float) -> list[Li
 
 
 PROMPT_ANSWER = "Your answer: "
+BRIEF_LINES = 16
 
 
 def _footer(view: View, width: int) -> Line:

@@ -1,0 +1,129 @@
+"""Scopes over each transport that stays open: what comes in, and what is delivered, live and from the log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from missioncontrol import MissionControl
+from missioncontrol.config import Config, Scope, ServerConfig, TokenConfig
+from missioncontrol.events import Draft
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "the passphrase of the vault"
+SCOPES: tuple[Scope, ...] = ("read", "fleet", "publish", "answer", "admin")
+
+
+def headers(scope: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer token-with-the-scope-{scope}"}
+
+
+@pytest.fixture
+async def mc(tmp_path: Path, anyio_backend: str) -> AsyncIterator[MissionControl]:
+    tokens = [
+        TokenConfig(
+            name=scope, sha256=sha256(f"token-with-the-scope-{scope}".encode()).hexdigest(), scopes=[scope]
+        )
+        for scope in SCOPES
+    ]
+    (tmp_path / "workspace").mkdir()
+    server = ServerConfig(port=0, ws_port="none", tokens=tokens)
+    config = Config(workspace=str(tmp_path / "workspace"), data=str(tmp_path / "data"), server=server)
+    async with MissionControl(config) as running:
+        yield running
+
+
+@pytest.fixture
+async def session(mc: MissionControl) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(mc.url, timeout=aiohttp.ClientTimeout(20)) as opened:
+        yield opened
+
+
+async def ask(mc: MissionControl, id_: str) -> None:
+    question = {"id": id_, "kind": "permission", "text": SECRET, "details": {"command": SECRET}}
+    await mc.log.append([Draft("question:asked", {"question": question})])
+
+
+async def reply(socket: aiohttp.ClientWebSocketResponse, message: dict[str, Any]) -> dict[str, Any]:
+    await socket.send_json({**message, "ref": 1})
+    while (found := await socket.receive_json()).get("ref") != 1:
+        pass
+    answer: dict[str, Any] = found
+    return answer
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+async def test_a_websocket_reads_and_publishes_by_its_scopes(
+    mc: MissionControl, session: aiohttp.ClientSession, scope: str
+) -> None:
+    reads, publishes = scope in ("read", "fleet", "admin"), scope in ("publish", "admin")
+    async with session.ws_connect("/api/ws", headers=headers(scope)) as socket:
+        await socket.receive_json()
+        assert (await reply(socket, {"type": "getHistory"}))["type"] == ("history" if reads else "error")
+        subscribed = await reply(socket, {"type": "subscribe", "events": ["*"], "snapshot": True})
+        assert subscribed["type"] == ("subscribed" if reads else "error")
+        published = await reply(socket, {"type": "publish", "events": [{"type": "a:b", "by": "operator"}]})
+        assert published["type"] == ("published" if publishes else "error")
+    if publishes:
+        async with session.get("/api/system/events?events=a:b", headers=headers("read")) as response:
+            assert [event["by"] for event in await response.json()] == [scope]
+
+
+@pytest.mark.parametrize("scope", ["read", "fleet"])
+async def test_the_texts_of_questions_are_told_to_who_may_read_alone_live_and_from_the_log(
+    mc: MissionControl, session: aiohttp.ClientSession, scope: str
+) -> None:
+    await ask(mc, "Q-OLD")
+    since = f"{mc.log.epoch}:0"
+    seen: list[str] = []
+    async with (
+        session.ws_connect(f"/api/ws?since={since}&events=question", headers=headers(scope)) as caught_up,
+        session.ws_connect("/api/ws?snapshot=1", headers=headers(scope)) as live,
+        session.get(f"/api/events/stream?since={since}", headers=headers(scope)) as stream,
+    ):
+        seen.append(json.dumps(await reply(live, {"type": "getHistory"})))
+        await ask(mc, "Q-NEW")
+        for socket in (caught_up, live):
+            text = ""
+            while "Q-NEW" not in text:
+                text += await socket.receive_str()
+            seen.append(text)
+        text = ""
+        while "Q-NEW" not in text:
+            text += (await stream.content.readline()).decode()
+        seen.append(text)
+        async with session.get(f"/api/events?since={since}&wait=15", headers=headers(scope)) as response:
+            seen.append(await response.text())
+    assert all("Q-" in text for text in seen)
+    assert [SECRET in text for text in seen] == [scope == "read"] * 5
+
+
+@pytest.mark.parametrize(
+    ("scope", "statuses"),
+    [
+        ("read", (200, 403, 403)),
+        ("fleet", (200, 403, 403)),
+        ("publish", (403, 204, 200)),
+        ("answer", (403, 403, 403)),
+        ("admin", (200, 204, 200)),
+    ],
+)
+async def test_streams_hooks_and_telemetry_need_their_scopes(
+    mc: MissionControl, session: aiohttp.ClientSession, scope: str, statuses: tuple[int, ...]
+) -> None:
+    found = []
+    for method, path, body in (
+        ("GET", "/api/events/stream", None),
+        ("POST", "/api/hooks/claude", {"hook_event_name": "Stop", "session_id": "s"}),
+        ("POST", "/v1/logs", {}),
+    ):
+        async with session.request(method, path, json=body, headers=headers(scope)) as response:
+            found.append(response.status)
+    assert tuple(found) == statuses
