@@ -5,13 +5,13 @@ import type { Data } from "./protocol";
 /** `agent:statusChange`: An agent's status became another one; `agent` is the whole record of an agent that is new. */
 export interface AgentStatusChange {
   readonly agentId: string;
-  readonly status: string;
+  readonly status?: string | null;
   readonly previousStatus?: string | null;
   readonly kind?: string | null;
   readonly lastActive?: string | null;
   readonly stats?: Data | null;
   readonly agent?: Data | null;
-  readonly timestamp?: string;
+  readonly timestamp?: string | null;
 }
 
 /**
@@ -21,29 +21,29 @@ export interface AgentStatusChange {
  */
 export interface AgentActivity {
   readonly agentId: string;
-  readonly fileCount: number;
-  readonly lastActivity: string;
+  readonly fileCount?: number | null;
+  readonly lastActivity?: string | null;
   readonly activity?: string | null;
-  readonly timestamp?: string;
+  readonly timestamp?: string | null;
 }
 
 /** `agent:updated`: Something about an agent other than its status changed: its profile, its task, its figures. */
 export interface AgentUpdated {
   readonly agentId: string;
-  readonly updates: Data;
-  readonly timestamp?: string;
+  readonly updates?: Data | null;
+  readonly timestamp?: string | null;
 }
 
 /** `agent:removed`: An agent's folder is gone. */
 export interface AgentRemoved {
   readonly agentId: string;
-  readonly timestamp?: string;
+  readonly timestamp?: string | null;
 }
 
 /** `task:created`: A task was added to the queue. */
 export interface TaskCreated {
   readonly task: Data;
-  readonly timestamp?: string;
+  readonly timestamp?: string | null;
 }
 
 /**
@@ -53,11 +53,11 @@ export interface TaskCreated {
  */
 export interface TaskUpdated {
   readonly taskId: string;
-  readonly updates: Data;
-  readonly removed?: readonly string[];
-  readonly conflicts?: readonly Data[];
-  readonly foundAtStart?: boolean;
-  readonly timestamp?: string;
+  readonly updates?: Data | null;
+  readonly removed?: readonly string[] | null;
+  readonly conflicts?: readonly Data[] | null;
+  readonly foundAtStart?: boolean | null;
+  readonly timestamp?: string | null;
 }
 
 /** `task:completed`: A task was finished; `updates` are the other fields that changed with it. */
@@ -65,52 +65,53 @@ export interface TaskCompleted {
   readonly taskId: string;
   readonly result?: unknown;
   readonly updates?: Data | null;
-  readonly timestamp?: string;
+  readonly timestamp?: string | null;
 }
 
 /** `task:assigned`: A task was given to an agent; `updates` are the other fields that changed with it. */
 export interface TaskAssigned {
   readonly taskId: string;
-  readonly agentId: string;
+  readonly agentId?: string | null;
   readonly assignedBy?: string | null;
   readonly updates?: Data | null;
-  readonly timestamp?: string;
+  readonly timestamp?: string | null;
 }
 
-/** `task:deleted`: A task was removed from the queue. */
+/** `task:deleted`: A task was removed from the queue; `archived`: it is over, and in the history of the queue's file. */
 export interface TaskDeleted {
   readonly taskId: string;
-  readonly timestamp?: string;
+  readonly archived?: boolean | null;
+  readonly timestamp?: string | null;
 }
 
 /** `lead:added`: A lead was found. */
 export interface LeadAdded {
   readonly lead: Data;
-  readonly timestamp?: string;
+  readonly timestamp?: string | null;
 }
 
 /** `lead:updated`: Fields of a lead changed; `removed` names those that are gone. */
 export interface LeadUpdated {
   readonly leadId: string;
-  readonly updates: Data;
-  readonly removed?: readonly string[];
-  readonly timestamp?: string;
+  readonly updates?: Data | null;
+  readonly removed?: readonly string[] | null;
+  readonly timestamp?: string | null;
 }
 
 /** `lead:scored`: A lead's score changed; `updates` are the fields of its record that changed with it. */
 export interface LeadScored {
   readonly leadId: string;
-  readonly score: number;
+  readonly score?: number | null;
   readonly factors?: unknown;
   readonly previousScore?: number | null;
   readonly updates?: Data | null;
-  readonly timestamp?: string;
+  readonly timestamp?: string | null;
 }
 
 /** `lead:removed`: A lead is no longer in its file. */
 export interface LeadRemoved {
   readonly leadId: string;
-  readonly timestamp?: string;
+  readonly timestamp?: string | null;
 }
 
 /**
@@ -119,14 +120,18 @@ export interface LeadRemoved {
  * `delta.uses` has an entry for each session, model and day: `session`, `runtime`, `model`, `day`, `tokens`, `input`,
  * `output`, `cacheRead`, `cacheWrite`, `calls`, `cost`, and as `costSource` `transcript`, `telemetry`,
  * `prices` or `none`.
+ *
+ * Sessions that turn out to be another agent's take along what they have used: an event for each of the two agents, in
+ * one transaction. `delta` then has `movedTo`, and negative figures, or `movedFrom`; nothing was used, and the sums of
+ * the fleet stay as they are.
  */
 export interface TokenUsage {
   readonly agent: string;
-  readonly tokens: number;
-  readonly cost: number;
+  readonly tokens?: number | null;
+  readonly cost?: number | null;
   readonly session?: unknown;
   readonly delta?: Data | null;
-  readonly timestamp?: string;
+  readonly timestamp?: string | null;
 }
 
 /**
@@ -136,13 +141,13 @@ export interface TokenUsage {
  */
 export interface TokenThreshold {
   readonly agent: string;
-  readonly currentCost: number;
-  readonly threshold: number;
-  readonly percentUsed: number;
-  readonly alert: "critical" | "info" | "warning";
+  readonly currentCost?: number | null;
+  readonly threshold?: number | null;
+  readonly percentUsed?: number | null;
+  readonly alert?: "critical" | "info" | "warning" | null;
   readonly period?: string | null;
-  readonly scope?: "agent" | "fleet";
-  readonly timestamp?: string;
+  readonly scope?: "agent" | "fleet" | null;
+  readonly timestamp?: string | null;
 }
 
 /**
@@ -153,15 +158,15 @@ export interface TokenThreshold {
  */
 export interface QuestionAsked {
   readonly question: Data;
-  readonly timestamp?: string;
+  readonly timestamp?: string | null;
 }
 
 /** `question:answered`: A person has answered; the first answer counts. */
 export interface QuestionAnswered {
   readonly questionId: string;
-  readonly answer: string;
+  readonly answer?: string | null;
   readonly answeredBy?: string | null;
-  readonly timestamp?: string;
+  readonly timestamp?: string | null;
 }
 
 /**
@@ -171,15 +176,15 @@ export interface QuestionAnswered {
  */
 export interface QuestionClosed {
   readonly questionId: string;
-  readonly reason: string;
-  readonly timestamp?: string;
+  readonly reason?: string | null;
+  readonly timestamp?: string | null;
 }
 
 /** `notification:started`: From here on people are told outside the dashboard; what was there before is not told. */
 export interface NotificationStarted {
-  readonly rules: readonly string[];
-  readonly destinations: readonly string[];
-  readonly timestamp?: string;
+  readonly rules?: readonly string[] | null;
+  readonly destinations?: readonly string[] | null;
+  readonly timestamp?: string | null;
 }
 
 /**
@@ -188,45 +193,57 @@ export interface NotificationStarted {
  * `destination` is where it went, without anything secret; `test` marks a message that somebody asked for to try it.
  */
 export interface NotificationSent {
-  readonly rule: string;
-  readonly destination: string;
-  readonly title: string;
-  readonly body: string;
-  readonly count: number;
-  readonly eventIds: readonly number[];
-  readonly attempts: number;
-  readonly test?: boolean;
-  readonly timestamp?: string;
+  readonly rule?: string | null;
+  readonly destination?: string | null;
+  readonly title?: string | null;
+  readonly body?: string | null;
+  readonly count?: number | null;
+  readonly eventIds?: readonly number[] | null;
+  readonly attempts?: number | null;
+  readonly test?: boolean | null;
+  readonly timestamp?: string | null;
 }
 
 /** `notification:failed`: Somebody could not be told, and will not be: `error` says why the last attempt failed. */
 export interface NotificationFailed {
-  readonly rule: string;
-  readonly destination: string;
-  readonly title: string;
-  readonly body: string;
-  readonly count: number;
-  readonly eventIds: readonly number[];
-  readonly attempts: number;
-  readonly test?: boolean;
-  readonly timestamp?: string;
-  readonly error: string;
+  readonly rule?: string | null;
+  readonly destination?: string | null;
+  readonly title?: string | null;
+  readonly body?: string | null;
+  readonly count?: number | null;
+  readonly eventIds?: readonly number[] | null;
+  readonly attempts?: number | null;
+  readonly test?: boolean | null;
+  readonly timestamp?: string | null;
+  readonly error?: string | null;
+}
+
+/**
+ * `standup:held`: A standup was held: what each agent did since the one before it; only the server publishes this.
+ *
+ * `standup` has `id`, `trigger` (`request` or `schedule`), `from` and `to` (each with `time` and `cursor`), `since`
+ * (when counting began), `complete` (false where events between `from` and `since` were gone), `agents`, `totals` and
+ * `alerts`; the HTTP reference describes each.
+ */
+export interface StandupHeld {
+  readonly standup: Data;
+  readonly timestamp?: string | null;
 }
 
 /** `system:alert`: Something needs attention. */
 export interface SystemAlert {
-  readonly level: "critical" | "info" | "warning";
+  readonly timestamp?: string | null;
+  readonly level?: "critical" | "info" | "warning" | null;
   readonly message: string;
   readonly details?: unknown;
-  readonly timestamp?: string;
 }
 
 /** `system:status`: The gateway's status changed. */
 export interface SystemStatus {
-  readonly status: string;
+  readonly status?: string | null;
   readonly previousStatus?: string | null;
   readonly details?: unknown;
-  readonly timestamp?: string;
+  readonly timestamp?: string | null;
 }
 
 /**
@@ -235,24 +252,24 @@ export interface SystemStatus {
  * `foundAtStart` marks what changed while the server was down.
  */
 export interface FileChange {
-  readonly action: "created" | "deleted" | "modified";
+  readonly timestamp?: string | null;
+  readonly action?: "created" | "deleted" | "modified" | null;
   readonly path: string;
   readonly agentId?: string | null;
   readonly size?: number | null;
   readonly extension?: string | null;
-  readonly foundAtStart?: boolean;
-  readonly timestamp?: string;
+  readonly foundAtStart?: boolean | null;
 }
 
 /** `state:baseline`: What a source found when it first saw the workspace: state, told once and whole, not as changes. */
 export interface StateBaseline {
-  readonly source: string;
-  readonly agents?: readonly Data[];
-  readonly tasks?: readonly Data[];
-  readonly leads?: readonly Data[];
+  readonly source?: string | null;
+  readonly agents?: readonly Data[] | null;
+  readonly tasks?: readonly Data[] | null;
+  readonly leads?: readonly Data[] | null;
   readonly tokens?: Data | null;
   readonly gateway?: Data | null;
-  readonly timestamp?: string;
+  readonly timestamp?: string | null;
 }
 
 /** The data of each type of event. */
@@ -278,6 +295,7 @@ export interface EventDataByType {
   readonly "notification:started": NotificationStarted;
   readonly "notification:sent": NotificationSent;
   readonly "notification:failed": NotificationFailed;
+  readonly "standup:held": StandupHeld;
   readonly "system:alert": SystemAlert;
   readonly "system:status": SystemStatus;
   readonly "file:change": FileChange;
@@ -306,6 +324,7 @@ export const EVENT_TYPES = {
   NOTIFICATION_STARTED: "notification:started",
   NOTIFICATION_SENT: "notification:sent",
   NOTIFICATION_FAILED: "notification:failed",
+  STANDUP_HELD: "standup:held",
   SYSTEM_ALERT: "system:alert",
   SYSTEM_STATUS: "system:status",
   FILE_CHANGE: "file:change",

@@ -38,13 +38,13 @@ class EventStreamTransport implements Transport {
     this.#abort.abort();
   }
 
-  async #run({ endpoint, since, token }: TransportRequest): Promise<void> {
+  async #run({ endpoint, since, token, key }: TransportRequest): Promise<void> {
     const query = since ? `?since=${encodeURIComponent(formatCursor(since))}` : "";
     let failure: Failure = { reason: UNREACHABLE };
     try {
       const { body } = await request(
         `/api/events/stream${query}`,
-        { apiUrl: endpoint.apiUrl, token },
+        { apiUrl: endpoint.apiUrl, token, key },
         { signal: this.#abort.signal, headers: { accept: "text/event-stream" } },
       );
       if (body) {

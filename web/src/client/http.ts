@@ -9,6 +9,7 @@ import {
   parseSnapshot,
   type Snapshot,
 } from "./protocol";
+import { KEY_HEADER, keyFor } from "./session-key";
 import { type Failure, NO_MESSAGE, UNREACHABLE } from "./transport";
 
 /** How long an answer may take, in milliseconds, where nobody says otherwise: a link that is half open gives none. */
@@ -30,15 +31,19 @@ export class RequestFailed extends Error {
 export interface HttpOptions {
   readonly apiUrl: string;
   readonly token?: string | undefined;
+  /** The key of the browser session, where it is not to be read from this browser; see `session-key.ts`. */
+  readonly key?: string | undefined;
 }
 
 /** Send a request; throws `RequestFailed` for anything but success, and for a server that cannot be reached. */
 export async function request(
   path: string,
-  { apiUrl, token }: HttpOptions,
+  { apiUrl, token, key }: HttpOptions,
   init: RequestInit & { readonly headers?: Record<string, string> } = {},
 ): Promise<Response> {
-  const headers = { ...init.headers, ...(token && { authorization: `Bearer ${token}` }) };
+  const own = keyFor(apiUrl, key);
+  const proof = token ? { authorization: `Bearer ${token}` } : own && { [KEY_HEADER]: own };
+  const headers = { ...init.headers, ...proof };
   let response: Response;
   try {
     const signal = init.signal ?? AbortSignal.timeout(PATIENCE);

@@ -61,6 +61,8 @@ export interface LinkOptions {
   /** How often this side says that it lives; the server's own interval counts where it is shorter. */
   readonly heartbeatInterval: number;
   readonly token?: string | undefined;
+  /** The key of the browser session, for a link in a worker, which cannot read it itself. */
+  readonly key?: string | undefined;
 }
 
 /** Who is told what. */
@@ -269,8 +271,8 @@ export class Link {
   }
 
   #request({ endpoint }: Way) {
-    const { token, pollingInterval, heartbeatInterval } = this.#options;
-    return { endpoint, since: this.#cursor, token, pollingInterval, heartbeatInterval };
+    const { token, key, pollingInterval, heartbeatInterval } = this.#options;
+    return { endpoint, since: this.#cursor, token, key, pollingInterval, heartbeatInterval };
   }
 
   /** An attempt has come to nothing. */
@@ -386,7 +388,7 @@ export class Link {
     if (left > 0) {
       this.#silenceTimer = setTimeout(() => this.#watchSilence(), left);
     } else {
-      this.#lose({ reason: "The server has fallen silent.", delay: 0 });
+      this.#lose({ reason: "The server is silent.", delay: 0 });
     }
   }
 

@@ -54,12 +54,12 @@ class PollTransport implements Transport {
 
   /** Read one page, and say what is in it. */
   async #turn(since: Cursor | null): Promise<Cursor> {
-    const { endpoint, token, pollingInterval } = this.#request;
+    const { endpoint, token, key, pollingInterval } = this.#request;
     // The first request does not wait: its answer is what says that this transport works.
     const wait = this.#greeted ? this.#wait : 0;
     const patience = AbortSignal.timeout(wait * 1000 + PATIENCE);
     const signal = AbortSignal.any([this.#abort.signal, patience]);
-    const page = await readPage({ apiUrl: endpoint.apiUrl, token }, since, wait, signal);
+    const page = await readPage({ apiUrl: endpoint.apiUrl, token, key }, since, wait, signal);
     this.#abort.signal.throwIfAborted();
     if (!this.#greeted) {
       this.#greeted = true;

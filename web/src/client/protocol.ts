@@ -11,6 +11,8 @@ export interface LogEvent {
   readonly source: string;
   /** Where it was told, in a fleet of several hosts. */
   readonly host?: string;
+  /** Who has published it: a token's name, `operator` for a person, else the source; older logs have none. */
+  readonly by?: string;
   /** The trace that it belongs to (W3C Trace Context). */
   readonly traceparent?: string;
   readonly data: Data;

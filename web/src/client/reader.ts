@@ -16,6 +16,8 @@ export interface ReaderListener {
   gap(gap: Gap, snapshot: Snapshot | null): void;
   /** The first state, or one that replaces what was folded. */
   snapshot(snapshot: Snapshot): void;
+  /** There will be no state: what folds it cannot be loaded. */
+  stateless(): void;
 }
 
 /** What makes a state of events (see `state/`). */
@@ -35,6 +37,8 @@ export interface Library {
 const MAX_QUEUED = 10_000;
 /** So many events are kept before they are folded, where nobody asks for the state. */
 const MAX_UNFOLDED = 500;
+/** So often the fold is asked for before this page does without a state. */
+const FOLD_ATTEMPTS = 8;
 const RETRY = { first: 500, longest: 5_000, growth: 2 };
 
 export class Reader {
@@ -51,6 +55,7 @@ export class Reader {
   #state: FleetState | null = null;
   #unfolded: LogEvent[] = [];
   #snapshotting = false;
+  #stateless = false;
   /** Changes when reading is stopped: what was under way then comes to nothing. */
   #term = {};
 
@@ -67,6 +72,11 @@ export class Reader {
     return this.#cursor;
   }
 
+  /** Whether there will be no state, because what folds it cannot be loaded. */
+  get stateless(): boolean {
+    return this.#stateless;
+  }
+
   /** Null until the first snapshot. */
   get state(): FleetState | null {
     this.#foldIn();
@@ -78,6 +88,7 @@ export class Reader {
     this.#term = {};
     this.#queue = null;
     this.#snapshotting = false;
+    this.#stateless = false;
   }
 
   /** The log stands at this position, as far as the link is concerned. */
@@ -86,7 +97,7 @@ export class Reader {
     if (this.#cursor === null) {
       this.#cursor = cursor;
     }
-    if (this.#folds && this.#state === null && !this.#snapshotting) {
+    if (this.#folds && this.#state === null && !this.#snapshotting && !this.#stateless) {
       void this.#readState();
     }
     if (this.#queue === null && !this.#follows(cursor.epoch, cursor.id)) {
@@ -132,7 +143,7 @@ export class Reader {
 
   #deliver(epoch: string, event: LogEvent): void {
     this.#cursor = { epoch, id: event.id };
-    if (this.#folds) {
+    if (this.#folds && !this.#stateless) {
       this.#unfolded.push(event);
       if (this.#state && this.#unfolded.length >= MAX_UNFOLDED) {
         this.#foldIn();
@@ -193,7 +204,7 @@ export class Reader {
       this.#unfolded = [];
     }
     this.#listener.gap(gap, snapshot);
-    if (this.#folds && !this.#state && !this.#snapshotting) {
+    if (this.#folds && !this.#state && !this.#snapshotting && !this.#stateless) {
       void this.#readState();
     }
   }
@@ -202,7 +213,16 @@ export class Reader {
   async #readState(): Promise<void> {
     const term = this.#term;
     this.#snapshotting = true;
-    this.#fold ??= await this.#insist(() => this.#library.fold());
+    this.#fold ??= await this.#insist(() => this.#library.fold(), FOLD_ATTEMPTS);
+    if (!this.#fold) {
+      if (term === this.#term) {
+        this.#snapshotting = false;
+        this.#stateless = true;
+        this.#unfolded = [];
+        this.#listener.stateless();
+      }
+      return;
+    }
     const snapshot = await this.#insist(async () => {
       const answer = await this.#library.snapshot();
       if (!this.#reaches(answer.cursor)) {
@@ -226,11 +246,14 @@ export class Reader {
     return this.#cursor?.epoch !== epoch || id >= next - 1;
   }
 
-  /** Ask until there is an answer; null where reading is stopped meanwhile. */
-  async #insist<Answer>(ask: () => Promise<Answer>): Promise<Answer | null> {
+  /** Ask until there is an answer; null where reading is stopped meanwhile, or after so many attempts. */
+  async #insist<Answer>(
+    ask: () => Promise<Answer>,
+    attempts = Number.POSITIVE_INFINITY,
+  ): Promise<Answer | null> {
     const term = this.#term;
     const backoff = new Backoff(RETRY);
-    while (term === this.#term) {
+    for (let attempt = 0; attempt < attempts && term === this.#term; attempt += 1) {
       try {
         return await ask();
       } catch {

@@ -16,6 +16,7 @@ import {
   type Snapshot,
 } from "./protocol";
 import { type Fold, Reader } from "./reader";
+import { readKey } from "./session-key";
 import type { FleetState } from "./state/index";
 import { Subscriptions } from "./subscriptions";
 import { type Page, type SharedLink, shareLink } from "./tabs";
@@ -60,7 +61,7 @@ export interface RealtimeOptions {
   readonly state?: boolean;
   /** Whether a page that is loaded again goes on where it was. */
   readonly resume?: boolean;
-  /** For pages of other origins; a page of the server's own has its token in a cookie. */
+  /** For pages of other origins; a page of the server's own has a browser session. */
   readonly token?: string;
   /** Whether it connects by itself, without a call of `connect`. */
   readonly autoConnect?: boolean;
@@ -116,9 +117,10 @@ export interface RealtimeState {
   readonly leads: boolean;
 }
 
-/** An event as `getHistory` has it; `_timestamp` in milliseconds since 1970. */
+/** An event as `getHistory` has it; `timestamp` and `_timestamp` are its time, ISO 8601. */
 export interface HistoryEvent extends LogEvent {
-  readonly _timestamp: number;
+  readonly timestamp: string;
+  readonly _timestamp: string;
 }
 
 /** What a publication came to. */
@@ -208,7 +210,7 @@ export class MCRealtimeClient extends EventTarget {
   // The connection.
 
   /**
-   * Connect. The promise is kept once events come (and `state` is there, where it is wanted), or it polls; it is broken
+   * Connect. The promise is kept once events come (and `state` is there, where it is wanted and can be had), or it polls; it is broken
    * where the server will not have this page, or `disconnect` comes first.
    */
   connect(): Promise<void> {
@@ -259,7 +261,10 @@ export class MCRealtimeClient extends EventTarget {
     return this.#status.clientId;
   }
 
-  /** The fleet as the events make it; null before the first snapshot, and where `state: false` was chosen. */
+  /**
+   * The fleet as the events make it; null before the first snapshot, where `state: false` was chosen, and where
+   * `realtime-state.mjs` can be loaded neither from beside this script nor from the server.
+   */
   get state(): FleetState | null {
     return this.#reader.state;
   }
@@ -391,6 +396,7 @@ export class MCRealtimeClient extends EventTarget {
       enablePolling: config.enablePolling,
       pollingInterval: config.pollingInterval,
       token: config.token,
+      key: readKey(),
     };
   }
 
@@ -403,12 +409,13 @@ export class MCRealtimeClient extends EventTarget {
       {
         page: (cursor) => readPage(this.#http(), cursor, 0),
         snapshot: () => readSnapshot(this.#http()),
-        fold: loadFold,
+        fold: () => loadFold(this.#http().apiUrl),
       },
       {
         event: (event) => this.#event(event),
         gap: (gap, snapshot) => this.#gap(gap, snapshot),
         snapshot: (snapshot) => this.#snapshot(snapshot),
+        stateless: () => this.#stateless(),
       },
       since,
       this.config.state,
@@ -487,7 +494,7 @@ export class MCRealtimeClient extends EventTarget {
   /** Keep or break the promise of `connect`, where it is time. */
   #settle(): void {
     const { state, refused, reason } = this.#status;
-    const known = !this.config.state || this.#reader.state !== null;
+    const known = !this.config.state || this.#reader.stateless || this.#reader.state !== null;
     if ((state === "connected" && known) || state === "polling") {
       this.#connecting?.resolve();
     } else if (state === "disconnected" && (refused || reason !== null)) {
@@ -502,7 +509,7 @@ export class MCRealtimeClient extends EventTarget {
     if (!this.#subscriptions.wants(event.type)) {
       return;
     }
-    this.#remember([{ ...event, _timestamp: Date.parse(event.time) }]);
+    this.#remember([{ ...event, timestamp: event.time, _timestamp: event.time }]);
     this.#dispatch(event.type, event.data);
     this.#dispatch("message", event);
     this.#call(event.type, event.data, event);
@@ -525,6 +532,14 @@ export class MCRealtimeClient extends EventTarget {
   #snapshot(snapshot: Snapshot): void {
     this.#emit("snapshot", snapshot);
     this.#tellState();
+    this.#settle();
+  }
+
+  #stateless(): void {
+    this.#emit("error", {
+      error: "realtime-state.mjs cannot be loaded: there is no state.",
+      state: this.#connectionState(),
+    });
     this.#settle();
   }
 
@@ -683,14 +698,19 @@ const SCRIPT_URL =
 let foldAttempts = 0;
 
 /**
- * Load the fold from beside this script. By its whole address, since a script of another origin has no base of its own;
- * and by another one each time, since a browser may remember that it was not to be had.
+ * Load the fold: from the server, where this script is a copy that lies elsewhere, and in turn from beside the script. By
+ * its whole address, since a script of another origin has no base of its own; and by another one each time, since a
+ * browser remembers a failure.
  */
-function loadFold(): Promise<Fold> {
+function loadFold(apiUrl: string): Promise<Fold> {
   if (!SCRIPT_URL) {
     return import("./state/index");
   }
-  const url = new URL("realtime-state.mjs", SCRIPT_URL);
+  const places = [new URL("realtime-state.mjs", SCRIPT_URL), new URL("/js/realtime-state.mjs", apiUrl)];
+  if (places[0]?.origin !== places[1]?.origin) {
+    places.reverse();
+  }
+  const url = places[foldAttempts % places.length] as URL;
   url.search = foldAttempts > 0 ? `?${foldAttempts}` : "";
   foldAttempts += 1;
   return import(/* @vite-ignore */ url.href);

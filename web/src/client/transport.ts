@@ -51,6 +51,7 @@ export interface TransportRequest {
   readonly endpoint: Endpoint;
   readonly since: Cursor | null;
   readonly token: string | undefined;
+  readonly key?: string | undefined;
   /** Milliseconds between two requests of plain polling. */
   readonly pollingInterval: number;
   /** Milliseconds after which this side says that it lives. */
@@ -68,4 +69,4 @@ export type OpenTransport = (request: TransportRequest, listener: TransportListe
 export const DEFAULT_HEARTBEAT = 30_000;
 
 export const UNREACHABLE = "The server cannot be reached.";
-export const NO_MESSAGE = "The server sent something that is not a message.";
+export const NO_MESSAGE = "The server sent an invalid message.";

@@ -1,6 +1,7 @@
 /** The log over the WebSocket. */
 
 import { CLOSE, formatCursor, isData, isLogEvent, parseCursor, parseGap, parseJson } from "./protocol";
+import { keyFor } from "./session-key";
 import {
   DEFAULT_HEARTBEAT,
   type Failure,
@@ -27,11 +28,11 @@ class WebSocketTransport implements Transport {
   #done = false;
 
   constructor(request: TransportRequest, listener: TransportListener) {
-    const { endpoint, since, token } = request;
+    const { endpoint, since, token, key } = request;
     this.#listener = listener;
     this.#heartbeat = request.heartbeatInterval;
     const url = since ? `${endpoint.wsUrl}?since=${encodeURIComponent(formatCursor(since))}` : endpoint.wsUrl;
-    this.#socket = new WebSocket(url, token ? [SUBPROTOCOL, bearer(token)] : []);
+    this.#socket = new WebSocket(url, proof(endpoint.apiUrl, token, key));
     this.#socket.onmessage = ({ data }) => this.#receive(data);
     this.#socket.onclose = ({ code, reason }) => this.#closed(code, reason);
   }
@@ -122,8 +123,15 @@ class WebSocketTransport implements Transport {
   }
 }
 
-/** A browser cannot set headers on a WebSocket: the token is offered as a subprotocol, base64url without padding. */
-function bearer(token: string): string {
+/** A browser cannot set headers on a WebSocket: the token, or the key of the session, is offered as a subprotocol. */
+function proof(apiUrl: string, token: string | undefined, key: string | undefined): string[] {
+  const own = keyFor(apiUrl, key);
+  const secret = token ? `bearer.${base64url(token)}` : own && `key.${own}`;
+  return secret ? [SUBPROTOCOL, `${SUBPROTOCOL}.${secret}`] : [];
+}
+
+/** Without padding. */
+function base64url(token: string): string {
   const base64 = btoa(String.fromCharCode(...new TextEncoder().encode(token)));
-  return `${SUBPROTOCOL}.bearer.${base64.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "")}`;
+  return base64.replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 }

@@ -17,15 +17,21 @@ import { TopBar } from "./top-bar";
 const AgentView = later(() => import("./agents/agent-view").then((loaded) => loaded.AgentView));
 const AgentsView = later(() => import("./agents/agents-view").then((loaded) => loaded.AgentsView));
 const AlertsView = later(() => import("./alerts/alerts-view").then((loaded) => loaded.AlertsView));
+const ArchiveView = later(() => import("./archive/archive-view").then((loaded) => loaded.ArchiveView));
 const EventsView = later(() => import("./events/events-view").then((loaded) => loaded.EventsView));
 const FilesView = later(() => import("./files/files-view").then((loaded) => loaded.FilesView));
 const LeadsView = later(() => import("./leads/leads-view").then((loaded) => loaded.LeadsView));
 const LedgerView = later(() => import("./ledger/ledger-view").then((loaded) => loaded.LedgerView));
+const LogsView = later(() => import("./logs/logs-view").then((loaded) => loaded.LogsView));
+const OpportunitiesView = later(() =>
+  import("./opportunities/opportunities-view").then((loaded) => loaded.OpportunitiesView),
+);
 const QuestionsView = later(() =>
   import("./questions/questions-view").then((loaded) => loaded.QuestionsView),
 );
 const SearchView = later(() => import("./search/search-view").then((loaded) => loaded.SearchView));
 const SettingsView = later(() => import("./settings/settings-view").then((loaded) => loaded.SettingsView));
+const StandupsView = later(() => import("./standups/standups-view").then((loaded) => loaded.StandupsView));
 const TasksView = later(() => import("./tasks/tasks-view").then((loaded) => loaded.TasksView));
 const TokensView = later(() => import("./tokens/tokens-view").then((loaded) => loaded.TokensView));
 
@@ -43,6 +49,10 @@ const VIEWS: Readonly<Record<Exclude<Route["view"], "nowhere">, View>> = {
   events: EventsView,
   alerts: AlertsView,
   questions: QuestionsView,
+  opportunities: OpportunitiesView,
+  archive: ArchiveView,
+  logs: LogsView,
+  standups: StandupsView,
   search: SearchView,
   agent: AgentView,
   session: TranscriptView,

@@ -5,6 +5,7 @@ import { type Entry, MAX_KEPT, MAX_SHOWN } from "./event-log";
 import { describeEvent, describeGap } from "./event-words";
 import { HostBadge } from "./host-badge";
 import type { LiveFleet } from "./live";
+import { Records } from "./records";
 
 /** The newest events; `full` where they are a view of their own: then each can be opened. */
 export function EventPanel({ live, full = false }: { live: LiveFleet; full?: boolean }) {
@@ -16,6 +17,7 @@ export function EventPanel({ live, full = false }: { live: LiveFleet; full?: boo
       <h2 id="events-title" class="ribbon">
         Events
       </h2>
+      {full && <Records here="/events" />}
       <Controls live={live} />
       {shown.value.length === 0 && <p class="empty">{whyEmpty(live, filter.value)}</p>}
       {/* Scrolls, so the keyboard has to reach it. */}

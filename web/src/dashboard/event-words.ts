@@ -84,7 +84,8 @@ const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
       const name = agentIn(data, nameOf);
       return describeTask(data.taskId, name ? `was given to ${isolated(name)}` : "is no longer assigned");
     },
-    "task:deleted": (data) => describeTask(data.taskId, "was deleted"),
+    "task:deleted": (data) =>
+      describeTask(data.taskId, data.archived === true ? "is in the history now" : "was deleted"),
     "lead:added": (data) => {
       const lead = isData(data.lead) ? data.lead : {};
       const score = typeof lead.score === "number" ? `, scored ${lead.score}` : "";
@@ -99,7 +100,14 @@ const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
     "lead:removed": (data) => describeLead(data.leadId, "is gone"),
     "token:usage": (data, nameOf) => {
       const agent = textOf(data.agent);
-      const text = `has used ${count(data.tokens, "token")} so far, ${dollars(data.cost)}`;
+      const delta = isData(data.delta) ? data.delta : {};
+      const [to, from] = [textOf(delta.movedTo), textOf(delta.movedFrom)];
+      const moved = from
+        ? `, also what was counted for ${nameOf(from)}`
+        : to
+          ? `, without what is ${nameOf(to)}’s`
+          : "";
+      const text = `has used ${count(data.tokens, "token")} so far, ${dollars(data.cost)}${moved}`;
       return agent ? line("$", nameOf(agent), text) : null;
     },
     "token:threshold": (data, nameOf) => {
@@ -135,6 +143,11 @@ const DESCRIPTIONS: ReadonlyMap<string, Describe> = new Map(
       return to ? line("✉", to, `was not told${error ? `: ${isolated(error)}` : ""}`, "warning") : null;
     },
     "notification:started": () => line("✉", "Notifications", "are sent from now on"),
+    "standup:held": (data) => {
+      const standup = isData(data.standup) ? data.standup : {};
+      const totals = isData(standup.totals) ? standup.totals : {};
+      return line("☰", "Standup", `was held: ${count(totals.completed, "task")} completed`);
+    },
     "system:alert": (data) => {
       const message = textOf(data.message);
       const tone = toneOf(data.level);

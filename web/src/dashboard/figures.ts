@@ -21,8 +21,8 @@ export function short(count: number): string {
 }
 
 /** `1 task`, `1,234 tasks`. */
-export function counted(count: number, noun: string): string {
-  return `${whole(count)} ${noun}${count === 1 ? "" : "s"}`;
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${whole(count)} ${count === 1 ? noun : plural}`;
 }
 
 const BYTES = ["bytes", "KB", "MB", "GB"] as const;

@@ -2,6 +2,7 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import { type Data, isData } from "../client/protocol";
+import { fetchSigned } from "../client/session-key";
 import { moment } from "./age";
 import { textOf } from "./agent-words";
 import type { LiveFleet } from "./live";
@@ -38,7 +39,7 @@ export class HostWatch {
 
   async #ask(): Promise<void> {
     try {
-      const response = await fetch("/api/system/status");
+      const response = await fetchSigned("/api/system/status");
       const away = response.ok ? awayIn(await response.json()) : null;
       if (away && String([...away]) !== String([...this.#told.peek()])) {
         this.#told.value = away;

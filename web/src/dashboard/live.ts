@@ -3,6 +3,7 @@
 import { batch, computed, signal } from "@preact/signals";
 import { type Data, type Gap, isData, type LogEvent, parseCursor, parseGap } from "../client/protocol";
 import { type ConnectionState, MCRealtimeClient } from "../client/realtime";
+import { fetchSigned } from "../client/session-key";
 import type { Agent, FleetState } from "../client/state";
 import { EventLog } from "./event-log";
 import { describeEvent, type NameOf } from "./event-words";
@@ -284,7 +285,7 @@ export class LiveFleet {
   /** Learn what the log does not tell: whether the fleet is simulated, and where it lives. */
   async #readSystemStatus(): Promise<void> {
     try {
-      const response = await fetch("/api/system/status");
+      const response = await fetchSigned("/api/system/status");
       const status: unknown = response.ok ? await response.json() : null;
       if (isData(status)) {
         const server: Data = isData(status.server) ? status.server : {};

@@ -8,6 +8,7 @@ import { offerLedger } from "./ledger/day-end";
 import { LiveFleet } from "./live";
 import { Answering } from "./questions/answering";
 import { openQuestions } from "./questions/asking";
+import { Reviews } from "./questions/review";
 import { Rewind, SERVER_ARCHIVE } from "./rewind/rewind";
 import { Router } from "./router";
 import { Settings } from "./settings/settings";
@@ -26,6 +27,7 @@ export class Office {
   readonly budgetReader = new BudgetReader();
   readonly queue = new TaskQueue(this.live, this.toasts);
   readonly answering = new Answering(this.live, this.toasts);
+  readonly reviews = new Reviews();
   readonly rewind = new Rewind(SERVER_ARCHIVE, this.live);
   readonly paletteOpen = signal(false);
   /** What needs a person, the worst first. */

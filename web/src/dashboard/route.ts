@@ -2,9 +2,20 @@
 
 export type Route =
   | {
-      readonly view: "floor" | "agents" | "tokens" | "files" | "events" | "alerts" | "questions" | "settings";
+      readonly view:
+        | "floor"
+        | "agents"
+        | "tokens"
+        | "events"
+        | "alerts"
+        | "questions"
+        | "opportunities"
+        | "archive"
+        | "logs"
+        | "settings";
     }
-  | { readonly view: "tasks" | "leads"; readonly id: string | null }
+  | { readonly view: "tasks" | "leads" | "standups"; readonly id: string | null }
+  | { readonly view: "files"; readonly path: string | null }
   | { readonly view: "ledger"; readonly day: string | null }
   | { readonly view: "search"; readonly text: string }
   | { readonly view: "agent"; readonly id: string }
@@ -20,11 +31,19 @@ export const PLACES = [
   { view: "files", path: "/files", title: "Files" },
   { view: "events", path: "/events", title: "Events" },
   { view: "alerts", path: "/alerts", title: "Alerts" },
+  { view: "standups", path: "/standups", title: "Standup" },
   { view: "settings", path: "/settings", title: "Settings" },
 ] as const;
 
 /** What the tab says of views that are not in the menu. */
-const TITLES = { questions: "Questions", search: "Search", session: "Transcript" } as const;
+const TITLES = {
+  questions: "Questions",
+  opportunities: "Opportunities",
+  archive: "Conversations",
+  logs: "Logs",
+  search: "Search",
+  session: "Transcript",
+} as const;
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 export type Place = (typeof PLACES)[number];
@@ -33,6 +52,9 @@ export function parsePath(path: string): Route {
   const [noun = "", id = "", ...rest] = path.split("/").slice(1).filter(Boolean).map(decode);
   if (noun === "sessions" && id !== "" && rest.length < 2) {
     return { view: "session", id, message: rest[0] ?? null };
+  }
+  if (noun === "files") {
+    return { view: "files", path: [id, ...rest].join("/") || null };
   }
   if (rest.length === 0) {
     if (noun === "") {
@@ -50,15 +72,35 @@ export function parsePath(path: string): Route {
     if (noun === "search") {
       return { view: "search", text: id };
     }
-    if (noun === "questions" && id === "") {
-      return { view: "questions" };
+    if (noun === "standups" || noun === "standup") {
+      return { view: "standups", id: id || null };
     }
-    const place = PLACES.find(({ view }) => view === noun);
-    if (place && id === "" && place.view !== "tasks" && place.view !== "leads") {
-      return { view: place.view };
+    if (isSimple(noun) && id === "") {
+      return { view: noun };
     }
   }
   return { view: "nowhere", path };
+}
+
+/** The views at an address of one word. */
+const SIMPLE = [
+  "tokens",
+  "events",
+  "alerts",
+  "questions",
+  "opportunities",
+  "archive",
+  "logs",
+  "settings",
+] as const;
+
+function isSimple(noun: string): noun is (typeof SIMPLE)[number] {
+  return SIMPLE.some((view) => view === noun);
+}
+
+/** The path that an address means: `/#/logs`, as the earlier system's pages have it, is `/logs`. */
+export function pathAt({ pathname, hash }: { readonly pathname: string; readonly hash: string }): string {
+  return pathname === "/" && hash.startsWith("#/") ? hash.slice(1) : pathname;
 }
 
 export function pathOfAgent(id: string): string {
@@ -75,8 +117,22 @@ export function pathOfTask(id: string): string {
   return `/tasks/${encodeURIComponent(id)}`;
 }
 
+export function pathOfStandup(id: string): string {
+  return `/standups/${encodeURIComponent(id)}`;
+}
+
 export function pathOfLead(id: string): string {
   return `/leads/${encodeURIComponent(id)}`;
+}
+
+/**
+ * A file of the workspace, by its path in there. That of a file in a workspace of an agent's own begins with `../`: this
+ * stays in one segment with the name that follows, since a browser would resolve it.
+ */
+export function pathOfFile(path: string): string {
+  const outside = /^(?:\.\.\/)+/.exec(path)?.[0] ?? "";
+  const inside = path.slice(outside.length).split("/").map(encodeURIComponent).join("/");
+  return `/files/${encodeURIComponent(outside)}${inside}`;
 }
 
 /** A day, as in `2026-11-23`; null for today. */
@@ -93,11 +149,12 @@ export function titleOf(route: Route): string {
   if (route.view === "ledger") {
     return `${route.day === null ? "" : `${route.day} · `}Ledger · Mission Control`;
   }
-  if (route.view === "questions" || route.view === "search" || route.view === "session") {
-    return `${TITLES[route.view]} · Mission Control`;
+  if (route.view in TITLES) {
+    return `${TITLES[route.view as keyof typeof TITLES]} · Mission Control`;
   }
   const place = PLACES.find(({ view }) => view === route.view);
-  const id = "id" in route && route.id !== null ? route.id : null;
+  const file = route.view === "files" ? (route.path?.split("/").at(-1) ?? null) : null;
+  const id = "id" in route && route.id !== null ? route.id : file;
   const words = [id, place && place.view !== "floor" ? place.title : null, "Mission Control"];
   return words.filter((word) => word !== null).join(" · ");
 }

@@ -1,14 +1,22 @@
 /** Where the page is. Links are plain links; those to views are followed without loading the page again. */
 
 import { effect, signal } from "@preact/signals";
-import { parsePath, type Route, titleOf } from "./route";
+import { parsePath, pathAt, type Route, titleOf } from "./route";
 
 export class Router {
-  readonly route = signal<Route>(parsePath(location.pathname));
+  readonly route = signal<Route>(parsePath(pathAt(location)));
 
   start(): void {
+    if (pathAt(location) !== location.pathname) {
+      this.replace(pathAt(location));
+    }
+    // A change of the hash comes as this event too.
     addEventListener("popstate", () => {
-      this.route.value = parsePath(location.pathname);
+      const path = pathAt(location);
+      if (path !== location.pathname) {
+        this.replace(path);
+      }
+      this.route.value = parsePath(path);
     });
     document.addEventListener("click", (event) => this.#follow(event));
     effect(() => {

@@ -1,8 +1,10 @@
-/** The way in where the server asks for a token: it goes into a cookie that no script can read. */
+/** The way in where the server asks for a token, which opens a browser session. */
 
 import { useSignal, useSignalEffect } from "@preact/signals";
-import { isData } from "../client/protocol";
 import type { LiveFleet } from "./live";
+import { linkTrouble, readSession, signIn } from "./signing-in";
+
+const READS = ["read", "fleet"];
 
 export function SignIn({ live }: { live: LiveFleet }) {
   const needed = useSignal(false);
@@ -21,7 +23,7 @@ export function SignIn({ live }: { live: LiveFleet }) {
     const form = event.currentTarget;
     const token = form instanceof HTMLFormElement ? new FormData(form).get("token") : null;
     if (typeof token === "string" && token !== "") {
-      refusal.value = await openSession(token.trim());
+      refusal.value = await signIn({ token: token.trim() });
       if (refusal.value === null) {
         location.reload();
       }
@@ -29,7 +31,11 @@ export function SignIn({ live }: { live: LiveFleet }) {
   }
 
   if (!needed.value) {
-    return null;
+    return linkTrouble.value === null ? null : (
+      <p class="panel sign-in" role="alert">
+        {linkTrouble.value}
+      </p>
+    );
   }
   return (
     <form class="panel sign-in" onSubmit={submit}>
@@ -44,31 +50,6 @@ export function SignIn({ live }: { live: LiveFleet }) {
 }
 
 async function tokenIsMissing(): Promise<boolean> {
-  try {
-    const response = await fetch("/api/session");
-    const session: unknown = response.ok ? await response.json() : null;
-    const scopes = isData(session) && Array.isArray(session.scopes) ? session.scopes : [];
-    return isData(session) && session.tokenRequired === true && !scopes.includes("read");
-  } catch {
-    return false;
-  }
-}
-
-/** Put the token into the cookie; returns why that was refused, or null. */
-async function openSession(token: string): Promise<string | null> {
-  try {
-    const response = await fetch("/api/session", {
-      method: "POST",
-      headers: { Authorization: `Bearer ${token}` },
-    });
-    if (response.ok) {
-      return null;
-    }
-    const problem: unknown = await response.json();
-    return isData(problem) && typeof problem.detail === "string"
-      ? problem.detail
-      : `Refused (${response.status}).`;
-  } catch {
-    return "The server cannot be reached.";
-  }
+  const session = await readSession();
+  return session?.tokenRequired === true && !session.scopes.some((scope) => READS.includes(scope));
 }

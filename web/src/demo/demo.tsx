@@ -296,11 +296,11 @@ function StatePanel() {
       </Panel>
     );
   }
-  const { id, agents, tasks, leads, tokens, system, questions } = state;
+  const { id, agents, tasks, leads, tokens, system, questions, standups } = state;
   return (
     <Panel title="State">
       <p>As of event {id}, folded from the events here, in this page.</p>
-      {Object.entries({ agents, tasks, leads, tokens, system, questions }).map(([name, part]) => (
+      {Object.entries({ agents, tasks, leads, tokens, system, questions, standups }).map(([name, part]) => (
         <details key={name}>
           <summary>
             {name} {Array.isArray(part) && <b>{part.length}</b>}

@@ -5,7 +5,7 @@
  * of an event is ever read as HTML, nor put into a selector.
  */
 
-import { EVENT_TYPES } from "../client/catalogue";
+import { type AgentStatusChange, EVENT_TYPES, type LeadScored, type TokenUsage } from "../client/catalogue";
 import type { ConnectionState, MCRealtimeClient } from "../client/realtime";
 
 export interface RealtimeDashboardOptions {
@@ -79,7 +79,7 @@ export class MCRealtimeDashboard {
     if (options.updateTokens) {
       client.on(EVENT_TYPES.TOKEN_USAGE, (data) => this.updateTokenDisplay(data));
       client.on(EVENT_TYPES.TOKEN_THRESHOLD, ({ agent, percentUsed, alert }) =>
-        this.showNotification("Token Alert", `${agent}: ${percentUsed}% of budget used`, alert),
+        this.showNotification("Token Alert", `${agent}: ${percentUsed}% of budget used`, alert ?? undefined),
       );
     }
     if (options.updateLeads) {
@@ -91,12 +91,15 @@ export class MCRealtimeDashboard {
       client.on(EVENT_TYPES.LEAD_SCORED, (data) => this.updateLeadScore(data));
     }
     client.on(EVENT_TYPES.SYSTEM_ALERT, ({ message, level }) =>
-      this.showNotification("System Alert", message, level),
+      this.showNotification("System Alert", message, level ?? undefined),
     );
     client.on("stateChange", ({ state }) => this.updateConnectionIndicator(state));
   }
 
-  updateAgentStatus({ agentId, status }: { readonly agentId: string; readonly status: string }): void {
+  updateAgentStatus({ agentId, status }: Pick<AgentStatusChange, "agentId" | "status">): void {
+    if (typeof status !== "string") {
+      return;
+    }
     for (const element of within("data-agent-id", agentId, ".agent-status, .status")) {
       const own = element.classList.contains("agent-status") ? "agent-status" : "status";
       element.textContent = status;
@@ -112,7 +115,10 @@ export class MCRealtimeDashboard {
     page().refreshLeadData?.();
   }
 
-  updateTokenDisplay({ agent, tokens }: { readonly agent?: string; readonly tokens: number }): void {
+  updateTokenDisplay({ agent, tokens }: Partial<TokenUsage>): void {
+    if (tokens === null || tokens === undefined) {
+      return;
+    }
     const text = `${Number(tokens).toLocaleString()} tokens`;
     const own = agent === undefined ? [] : within("data-agent-id", agent, ".token-usage");
     const elements = own.length > 0 ? own : document.querySelectorAll(".token-usage:not([data-agent-id] *)");
@@ -121,7 +127,10 @@ export class MCRealtimeDashboard {
     }
   }
 
-  updateLeadScore({ leadId, score }: { readonly leadId: string; readonly score: number }): void {
+  updateLeadScore({ leadId, score }: Pick<LeadScored, "leadId" | "score">): void {
+    if (score === null || score === undefined) {
+      return;
+    }
     for (const element of within("data-lead-id", leadId, ".lead-score")) {
       element.textContent = String(score);
       element.className = `lead-score score-${Math.floor(Number(score) / 20)}`;

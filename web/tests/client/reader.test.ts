@@ -10,6 +10,8 @@ class Shelf implements Library {
   events: LogEvent[] = [];
   first = 1;
   pages = 0;
+  foldless = false;
+  folds = 0;
   away = false;
   readonly told: string[] = [];
 
@@ -47,6 +49,10 @@ class Shelf implements Library {
   }
 
   async fold() {
+    this.folds += 1;
+    if (this.foldless) {
+      throw new Error("There is no such script.");
+    }
     return fold;
   }
 
@@ -58,6 +64,7 @@ class Shelf implements Library {
         gap: ({ from, to, reason }, snapshot) =>
           this.told.push(`gap ${from}-${to} ${reason} ${snapshot?.cursor.id}`),
         snapshot: ({ cursor }) => this.told.push(`snapshot ${cursor.id}`),
+        stateless: () => this.told.push("stateless"),
       },
       since,
       folds,
@@ -66,6 +73,25 @@ class Shelf implements Library {
 }
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => `${from + n}`);
+
+test("a fold that cannot be loaded is asked for a few times, and then done without", async () => {
+  vi.useFakeTimers();
+  const shelf = new Shelf();
+  shelf.foldless = true;
+  const reader = shelf.reader(null, true);
+  reader.position({ epoch: "e1", id: 0 });
+  reader.event("e1", shelf.add(1)[0] as LogEvent);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(shelf.told).toEqual(["1", "stateless"]);
+  expect([shelf.folds, reader.state, reader.stateless]).toEqual([8, null, true]);
+  reader.event("e1", shelf.add(1)[0] as LogEvent);
+  reader.stop();
+  shelf.foldless = false;
+  reader.position({ epoch: "e1", id: 2 });
+  await vi.waitFor(() => expect(reader.state).not.toBeNull());
+  expect(shelf.told).toEqual(["1", "stateless", "2", "snapshot 2"]);
+  vi.useRealTimers();
+});
 
 test("it begins where the link stands", () => {
   const shelf = new Shelf();

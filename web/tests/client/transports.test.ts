@@ -144,7 +144,7 @@ describe("the WebSocket", () => {
   test.each(["garbage", "[]", new ArrayBuffer(2)])("does not go on after %s", (data) => {
     const { socket } = opened();
     socket.onmessage?.({ data });
-    expect(told).toEqual(["failed The server sent something that is not a message. false undefined"]);
+    expect(told).toEqual(["failed The server sent an invalid message. false undefined"]);
     expect(socket.readyState).toBe(3);
   });
 });
@@ -232,7 +232,7 @@ describe("the event stream", () => {
 
   test("does not go on after garbage", async () => {
     await read("data: [1\n\n");
-    expect(told).toEqual(["failed The server sent something that is not a message. false undefined"]);
+    expect(told).toEqual(["failed The server sent an invalid message. false undefined"]);
   });
 
   test("is silent once it is closed", async () => {

@@ -55,6 +55,16 @@ test.each<[string, Data, string]>([
   ["task:created", { task: { id: "TASK-1", description: "Read" } }, "TASK-1 was created: Read"],
   ["task:assigned", { taskId: "TASK-1", agentId: "forge" }, "TASK-1 was given to Forge"],
   ["token:usage", { agent: "scout", tokens: 1, cost: 0.25 }, "Scout has used 1 token so far, $0.25"],
+  [
+    "token:usage",
+    { agent: "scout", tokens: 1, cost: 0.25, delta: { movedFrom: "forge" } },
+    "Scout has used 1 token so far, $0.25, also what was counted for Forge",
+  ],
+  [
+    "token:usage",
+    { agent: "forge", tokens: 0, cost: 0, delta: { movedTo: "scout" } },
+    "Forge has used 0 tokens so far, $0.00, without what is Scout’s",
+  ],
   ["system:alert", { level: "critical", message: "<b>down</b>" }, "Critical: <b>down</b>"],
   ["system:status", { status: "running" }, "Gateway is running"],
   ["state:baseline", { source: "agents", agents: [{}, {}] }, "Workspace has 2 agents"],

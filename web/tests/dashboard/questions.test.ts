@@ -7,8 +7,8 @@ import {
   outcomeOf,
   pastQuestions,
   withAskers,
-  wordingOf,
 } from "../../src/dashboard/questions/asking";
+import { changedLines, readReview, refuses } from "../../src/dashboard/questions/review";
 import { noticeOf } from "../../src/dashboard/shell/notices";
 
 const AGENT = { id: "scout", name: "Scout", kind: "busy", status: "busy" } as const;
@@ -58,8 +58,6 @@ test("a permission that only the terminal can give says so", () => {
   expect(elsewhere(permission)).toBe("It is answered there.");
   expect(elsewhere({ ...permission, options: ["allow", "deny"] })).toBeNull();
   expect(elsewhere(asked("a"))).toBeNull();
-  expect(wordingOf(permission)).toBe("rm -r x");
-  expect(wordingOf(asked("a", { details: { command: "ls" } }))).toBeNull();
 });
 
 test("what became of a question is a sentence", () => {
@@ -82,4 +80,48 @@ test("a question is told as it comes", () => {
     agent: "scout",
     level: "warning",
   });
+});
+
+test("a review is read whole, or not at all", () => {
+  const parts = [
+    { kind: "text", text: "Allow Bash?" },
+    { kind: "code", text: "ls", label: "Command" },
+  ];
+  const options = [
+    { text: "deny", label: "deny" },
+    { text: "allow", label: "allow", dangerous: true },
+  ];
+  expect(readReview({ review: { digest: "d", parts, options } })).toEqual({
+    digest: "d",
+    parts: [{ kind: "text", text: "Allow Bash?", label: null }, parts[1]],
+    options: [{ text: "deny", label: "deny", dangerous: false }, options[1]],
+    complete: true,
+  });
+  expect(readReview({ review: { digest: "d", parts: [...parts, { kind: "film" }], options } })).toBeNull();
+  expect(readReview({ review: { digest: "d", parts, options: ["allow"] } })).toBeNull();
+  expect(readReview({ review: { parts, options } })).toBeNull();
+  expect(readReview({})).toBeNull();
+  expect(readReview({ review: { digest: "d", parts, options, complete: false } })?.complete).toBe(false);
+});
+
+test("what refuses may be chosen before all has been seen", () => {
+  const option = (text: string) => ({ text, label: text, dangerous: false });
+  expect(["deny", "No, thanks", "never"].map((text) => refuses(option(text)))).toEqual([true, true, true]);
+  expect(["allow", "yes", "notify", "Nova"].map((text) => refuses(option(text)))).toEqual([
+    false,
+    false,
+    false,
+    false,
+  ]);
+});
+
+test("the lines of a diff that come and go are counted", () => {
+  expect(changedLines(" a\n-b\n+c\n+d")).toEqual({ added: 2, removed: 1 });
+});
+
+test("a note about a permission says that there is more to see", () => {
+  const question = { text: "Allow Bash: ls", agentId: "scout", kind: "permission" };
+  const time = "2026-11-23T10:15:00Z";
+  const event = { id: 1, type: "question:asked", time, source: "api", data: { question } };
+  expect(noticeOf(event, () => "Scout")?.text).toBe("Scout asks: Allow Bash: ls · open to see it all");
 });

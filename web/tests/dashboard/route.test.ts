@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { PLACES, parsePath, pathOfAgent, pathOfLead, pathOfTask, titleOf } from "../../src/dashboard/route";
+import {
+  PLACES,
+  parsePath,
+  pathOfAgent,
+  pathOfFile,
+  pathOfLead,
+  pathOfTask,
+  titleOf,
+} from "../../src/dashboard/route";
 
 describe("every view has an address", () => {
   test("each place of the menu leads to its own view", () => {
@@ -13,6 +21,14 @@ describe("every view has an address", () => {
       expect(parsePath(pathOfTask(id))).toEqual({ view: "tasks", id });
       expect(parsePath(pathOfLead(id))).toEqual({ view: "leads", id });
       expect(parsePath(pathOfAgent(id))).toEqual({ view: "agent", id });
+    }
+  });
+
+  test("a file is named by its path, also one in a workspace next to the watched one", () => {
+    for (const path of ["a.md", "notes/50 %.md", "../workspace-scout/memory/a.md", "../../b/c.md", "..a/b"]) {
+      // As a browser resolves it when the link is followed.
+      const address = new URL(pathOfFile(path), "http://localhost/agents/scout").pathname;
+      expect(parsePath(address)).toEqual({ view: "files", path });
     }
   });
 

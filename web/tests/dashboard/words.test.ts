@@ -178,12 +178,20 @@ describe("the file log", () => {
     const changed = (id: number) =>
       event("file:change", { path: `notes-${id}.md`, action: "created", agentId: "scout" }, id);
     const log = new FileLog();
-    const answer = { activity: [changed(1)], next: null };
-    vi.stubGlobal("fetch", async () => new Response(JSON.stringify(answer)));
+    const link = '</api/system/events?events=file%3Achange&before=k3%3A1>; rel="next"';
+    const asked: string[] = [];
+    vi.stubGlobal("fetch", async (path: string) => {
+      asked.push(path);
+      return new Response(JSON.stringify([changed(1)]), asked.length > 1 ? {} : { headers: { link } });
+    });
     const reading = log.read();
     log.add([changed(2)]);
     await reading;
-    vi.unstubAllGlobals();
     expect(log.changes.value?.map(({ id }) => id)).toEqual([2, 1]);
+    expect(log.more.value).toBe(true);
+    await log.read(true);
+    vi.unstubAllGlobals();
+    expect(asked[1]).toBe("/api/system/events?events=file%3Achange&before=k3%3A1");
+    expect(log.more.value).toBe(false);
   });
 });

@@ -1,5 +1,6 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { type Data, isData } from "../../client/protocol";
+import { fetchSigned } from "../../client/session-key";
 import type { Agent, FleetState } from "../../client/state";
 import { ago, clock, moment } from "../age";
 import { SIGNS, staleSince, taskOf, textOf } from "../agent-words";
@@ -8,9 +9,8 @@ import { bytes, counted, dollars, short, whole } from "../figures";
 import { HostBadge } from "../host-badge";
 import type { Office } from "../office";
 import { Portrait } from "../portrait";
-import { openQuestions } from "../questions/asking";
-import { QuestionCard } from "../questions/question-card";
-import { pathOfSession, pathOfTask } from "../route";
+import { QuestionList } from "../questions/question-list";
+import { pathOfFile, pathOfSession, pathOfTask } from "../route";
 import "../styles/agent-view.css";
 import { STATUS_WORDS } from "../tasks/task";
 import { purseOf, usedOn } from "../tokens/budgets";
@@ -45,20 +45,11 @@ export function AgentView({ office }: { office: Office }) {
       </section>
     );
   }
-  const asked = openQuestions(fleet.questions).filter(({ agentId }) => agentId === id);
   return (
     <article class="agent-sheet">
-      {asked.length > 0 && (
-        <section class="panel questions" aria-label="What it asks">
-          <ul>
-            {asked.map((question) => (
-              <li key={question.id}>
-                <QuestionCard office={office} question={question} />
-              </li>
-            ))}
-          </ul>
-        </section>
-      )}
+      <section class="questions of-agent" aria-label="What it asks">
+        <QuestionList key={id} office={office} agentId={id} />
+      </section>
       <Identity office={office} agent={agent} />
       <Cost office={office} agent={agent} fleet={fleet} />
       <Tasks office={office} agent={agent} />
@@ -250,13 +241,13 @@ function Files({ office, agent: { id, fileCount } }: { office: Office; agent: Ag
   const trouble = useSignal<string | null>(null);
   const now = office.live.now.value;
   const past = office.live.pastAt.value !== null;
-  const shown = (files.value ?? []).filter(({ timestamp }) => !past || (moment(timestamp) ?? 0) <= now);
+  const shown = (files.value ?? []).filter(({ modified }) => !past || (moment(modified) ?? 0) <= now);
 
   async function read(): Promise<void> {
     try {
-      const response = await fetch(`/api/agents/${encodeURIComponent(id)}/files?limit=${MOST_FILES}`);
+      const response = await fetchSigned(`/api/agents/${encodeURIComponent(id)}/files?limit=${MOST_FILES}`);
       const told: unknown = await response.json();
-      files.value = isData(told) && Array.isArray(told.files) ? told.files.filter(isData) : [];
+      files.value = Array.isArray(told) ? told.filter(isData) : [];
       trouble.value = response.ok ? null : `The server answers ${response.status}.`;
     } catch {
       trouble.value = "The server cannot be reached.";
@@ -296,15 +287,14 @@ function Files({ office, agent: { id, fileCount } }: { office: Office; agent: Ag
       ) : (
         <ul class="rows">
           {shown.slice(0, MOST_FILES).map((file) => {
-            const path = textOf(file.path) ?? "";
-            const time = moment(file.timestamp);
+            const path = textOf(file.relativePath) ?? "";
+            const time = moment(file.modified);
             const own = path.indexOf(`agents/${id}/`);
             return (
               <li key={path}>
-                <span class="file-action">{textOf(file.action)}</span>
-                <span class="file-path" dir="auto" title={path}>
+                <a class="file-path" href={pathOfFile(path)} dir="auto" title={path}>
                   {own < 0 ? path : path.slice(own + `agents/${id}/`.length)}
-                </span>
+                </a>
                 <small>
                   {typeof file.size === "number" ? bytes(file.size) : ""}{" "}
                   {time === null ? "" : ago(time, now)}

@@ -6,8 +6,7 @@ import { counted } from "../figures";
 import { HostBadge } from "../host-badge";
 import type { LiveFleet } from "../live";
 import type { Office } from "../office";
-import { openQuestions } from "../questions/asking";
-import { QuestionCard } from "../questions/question-card";
+import { QuestionList } from "../questions/question-list";
 import { PLACES, pathOfTask } from "../route";
 import "../styles/alerts-view.css";
 import { SearchField } from "../search-field";
@@ -22,13 +21,13 @@ export function AlertsView({ office }: { office: Office }) {
   const all = office.needs.value;
   const needs = all.filter(({ key }) => !key.startsWith("question-"));
   const fleet = live.fleet.value;
-  const open = openQuestions(fleet?.questions ?? []);
   return (
     <>
       <section class="panel needs" aria-labelledby="needs-title">
         <h2 id="needs-title" class="ribbon">
           Needs you {fleet && <span class="count">{all.length}</span>}
         </h2>
+        <QuestionList office={office} />
         {fleet === null ? (
           <p class="empty">{live.waitingWord.value}</p>
         ) : all.length === 0 ? (
@@ -38,11 +37,6 @@ export function AlertsView({ office }: { office: Office }) {
           </p>
         ) : (
           <ul>
-            {open.map((question) => (
-              <li key={question.id}>
-                <QuestionCard office={office} question={question} />
-              </li>
-            ))}
             {needs.map((need) => (
               <NeedLine key={need.key} need={need} live={live} />
             ))}

@@ -1,7 +1,8 @@
 /** The newest changes of files: what the server has kept, and what happens while the page is open. */
 
 import { signal } from "@preact/signals";
-import { type Data, isData, isLogEvent, type LogEvent } from "../../client/protocol";
+import { isLogEvent, type LogEvent } from "../../client/protocol";
+import { fetchSigned } from "../../client/session-key";
 import { textOf } from "../agent-words";
 
 const MOST_KEPT = 2000;
@@ -39,20 +40,20 @@ export class FileLog {
 
   /** Read a page: the newest, or the one before the oldest that is here. */
   async read(older = false): Promise<void> {
-    const before = older && this.#next !== null ? `&before=${encodeURIComponent(this.#next)}` : "";
     try {
-      const response = await fetch(`/api/files/activity?limit=${PAGE}${before}`);
-      const told: unknown = await response.json();
-      if (!response.ok || !isData(told) || !Array.isArray(told.activity)) {
+      const path = "/api/system/events?events=file:change";
+      const response = await fetchSigned(older && this.#next !== null ? this.#next : `${path}&limit=${PAGE}`);
+      const events: unknown = await response.json();
+      if (!response.ok || !Array.isArray(events)) {
         this.trouble.value = `The server answers ${response.status}.`;
         return;
       }
       this.trouble.value = null;
       if (older || this.#next === null) {
-        this.#next = cursorIn(told);
+        this.#next = nextPage(response.headers.get("link"));
         this.more.value = this.#next !== null;
       }
-      const read = told.activity.filter(isLogEvent).flatMap((event) => changeIn(event) ?? []);
+      const read = events.filter(isLogEvent).flatMap((event) => changeIn(event) ?? []);
       this.changes.value = joined([...(this.changes.peek() ?? this.#early), ...read]);
     } catch {
       this.trouble.value = "The server cannot be reached.";
@@ -93,6 +94,7 @@ export function matchingFiles(
   );
 }
 
-function cursorIn(told: Data): string | null {
-  return textOf(told.next);
+/** The address of the next page, as a `Link` header names it (RFC 8288); null on the last page. */
+export function nextPage(link: string | null): string | null {
+  return /<([^>]*)>;\s*rel="?next"?/.exec(link ?? "")?.[1] ?? null;
 }

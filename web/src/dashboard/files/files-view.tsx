@@ -1,14 +1,16 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { ago, clock, moment } from "../age";
+import { AgentChoice } from "../agent-choice";
 import { bytes, counted, whole } from "../figures";
 import type { Office } from "../office";
 import { Picture } from "../picture";
 import { Portrait } from "../portrait";
-import { pathOfAgent } from "../route";
+import { pathOfAgent, pathOfFile } from "../route";
 import "../styles/files.css";
 import { SearchField } from "../search-field";
 import { type FileChange, FileLog, matchingFiles } from "./file-log";
+import { FileSheet } from "./file-sheet";
 
 const MOST_SHOWN = 200;
 
@@ -18,7 +20,7 @@ const ACTIONS: ReadonlyMap<string, readonly [sign: string, word: string]> = new 
   ["deleted", ["−", "deleted"]],
 ]);
 
-export function FilesView({ office: { live } }: { office: Office }) {
+export function FilesView({ office: { live, router } }: { office: Office }) {
   const log = useMemo(() => new FileLog(), []);
   const [text, agent, more] = [useSignal(""), useSignal(""), useSignal(MOST_SHOWN)];
 
@@ -30,13 +32,15 @@ export function FilesView({ office: { live } }: { office: Office }) {
     }
   });
 
+  const route = router.route.value;
+  const open = route.view === "files" ? route.path : null;
   const past = live.pastAt.value !== null;
   const last = live.fleet.value?.id ?? 0;
   const changes = log.changes.value?.filter(({ id }) => !past || id <= last) ?? null;
   const found = matchingFiles(changes ?? [], text.value, agent.value);
   const agents = [...new Set((changes ?? []).flatMap((change) => change.agent ?? []))].sort();
   return (
-    <section class="panel files" aria-labelledby="files-title">
+    <section class={open === null ? "panel files" : "panel files with-sheet"} aria-labelledby="files-title">
       <h2 id="files-title" class="ribbon">
         Files
       </h2>
@@ -49,22 +53,14 @@ export function FilesView({ office: { live } }: { office: Office }) {
             text.value = typed;
           }}
         />
-        <label>
-          <span class="unseen">Of agent</span>
-          <select
-            value={agent.value}
-            onChange={(event) => {
-              agent.value = event.currentTarget.value;
-            }}
-          >
-            <option value="">All agents</option>
-            {agents.map((id) => (
-              <option key={id} value={id}>
-                {live.nameOf(id)}
-              </option>
-            ))}
-          </select>
-        </label>
+        <AgentChoice
+          live={live}
+          agents={agents}
+          value={agent.value}
+          choose={(id) => {
+            agent.value = id;
+          }}
+        />
         <p class="found" role="status">
           {text.value || agent.value
             ? `${counted(found.length, "change")} of the last ${whole(changes?.length ?? 0)}`
@@ -79,38 +75,43 @@ export function FilesView({ office: { live } }: { office: Office }) {
           </button>
         </div>
       )}
-      {changes === null ? (
-        log.trouble.value === null && <p class="empty">Loading …</p>
-      ) : changes.length === 0 ? (
-        <NoFiles workspace={live.workspace.value} />
-      ) : found.length === 0 ? (
-        <p class="empty">No change here has these words.</p>
-      ) : (
-        <>
-          <ol class="file-list" aria-labelledby="files-title">
-            {found.slice(0, more.value).map((change) => (
-              <FileRow
-                key={change.id}
-                change={change}
-                name={live.nameOf(change.agent ?? "")}
-                now={live.now.value}
-              />
-            ))}
-          </ol>
-          {(found.length > more.value || log.more.value) && (
-            <button
-              type="button"
-              class="older"
-              onClick={() => {
-                more.value += MOST_SHOWN;
-                void log.read(true);
-              }}
-            >
-              Show older
-            </button>
+      <div class="tasks-body">
+        <div class="file-changes">
+          {changes === null ? (
+            log.trouble.value === null && <p class="empty">Loading …</p>
+          ) : changes.length === 0 ? (
+            <NoFiles workspace={live.workspace.value} />
+          ) : found.length === 0 ? (
+            <p class="empty">No change here has these words.</p>
+          ) : (
+            <>
+              <ol class="file-list" aria-labelledby="files-title">
+                {found.slice(0, more.value).map((change) => (
+                  <FileRow
+                    key={change.id}
+                    change={change}
+                    name={live.nameOf(change.agent ?? "")}
+                    now={live.now.value}
+                  />
+                ))}
+              </ol>
+              {(found.length > more.value || log.more.value) && (
+                <button
+                  type="button"
+                  class="older"
+                  onClick={() => {
+                    more.value += MOST_SHOWN;
+                    void log.read(true);
+                  }}
+                >
+                  Show older
+                </button>
+              )}
+            </>
           )}
-        </>
-      )}
+        </div>
+        {open !== null && <FileSheet key={open} live={live} path={open} />}
+      </div>
     </section>
   );
 }
@@ -127,7 +128,13 @@ function FileRow({ change, name, now }: { change: FileChange; name: string; now:
         <span aria-hidden="true">{sign}</span> {word}
       </span>
       <span class="file-path">
-        <b dir="auto">{path.slice(slash + 1)}</b>{" "}
+        {action === "deleted" ? (
+          <b dir="auto">{path.slice(slash + 1)}</b>
+        ) : (
+          <a href={pathOfFile(path)}>
+            <b dir="auto">{path.slice(slash + 1)}</b>
+          </a>
+        )}{" "}
         <span dir="auto">{slash < 0 ? "" : path.slice(0, slash)}</span>
       </span>
       <span class="file-agent">

@@ -210,7 +210,13 @@ export class Scene {
   }
 
   #gather(id: string, data: Data): void {
-    const delta = data.delta as { tokens?: number; cost?: number } | undefined;
+    const delta = data.delta as
+      | { tokens?: number; cost?: number; movedTo?: unknown; movedFrom?: unknown }
+      | undefined;
+    if (delta?.movedTo || delta?.movedFrom) {
+      // Sessions are another agent's than was known: nothing is used now.
+      return;
+    }
     const gathered = this.#gathered.get(id) ?? { tokens: 0, cost: 0, at: this.time };
     gathered.tokens += Number(delta?.tokens) || 0;
     gathered.cost += Number(delta?.cost) || 0;

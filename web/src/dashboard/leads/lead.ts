@@ -46,7 +46,7 @@ export function leadFrom(record: Item): Lead {
 function read(record: Item): Lead {
   const [name, company] = [textOf(record.name), textOf(record.company)];
   const place = [
-    name !== null && company !== null ? name : null,
+    name !== null && company !== null && name !== company ? name : null,
     textOf(record.title),
     textOf(record.region),
   ];
@@ -76,11 +76,12 @@ function factorsOf(record: Data): readonly Factor[] {
       return { name: String(factor), value: null, text: "" };
     });
   }
-  return Object.entries(isData(told) ? told : {}).map(([name, value]) => ({
-    name,
-    value: numberOf(value),
-    text: typeof value === "number" ? "" : typeof value === "string" ? value : JSON.stringify(value),
-  }));
+  return Object.entries(isData(told) ? told : {}).map(([name, value]) => {
+    const parts = isData(value) ? value : null;
+    const number = numberOf(value) ?? numberOf(parts?.score) ?? numberOf(parts?.weighted);
+    const text = parts ? (textOf(parts.details) ?? "") : typeof value === "string" ? value : "";
+    return { name, value: number, text: number === null && text === "" ? JSON.stringify(value) : text };
+  });
 }
 
 export interface Stage {

@@ -6,20 +6,23 @@ import type { LiveFleet } from "../live";
 import type { Office } from "../office";
 import { pathOfLead } from "../route";
 import "../styles/leads.css";
-import { SearchField } from "../search-field";
 import { Gauge } from "../tokens/gauge";
 import { type Lead, leadFrom, pipelineOf, type Stage } from "./lead";
+import { LeadFinder } from "./lead-finder";
 import { LeadSheet } from "./lead-sheet";
+import { ScoreSummary } from "./score-summary";
+import { filtered, type LeadFilter, NO_FILTER, scoringOf, TIERS, tierOf } from "./scoring";
 
 const MOST_CARDS = 40;
 
 export function LeadsView({ office }: { office: Office }) {
   const { live, router } = office;
-  const search = useSignal("");
+  const filter = useSignal<LeadFilter>(NO_FILTER);
   const records = live.fleet.value?.leads;
-  const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   const leads = useMemo(() => records?.map(leadFrom), [records]);
-  const found = leads?.filter((lead) => words.every((word) => lead.words.includes(word))) ?? [];
+  const found = useMemo(() => filtered(leads ?? [], filter.value), [leads, filter.value]);
+  const scoring = useMemo(() => scoringOf(found), [found]);
+  const narrowed = filter.value !== NO_FILTER && found.length < (leads?.length ?? 0);
   const route = router.route.value;
   const id = route.view === "leads" ? route.id : null;
   return (
@@ -27,26 +30,23 @@ export function LeadsView({ office }: { office: Office }) {
       <h2 id="leads-title" class="ribbon">
         Leads {leads && <span class="count">{whole(leads.length)}</span>}
       </h2>
-      <search class="finder">
-        <SearchField
-          label="Search leads"
-          placeholder="Search: a company, a name, a region"
-          text={search.value}
-          search={(typed) => {
-            search.value = typed;
-          }}
-        />
-        <p class="found" role="status">
-          {words.length > 0 && leads ? `${counted(found.length, "lead")} of ${whole(leads.length)}` : ""}
-        </p>
-      </search>
+      <p class="beside-title">
+        <a href="/opportunities">Opportunities</a>
+      </p>
+      <LeadFinder
+        filter={filter}
+        leads={leads ?? []}
+        found={found}
+        status={narrowed && leads ? `${counted(found.length, "lead")} of ${whole(leads.length)}` : ""}
+      />
+      <ScoreSummary scoring={scoring} />
       <div class="tasks-body">
         {leads === undefined ? (
           <p class="empty">{live.waitingWord.value}</p>
         ) : leads.length === 0 ? (
           <NoLeads workspace={live.workspace.value} />
         ) : found.length === 0 ? (
-          <p class="empty">No lead has all of these words.</p>
+          <p class="empty">No lead is like that.</p>
         ) : (
           <div class="board pipeline">
             {pipelineOf(found).map((stage) => (
@@ -85,6 +85,7 @@ function StageColumn({ stage: { name, leads }, live }: { stage: Stage; live: Liv
 
 function LeadCard({ lead, live }: { lead: Lead; live: LiveFleet }) {
   const { id, title, detail, score, record } = lead;
+  const tier = tierOf(lead);
   return (
     <li class="task-card lead-card">
       <a href={pathOfLead(id)} class="task-title" dir="auto">
@@ -103,6 +104,9 @@ function LeadCard({ lead, live }: { lead: Lead; live: LiveFleet }) {
             <b>{Math.round(score)}</b> <Gauge percent={score} label="Score" level="fine" />
           </>
         )}{" "}
+        {tier !== null && TIERS.some((known) => known === tier) && (
+          <span class={`priority ${tier}`}>{tier}</span>
+        )}
         <HostBadge live={live} host={live.hostOf(record)} />
       </p>
     </li>

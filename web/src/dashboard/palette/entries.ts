@@ -54,7 +54,10 @@ export function actionEntries(actions: Actions): readonly Entry[] {
   const others = [
     view("ledger", "Ledger of the day", "rosette", pathOfLedger(null)),
     view("search", "Search what has happened", "search", "/search"),
+    view("logs", "Logs: what has happened, in sentences", "events", "/logs"),
+    view("archive", "Conversations of the agents", "events", "/archive"),
     view("questions", "Questions", "events", "/questions"),
+    view("opportunities", "Opportunities", "leads", "/opportunities"),
     action("new-task", "New task", "tasks", actions.newTask),
     action("theme", "Switch between day and night office", "settings", actions.switchTheme),
     action("dismiss", "Dismiss all alerts", "alerts", actions.dismissAlerts),

@@ -1,28 +1,76 @@
-/** Answers that somebody at this page gives. One shows at once; where the server refuses it, it is undone and that is said. */
+/** Answers that somebody at this page gives. Each can be taken back for a moment, and only then is it sent. */
 
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { RequestFailed, request } from "../../client/http";
 import type { Question } from "../../client/state";
 import type { LiveFleet } from "../live";
 import type { Toasts } from "../shell/toasts";
 
+/** How long an answer can be taken back. */
+export const UNDO_MS = 4000;
+
+export interface Given {
+  readonly answer: string;
+  /** The answer as it is shown. */
+  readonly label: string;
+  /** The digest of what was shown. */
+  readonly digest: string;
+  readonly stage: "undoable" | "sending" | "sent";
+}
+
 export class Answering {
   readonly #live: LiveFleet;
   readonly #toasts: Toasts;
-  /** What is on its way, by the question's id. */
-  readonly given = signal<ReadonlyMap<string, string>>(new Map());
+  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  /** What was answered here and is not over yet, by the question's id. */
+  readonly given = signal<ReadonlyMap<string, Given>>(new Map());
+  /** Why an answer was refused, by the question's id. */
+  readonly refusals = signal<ReadonlyMap<string, string>>(new Map());
 
   constructor(live: LiveFleet, toasts: Toasts) {
     this.#live = live;
     this.#toasts = toasts;
+    effect(() => {
+      const given = this.given.value;
+      if (given.size > 0) {
+        this.#forgetOver(given, live.fleet.value?.questions ?? []);
+      }
+    });
+    globalThis.addEventListener?.("beforeunload", (event) => {
+      // What can still be taken back has not been sent, and would not be.
+      if (this.#timers.size > 0) {
+        event.preventDefault();
+      }
+    });
   }
 
-  /** Returns why the answer was refused, or null. */
-  async answer({ id, agentId }: Question, answer: string): Promise<string | null> {
-    if (this.#live.pastAt.peek() !== null) {
-      return "This is the past: nothing can be answered there.";
+  /** Give an answer; it is sent when `UNDO_MS` have passed without `undo`. */
+  answer({ id, agentId }: Question, given: Omit<Given, "stage">): void {
+    if (this.#live.pastAt.peek() !== null || this.given.peek().has(id)) {
+      return;
     }
-    this.#put(id, answer);
+    this.refusals.value = without(this.refusals.peek(), id);
+    this.given.value = new Map(this.given.peek()).set(id, { ...given, stage: "undoable" });
+    const send = () => {
+      this.#timers.delete(id);
+      void this.#send(id, agentId, given);
+    };
+    this.#timers.set(id, setTimeout(send, UNDO_MS));
+  }
+
+  /** Take back an answer that has not been sent. */
+  undo(id: string): void {
+    const timer = this.#timers.get(id);
+    if (timer !== undefined) {
+      clearTimeout(timer);
+      this.#timers.delete(id);
+      this.given.value = without(this.given.peek(), id);
+    }
+  }
+
+  async #send(id: string, agentId: string | null, given: Omit<Given, "stage">): Promise<void> {
+    this.given.value = new Map(this.given.peek()).set(id, { ...given, stage: "sending" });
+    const { answer, digest } = given;
     try {
       await request(
         `/api/questions/${encodeURIComponent(id)}/answer`,
@@ -30,26 +78,43 @@ export class Answering {
         {
           method: "POST",
           headers: { "content-type": "application/json" },
-          body: JSON.stringify({ answer, answeredBy: "dashboard" }),
+          body: JSON.stringify({ answer, digest, answeredBy: "dashboard" }),
         },
       );
       this.#toasts.settle(agentId);
-      return null;
+      if (this.given.peek().has(id)) {
+        this.given.value = new Map(this.given.peek()).set(id, { ...given, stage: "sent" });
+      }
     } catch (error) {
-      this.#put(id, null);
+      this.given.value = without(this.given.peek(), id);
       const reason = error instanceof RequestFailed ? error.failure.reason : "Something went wrong here.";
+      this.refusals.value = new Map(this.refusals.peek()).set(id, reason);
       this.#toasts.say(`Not answered: ${reason}`, "warning", "/questions");
-      return reason;
     }
   }
 
-  #put(id: string, answer: string | null): void {
-    const given = new Map(this.given.peek());
-    if (answer === null) {
-      given.delete(id);
-    } else {
-      given.set(id, answer);
+  /** Forget the answers to questions that are over: by this answer, or by another one that was sooner. */
+  #forgetOver(given: ReadonlyMap<string, Given>, questions: readonly Question[]): void {
+    const over = new Set(questions.filter(({ status }) => status !== "open").map(({ id }) => id));
+    const left = [...given].filter(([id, { stage }]) => !over.has(id) || stage === "sending");
+    if (left.length < given.size) {
+      for (const [id, { label, stage }] of given) {
+        const timer = this.#timers.get(id);
+        if (over.has(id) && stage === "undoable") {
+          clearTimeout(timer);
+          this.#timers.delete(id);
+          this.#toasts.say(
+            `Not answered: “${label}” was not sent, since the question is over.`,
+            "warning",
+            "/questions",
+          );
+        }
+      }
+      this.given.value = new Map(left);
     }
-    this.given.value = given;
   }
+}
+
+function without<Value>(map: ReadonlyMap<string, Value>, key: string): ReadonlyMap<string, Value> {
+  return new Map([...map].filter(([one]) => one !== key));
 }

@@ -49,15 +49,6 @@ export function elsewhere({ kind, options, details }: Question): string | null {
     : null;
 }
 
-/** What exactly is asked for, as it would be typed: the command or the file of a permission. */
-export function wordingOf({ kind, details, text }: Question): string | null {
-  if (kind !== "permission" || !isData(details)) {
-    return null;
-  }
-  const wording = ["command", "summary", "input"].map((name) => textOf(details[name])).find(Boolean);
-  return wording && wording !== text ? wording : null;
-}
-
 /** What became of a question, in a sentence. */
 export function outcomeOf(question: Question): string {
   if (question.status === "answered") {

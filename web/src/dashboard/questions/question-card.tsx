@@ -1,34 +1,73 @@
 import { useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Question } from "../../client/state";
 import { ago, moment } from "../age";
-import { isolated } from "../direction";
 import { HostBadge } from "../host-badge";
 import type { Office } from "../office";
 import { Portrait } from "../portrait";
 import { pathOfAgent, pathOfTask } from "../route";
 import "../styles/questions.css";
-import { elsewhere, outcomeOf, wordingOf } from "./asking";
+import "../styles/review.css";
+import { AnswerForm } from "./answer-form";
+import type { Given } from "./answering";
+import { type Armed, useArmed } from "./armed";
+import { elsewhere, outcomeOf } from "./asking";
+import { Marked } from "./marked";
+import { ReviewBox } from "./review-box";
 
 const KIND_WORDS = { question: "asks", permission: "asks for permission", budget: "has spent its budget" };
-const MOST_LETTERS = 20_000;
 
 interface QuestionCardProps {
   readonly office: Office;
   readonly question: Question;
+  /** Changes when cards have moved: what is under the pointer then may be another one than a moment before. */
+  readonly shift?: number;
 }
 
-/** A question as somebody says it: who asks, what, and the answers there are. */
-export function QuestionCard({ office, question }: QuestionCardProps) {
-  const { live } = office;
-  const { id, kind, text, agentId, taskId, status } = question;
+/** A question as somebody says it: who asks, what, and the answers there are; once answered, a line with "Undo". */
+export function QuestionCard({ office, question, shift = 0 }: QuestionCardProps) {
+  const { live, answering } = office;
+  const { id, kind, agentId, taskId, status } = question;
+  const card = useRef<HTMLElement>(null);
+  const height = useRef(0);
+  const given = answering.given.value.get(id);
+  const undecided = status === "open" && given === undefined;
+  const known = undecided && office.reviews.of(question).value.review !== null;
+  // With what is asked the answers come to their place, and with "Undo" something else is there.
+  const guard = useArmed(`${shift} ${known} ${given === undefined}`);
+  useLayoutEffect(() => {
+    if (undecided && card.current) {
+      height.current = card.current.offsetHeight;
+    }
+  });
+  // What is below stays where it is.
+  const style = undecided ? {} : { "--kept-height": `${height.current}px` };
   const now = live.now.value;
   const [asked, expires] = [moment(question.askedAt), moment(question.expiresAt)];
-  const host = live.hostOf(question);
-  const wording = wordingOf(question);
   const name = agentId === null ? (kind === "budget" ? "The fleet" : "Somebody") : live.nameOf(agentId);
+  const asker =
+    agentId === null ? (
+      <bdi>{name}</bdi>
+    ) : (
+      <a href={pathOfAgent(agentId)}>
+        <bdi>{name}</bdi>
+      </a>
+    );
+  if (given !== undefined) {
+    return (
+      <article ref={card} class="question given" style={style} onPointerLeave={guard.left}>
+        <GivenLine office={office} id={id} given={given} name={name} armed={guard.armed} />
+      </article>
+    );
+  }
   return (
-    <article class={`question ${kind} ${status}`} aria-labelledby={`question-${id}`}>
+    <article
+      ref={card}
+      class={`question ${kind} ${status}`}
+      style={style}
+      aria-labelledby={`question-${id}`}
+      onPointerLeave={guard.left}
+    >
       {agentId === null ? (
         <span class="asker" aria-hidden="true">
           {kind === "budget" ? "$" : "?"}
@@ -38,35 +77,26 @@ export function QuestionCard({ office, question }: QuestionCardProps) {
       )}
       <div class="speech">
         <h3 id={`question-${id}`}>
-          {agentId === null ? (
-            <bdi>{name}</bdi>
-          ) : (
-            <a href={pathOfAgent(agentId)}>
-              <bdi>{name}</bdi>
-            </a>
-          )}{" "}
-          {KIND_WORDS[kind]} <HostBadge live={live} host={host} />
+          {asker} {KIND_WORDS[kind]} <HostBadge live={live} host={live.hostOf(question)} />
         </h3>
-        <p class="asked" dir="auto">
-          {text}
-        </p>
-        {wording !== null && (
-          <pre class="wording" dir="auto">
-            {wording}
-          </pre>
-        )}
-        {typeof taskId === "string" && (
-          <p>
-            about <a href={pathOfTask(taskId)}>{taskId}</a>
-          </p>
-        )}
         {status === "open" ? (
-          <Answer office={office} question={question} />
+          <Open office={office} question={question} guard={guard} />
         ) : (
-          <p class="outcome">{outcomeOf(question)}</p>
+          <>
+            <p class="asked" dir="auto">
+              {question.text}
+            </p>
+            <Whole office={office} question={question} />
+            <p class="outcome">{outcomeOf(question)}</p>
+          </>
         )}
         <p class="when">
           {asked !== null && ago(asked, now)}
+          {typeof taskId === "string" && (
+            <>
+              , about <a href={pathOfTask(taskId)}>{taskId}</a>
+            </>
+          )}
           {status === "open" && expires !== null && `, ${until(expires, now)}`}
         </p>
       </div>
@@ -74,86 +104,99 @@ export function QuestionCard({ office, question }: QuestionCardProps) {
   );
 }
 
-function Answer({ office, question }: QuestionCardProps) {
-  const { live, answering } = office;
-  const refusal = useSignal<string | null>(null);
-  const field = useRef<HTMLInputElement>(null);
-  const given = answering.given.value.get(question.id);
-  const note = elsewhere(question);
-  if (note !== null) {
-    return <p class="elsewhere">{note}</p>;
-  }
-  if (live.pastAt.value !== null) {
-    return <p class="elsewhere">It was open then; answer it in the present.</p>;
-  }
-  if (given !== undefined) {
+function GivenLine(props: { office: Office; id: string; given: Given; name: string; armed: boolean }) {
+  const { office, id, given, name, armed } = props;
+  return (
+    <p class={`given-line ${given.stage}`} role="status">
+      <span>
+        <b>
+          <bdi>{name}</bdi>
+        </b>
+        : <Marked text={given.label} />
+      </span>
+      <span aria-hidden="true">·</span>
+      {given.stage === "undoable" ? (
+        <button type="button" class="quiet" disabled={!armed} onClick={() => office.answering.undo(id)}>
+          Undo
+        </button>
+      ) : (
+        <span>{given.stage === "sending" ? "sending …" : "sent"}</span>
+      )}
+    </p>
+  );
+}
+
+function Open({ office, question, guard }: { office: Office; question: Question; guard: Armed }) {
+  const { live, reviews } = office;
+  const seen = useSignal(false);
+  const { review, failure } = reviews.of(question).value;
+  if (review === null) {
     return (
-      <p class="outcome" aria-live="polite">
-        Answering: {isolated(given)} …
-      </p>
+      <>
+        <p class="asked" dir="auto">
+          {question.text}
+        </p>
+        {failure === null ? (
+          <p class="elsewhere">Loading what it is about …</p>
+        ) : (
+          <p class="refusal" role="alert">
+            It cannot be shown whole, and so not be answered: {failure}{" "}
+            <button type="button" class="quiet" onClick={() => reviews.retry(question)}>
+              Try again
+            </button>
+          </p>
+        )}
+      </>
     );
   }
-
-  async function send(answer: string): Promise<void> {
-    refusal.value = null;
-    refusal.value = await answering.answer(question, answer);
-  }
-
+  const note = review.complete ? elsewhere(question) : null;
   return (
     <>
-      {question.options.length > 0 ? (
-        <fieldset
-          class="answers"
-          aria-label="Answers"
-          onKeyDown={({ key }) => {
-            const option = /^[1-9]$/.test(key) ? question.options[Number(key) - 1] : undefined;
-            if (option !== undefined) {
-              void send(option);
-            }
-          }}
-        >
-          {question.options.map((option, place) => (
-            <button
-              key={option}
-              type="button"
-              class={place === 0 ? "" : "quiet"}
-              onClick={() => void send(option)}
-            >
-              {question.options.length > 1 && place < 9 && <kbd>{place + 1}</kbd>}{" "}
-              <span dir="auto">{option}</span>
-            </button>
-          ))}
-        </fieldset>
+      <ReviewBox
+        review={review}
+        seen={() => {
+          seen.value = true;
+        }}
+      />
+      {note !== null || !review.complete ? (
+        <p class="elsewhere">{note}</p>
+      ) : live.pastAt.value !== null ? (
+        <p class="elsewhere">It was open then; answer it in the present.</p>
       ) : (
-        <form
-          class="answers"
-          onSubmit={(event) => {
-            event.preventDefault();
-            const answer = field.current?.value.trim();
-            if (answer) {
-              void send(answer);
-            }
-          }}
-        >
-          <label class="grow">
-            <span class="unseen">Your answer</span>
-            <input
-              ref={field}
-              placeholder="Your answer"
-              maxLength={MOST_LETTERS}
-              autocomplete="off"
-              dir="auto"
-            />
-          </label>
-          <button type="submit">Answer</button>
-        </form>
-      )}
-      {refusal.value !== null && (
-        <p class="refusal" role="alert">
-          Not answered: {refusal.value}
-        </p>
+        <AnswerForm
+          office={office}
+          question={question}
+          review={review}
+          armed={guard.armed}
+          seen={seen.value}
+        />
       )}
     </>
+  );
+}
+
+/** What was shown of a question that is over. */
+function Whole({ office, question }: { office: Office; question: Question }) {
+  const open = useSignal(false);
+  return (
+    <details
+      class="whole"
+      onToggle={(event) => {
+        open.value = event.currentTarget.open;
+      }}
+    >
+      <summary>All of it</summary>
+      {open.value && <WholeReview office={office} question={question} />}
+    </details>
+  );
+}
+
+function WholeReview({ office, question }: { office: Office; question: Question }) {
+  const { review, failure } = office.reviews.of(question).value;
+  return review === null ? (
+    <p class="elsewhere">{failure ?? "Loading …"}</p>
+  ) : (
+    <ReviewBox review={review} seen={() => {}} />
   );
 }
 

@@ -4,6 +4,7 @@ import type { Office } from "../office";
 import { SearchField } from "../search-field";
 import { openQuestions, pastQuestions } from "./asking";
 import { QuestionCard } from "./question-card";
+import { QuestionList } from "./question-list";
 
 const MOST_SHOWN = 50;
 
@@ -11,10 +12,13 @@ const MOST_SHOWN = 50;
 export function QuestionsView({ office }: { office: Office }) {
   const { live } = office;
   const text = useSignal("");
+  const shown = useSignal<ReadonlySet<string>>(new Set());
   const questions = live.fleet.value?.questions ?? null;
   const open = openQuestions(questions ?? []);
   const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const over = pastQuestions(questions ?? []).filter((question) => {
+  // One that has just ended is still in its place above.
+  const past = pastQuestions(questions ?? []).filter(({ id }) => !shown.value.has(id));
+  const over = past.filter((question) => {
     const name = question.agentId === null ? "" : live.nameOf(question.agentId);
     const all = `${question.text} ${name} ${textOf(question.answer) ?? ""} ${question.id}`.toLowerCase();
     return words.every((word) => all.includes(word));
@@ -27,22 +31,20 @@ export function QuestionsView({ office }: { office: Office }) {
         </h2>
         {questions === null ? (
           <p class="empty">{live.waitingWord.value}</p>
-        ) : open.length === 0 ? (
-          <p class="empty">
-            Nobody waits for an answer. Agents ask over MCP (ask_person), by Claude Code's hooks, or with
-            “mission-control ask”; a spent budget asks where budgets.on_exceed is set to “ask”.
-          </p>
         ) : (
-          <ul>
-            {open.map((question) => (
-              <li key={question.id}>
-                <QuestionCard office={office} question={question} />
-              </li>
-            ))}
-          </ul>
+          <QuestionList
+            office={office}
+            shown={shown}
+            empty={
+              <p class="empty">
+                Nobody waits for an answer. Agents ask over MCP (ask_person), by Claude Code's hooks, or with
+                “mission-control ask”; a spent budget asks where budgets.on_exceed is set to “ask”.
+              </p>
+            }
+          />
         )}
       </section>
-      {questions !== null && questions.length > open.length && (
+      {past.length > 0 && (
         <section class="panel questions" aria-labelledby="answers-title">
           <h2 id="answers-title" class="ribbon">
             What became of the others

@@ -1,16 +1,14 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { RequestFailed, readJson } from "../../client/http";
-import { dayAndTime, moment } from "../age";
-import { describeEvent } from "../event-words";
 import { counted, whole } from "../figures";
-import { HostBadge } from "../host-badge";
 import type { Office } from "../office";
-import { Portrait } from "../portrait";
-import { pathOfAgent, pathOfSearch, pathOfSession } from "../route";
+import { Records } from "../records";
+import { pathOfSearch } from "../route";
 import { SearchField } from "../search-field";
 import "../styles/search.css";
-import { type Find, type Finds, findsIn } from "./finds";
+import { FindLine } from "./find-line";
+import { type Finds, findsIn } from "./finds";
 
 /** How long is waited for the next letter, in milliseconds. */
 const PAUSE = 250;
@@ -20,14 +18,6 @@ const PLACES = [
   { place: "events", word: "Events" },
   { place: "transcripts", word: "Transcripts" },
 ] as const;
-
-const BY: Readonly<Record<string, string>> = {
-  user: "was asked",
-  assistant: "said",
-  thinking: "thinks",
-  call: "calls a tool",
-  result: "a tool answers",
-};
 
 /** Everything that has happened and was said, by words. */
 export function SearchView({ office }: { office: Office }) {
@@ -94,6 +84,7 @@ export function SearchView({ office }: { office: Office }) {
       <h2 id="search-title" class="ribbon">
         Search
       </h2>
+      <Records here="/search" />
       <search class="finder">
         <SearchField
           label="Search everything that has happened and was said"
@@ -147,7 +138,7 @@ export function SearchView({ office }: { office: Office }) {
       ) : (
         <ol class="finds" aria-busy={busy.value}>
           {finds.map((find) => (
-            <FindLine key={find.kind === "event" ? find.event.id : find.id} office={office} find={find} />
+            <FindLine key={find.kind === "event" ? find.event.id : find.id} live={office.live} find={find} />
           ))}
         </ol>
       )}
@@ -157,47 +148,5 @@ export function SearchView({ office }: { office: Office }) {
         </button>
       )}
     </section>
-  );
-}
-
-function FindLine({ office: { live }, find }: { office: Office; find: Find }) {
-  const { agentId } = find;
-  const line = find.kind === "event" ? describeEvent(find.event, live.nameOf) : null;
-  const time = moment(find.kind === "event" ? find.event.time : find.time);
-  return (
-    <li class="find">
-      {agentId === null ? (
-        <span class="sign" aria-hidden="true">
-          {line?.sign ?? "“"}
-        </span>
-      ) : (
-        <Portrait id={agentId} size="middle" />
-      )}
-      <div>
-        <p class="about">
-          {agentId === null ? (
-            <bdi>{line?.subject ?? "A session"}</bdi>
-          ) : (
-            <a href={pathOfAgent(agentId)}>
-              <bdi>{live.nameOf(agentId)}</bdi>
-            </a>
-          )}{" "}
-          {find.kind === "event" && <HostBadge live={live} host={live.hostOfEvent(find.event)} />}{" "}
-          <small dir="auto">{find.kind === "event" ? find.event.type : (BY[find.by] ?? find.by)}</small>{" "}
-          {time !== null && <small class="when">{dayAndTime(time, live.time.value)}</small>}
-        </p>
-        <p class="snippet" dir="auto">
-          {find.pieces.map((piece, place) => (place % 2 === 1 ? <mark key={place}>{piece}</mark> : piece))}
-        </p>
-        {find.kind === "event" ? (
-          <details class="raw">
-            <summary>Event {find.event.id}</summary>
-            <pre>{JSON.stringify(find.event, null, 2)}</pre>
-          </details>
-        ) : (
-          <a href={pathOfSession(find.session, find.id)}>Read on in its transcript</a>
-        )}
-      </div>
-    </li>
   );
 }

@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import type { Office } from "../office";
 import { chime } from "../shell/chime";
 import "../styles/settings.css";
+import { Person } from "./person";
 import { MOTIONS, THEMES } from "./settings";
 
 const THEME_WORDS = { auto: "As the system", light: "Day office", dark: "Night office" } as const;
@@ -27,7 +28,7 @@ export function SettingsView({ office: { settings, live } }: { office: Office })
       <h2 id="settings-title" class="ribbon">
         Settings
       </h2>
-      <p class="column-note">Kept in this browser, and nowhere else.</p>
+      <p class="column-note">What you choose here is kept in this browser alone.</p>
       <Choice legend="Light" value={settings.theme} of={THEMES} words={THEME_WORDS} />
       <Choice legend="Movement" value={settings.motion} of={MOTIONS} words={MOTION_WORDS} />
       <fieldset>
@@ -65,6 +66,7 @@ export function SettingsView({ office: { settings, live } }: { office: Office })
           </>
         )}
       </fieldset>
+      <Person />
       <fieldset>
         <legend>Keys</legend>
         <dl class="keys">

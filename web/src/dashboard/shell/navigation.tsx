@@ -33,6 +33,7 @@ function isCurrent({ view }: Place, route: Route): boolean {
     view === route.view ||
     (view === "floor" && (route.view === "agent" || route.view === "session")) ||
     (view === "alerts" && route.view === "questions") ||
-    (view === "events" && route.view === "search")
+    (view === "leads" && route.view === "opportunities") ||
+    (view === "events" && ["search", "archive", "logs"].includes(route.view))
   );
 }

@@ -39,7 +39,9 @@ export function noticeOf(
     const [asked, agent] = [textOf(data.question.text), textOf(data.question.agentId)];
     if (asked !== null) {
       const who = agent === null ? "Somebody" : isolated(nameOf(agent));
-      return { text: `${who} asks: ${isolated(asked)}`, level: "warning", path: "/questions", agent };
+      // What it is about is not in its text alone.
+      const more = data.question.kind === "permission" ? " · open to see it all" : "";
+      return { text: `${who} asks: ${isolated(asked)}${more}`, level: "warning", path: "/questions", agent };
     }
   }
   const [id, status] = [textOf(data.agentId), textOf(data.status)];

@@ -17,9 +17,11 @@ interface BoardProps {
   /** Who has just claimed which task. */
   readonly claims: ReadonlyMap<string, string>;
   readonly searched: boolean;
+  /** How many completed tasks are in the file's history alone. */
+  readonly archived: number;
 }
 
-export function Board({ office, tasks, claims, searched }: BoardProps) {
+export function Board({ office, tasks, claims, searched, archived }: BoardProps) {
   const caps = useSignal<ReadonlyMap<Status, number>>(new Map());
   const focused = useSignal<string | null>(null);
   const dragged = useSignal<string | null>(null);
@@ -153,6 +155,7 @@ export function Board({ office, tasks, claims, searched }: BoardProps) {
             </ol>
             <Rest
               stack={stack}
+              archived={stack.column.status === "completed" && !searched ? archived : 0}
               onMore={() => {
                 const { status } = stack.column;
                 const cap = (caps.peek().get(status) ?? MOST_CARDS) + MORE_CARDS;
@@ -178,19 +181,24 @@ export function Board({ office, tasks, claims, searched }: BoardProps) {
   );
 }
 
-function Rest({ stack, onMore }: { stack: Stack; onMore: () => void }) {
+function Rest({ stack, archived, onMore }: { stack: Stack; archived: number; onMore: () => void }) {
   const rest = stack.count - stack.tasks.length;
   if (stack.count === 0) {
-    return <p class="column-note">Nothing here</p>;
+    return <p class="column-note">{archived > 0 ? `${whole(archived)} in the history` : "Nothing here"}</p>;
   }
-  return rest > 0 ? (
-    <p class="column-note">
-      and {whole(rest)} more: search to narrow, or{" "}
-      <button type="button" class="plain" onClick={onMore}>
-        show {whole(Math.min(rest, MORE_CARDS))} more<span class="unseen"> of {stack.column.title}</span>
-      </button>
-    </p>
-  ) : null;
+  return (
+    <>
+      {rest > 0 && (
+        <p class="column-note">
+          and {whole(rest)} more: search to narrow, or{" "}
+          <button type="button" class="plain" onClick={onMore}>
+            show {whole(Math.min(rest, MORE_CARDS))} more<span class="unseen"> of {stack.column.title}</span>
+          </button>
+        </p>
+      )}
+      {archived > 0 && <p class="column-note">and {whole(archived)} more in the history</p>}
+    </>
+  );
 }
 
 function NoTasks({ office }: { office: Office }) {

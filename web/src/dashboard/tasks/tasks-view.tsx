@@ -1,5 +1,5 @@
 import { useComputed, useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import { textOf } from "../agent-words";
 import { counted, whole } from "../figures";
 import { HostFilter } from "../host-filter";
@@ -9,6 +9,7 @@ import { SearchField } from "../search-field";
 import { Board } from "./board";
 import { EVERYTHING, matching, type Search } from "./columns";
 import { NewTask } from "./new-task";
+import { QueueFile, QueueFileLine } from "./queue-file";
 import { PRIORITIES, PRIORITY_WORDS, type Task, UNASSIGNED } from "./task";
 import { TaskSheet } from "./task-sheet";
 
@@ -19,6 +20,7 @@ export function TasksView({ office }: { office: Office }) {
   const { live, queue, router } = office;
   const search = useSignal<Search>(EVERYTHING);
   const claims = useSignal<ReadonlyMap<string, string>>(new Map());
+  const file = useMemo(() => new QueueFile(), []);
   const found = useComputed(() => matching(queue.tasks.value ?? [], search.value));
 
   useEffect(
@@ -62,6 +64,7 @@ export function TasksView({ office }: { office: Office }) {
         }}
       />
       {queue.drafting.value && <NewTask office={office} />}
+      <QueueFileLine live={live} file={file} />
       <div class="tasks-body">
         {tasks === null ? (
           <p class="empty">{live.waitingWord.value}</p>
@@ -71,6 +74,7 @@ export function TasksView({ office }: { office: Office }) {
             tasks={found.value}
             claims={claims.value}
             searched={search.value !== EVERYTHING}
+            archived={live.pastAt.value === null ? file.archived.value : 0}
           />
         )}
         {id !== null && <TaskSheet key={id} office={office} id={id} />}

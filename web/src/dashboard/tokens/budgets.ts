@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { type Data, isData } from "../../client/protocol";
+import { fetchSigned } from "../../client/session-key";
 import type { FleetState } from "../../client/state";
 import type { LiveFleet } from "../live";
 import { levelOf } from "./gauge";
@@ -42,7 +43,7 @@ export class BudgetReader {
 
   async read(): Promise<void> {
     try {
-      const response = await fetch("/api/tokens");
+      const response = await fetchSigned("/api/tokens");
       const told: unknown = await response.json();
       if (!response.ok || !isData(told)) {
         this.trouble.value = `The server answers ${response.status}.`;

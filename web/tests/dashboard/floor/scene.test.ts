@@ -77,6 +77,15 @@ test("tokens of one agent within a moment fly to the counters as one figure", ()
   expect(office.takeDepartures()).toEqual([]);
 });
 
+test("what another agent has used until now flies nowhere once it is known whose it is", () => {
+  const office = new Scene();
+  office.show(fleet("busy"));
+  office.tell(event("token:usage", { agent: "agent-0", delta: { tokens: 300, cost: 1, movedFrom: "main" } }));
+  office.tell(event("token:usage", { agent: "agent-0", delta: { tokens: -300, cost: -1, movedTo: "main" } }));
+  run(office, 1);
+  expect(office.takeDepartures()).toEqual([]);
+});
+
 test("a file flies to the shelf, and a finished task is celebrated", () => {
   const office = new Scene();
   const tasks = [{ id: "TASK-0001", priority: "P0", assignedTo: "agent-0" }];

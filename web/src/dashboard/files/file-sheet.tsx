@@ -1,0 +1,74 @@
+import { useSignalEffect } from "@preact/signals";
+import { useMemo } from "preact/hooks";
+import { ago, clock, moment } from "../age";
+import { bytes } from "../figures";
+import type { LiveFleet } from "../live";
+import { FileContent } from "./file-content";
+import { Markdown } from "./markdown";
+
+interface FileSheetProps {
+  readonly live: LiveFleet;
+  /** The file, relative to the workspace. */
+  readonly path: string;
+}
+
+/** What is in a file: text, Markdown, JSON or a picture, shown without running anything of it. */
+export function FileSheet({ live, path }: FileSheetProps) {
+  const content = useMemo(() => new FileContent(path), [path]);
+
+  useSignalEffect(() => {
+    if (live.connection.value.stale) {
+      return undefined;
+    }
+    void content.read();
+    return live.follow((events) => {
+      if (events.some(({ type, data }) => type === "file:change" && data.path === path)) {
+        void content.read();
+      }
+    });
+  });
+
+  const { trouble, shown } = content;
+  const modified = moment(shown.value?.modified);
+  return (
+    <aside class="sheet file-sheet" aria-label={path}>
+      <header class="sheet-head">
+        <h3 dir="auto">{path.slice(path.lastIndexOf("/") + 1)}</h3>
+        <a href="/files" class="close">
+          <span aria-hidden="true">✕</span>
+          <span class="unseen">Close {path}</span>
+        </a>
+      </header>
+      <p class="file-facts">
+        <span dir="auto">{path}</span>
+        {shown.value !== null && (
+          <>
+            , {bytes(shown.value.size)}
+            {modified !== null && (
+              <>
+                , <time title={clock(modified)}>{ago(modified, live.now.value)}</time>
+              </>
+            )}
+          </>
+        )}
+      </p>
+      {trouble.value !== null ? (
+        <p class="empty" role="alert">
+          {trouble.value}
+        </p>
+      ) : shown.value === null ? (
+        <p class="empty">Loading …</p>
+      ) : shown.value.kind === "image" ? (
+        <img class="file-image" src={shown.value.url} alt={path} />
+      ) : shown.value.kind === "markdown" ? (
+        <article class="markdown" dir="auto">
+          <Markdown text={shown.value.text} />
+        </article>
+      ) : (
+        <pre class="file-text" dir="auto">
+          {shown.value.text}
+        </pre>
+      )}
+    </aside>
+  );
+}
