@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -15,11 +18,14 @@ import pytest
 
 from missioncontrol.cli.entry import make_app
 from missioncontrol.cli.settings import CONFIG_VARIABLE, TOKEN_VARIABLE
-from missioncontrol.config import ENVIRONMENT, ServerConfig, load_config
+from missioncontrol.config import ENVIRONMENT, Config, ServerConfig, load_config
+from missioncontrol.errors import OpenError
+from missioncontrol.events import Draft
 from missioncontrol.server.access import check_bind
 from missioncontrol.server.routes.events import MAX_BODY_BYTES, MAX_WAIT_SECONDS
+from missioncontrol.store.jetstream import JetStreamLog
 from missioncontrol.testing import start_server
-from tests.nats_process import find_nats_server
+from tests.nats_process import find_nats_server, free_port
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 WEB = Path(__file__).parents[1] / "web"
@@ -46,8 +52,12 @@ def run(*command: str, cwd: Path = DEPLOY, **environment: str) -> str:
 
 
 def test_the_settings_of_a_node_are_accepted() -> None:
-    config = load_config(DEPLOY / "node.toml")
+    compose = (DEPLOY / "compose.yaml").read_text()
+    (address,) = re.findall(r"MISSION_CONTROL_LOG: >-\n\s+(\S+)", compose)
+    variables = {"MISSION_CONTROL_LOG": address.replace("${NATS_PASSWORD}", "p0password")}
+    config = load_config(DEPLOY / "node.toml", environment=variables)
     check_bind(config)
+    assert all(server.startswith("nats://mission-control:p0password@nats-") for server in config.nats_servers)
     assert len(config.nats_servers) == config.cluster.replicas == 3
 
 
@@ -133,13 +143,98 @@ def test_the_compose_file_is_one(tmp_path: Path) -> None:
     run("npx", "--no-install", "dclint", "--max-warnings", "0", str(DEPLOY / "compose.yaml"), cwd=WEB)
 
 
+def nats_environment(ports: dict[int, int]) -> dict[str, str]:
+    """Return the variables of `nats.conf` as `compose.yaml` gives them, for servers on this machine."""
+    route = "nats://mission-control-route:p0password@127.0.0.1"
+    return {
+        "NATS_PASSWORD": "p0password",
+        **{f"NATS_ROUTE_{n}": f"{route}:{port}" for n, port in ports.items()},
+    }
+
+
 def test_the_nats_servers_accept_their_file(tmp_path: Path) -> None:
     text = (DEPLOY / "nats.conf").read_text()
-    for n in (1, 2, 3):
-        text = text.replace(f"//nats-{n}:", f"//127.0.0.{n}:")
     (tmp_path / "nats.conf").write_text(text.replace('"/data"', json.dumps(str(tmp_path))))
-    said = run(find_nats_server(), "-t", "-c", str(tmp_path / "nats.conf"), NATS_NAME="nats-1")
+    environment = nats_environment({1: 6222, 2: 6223, 3: 6224})
+    said = run(
+        *(find_nats_server(), "-t", "-c", str(tmp_path / "nats.conf")),
+        cwd=DEPLOY,
+        NATS_NAME="nats-1",
+        **environment,
+    )
     assert "is valid" in said
+
+
+@pytest.mark.nats
+@pytest.mark.anyio
+async def test_without_the_password_no_client_reads_or_writes_in_nats(tmp_path: Path) -> None:
+    text = (DEPLOY / "nats.conf").read_text()
+    clients, routes = ({n: free_port() for n in (1, 2, 3)} for _ in range(2))
+    environment = {**os.environ, **nats_environment(routes)}
+    servers = []
+    try:
+        for n in (1, 2, 3):
+            own = text.replace("0.0.0.0:4222", f"127.0.0.1:{clients[n]}").replace(
+                "0.0.0.0:6222", f"127.0.0.1:{routes[n]}"
+            )
+            file = tmp_path / f"nats-{n}.conf"
+            file.write_text(own.replace('"/data"', json.dumps(str(tmp_path / str(n)))))
+            servers.append(start_nats(file, {**environment, "NATS_NAME": f"nats-{n}"}))
+        address = f"127.0.0.1:{clients[1]}"
+        flags = {"log.url": f"nats://mission-control:p0password@{address}", "cluster.replicas": 3}
+        log = await first_open(tmp_path / "node", load_config(flags=flags))
+        try:
+            assert await log.append([Draft("custom:event")]) == [1]
+            for who in (
+                {},
+                {"user": "mission-control", "pass": "wrong"},
+                {"user": "mission-control-route", "pass": "p0password"},
+            ):
+                assert await asyncio.to_thread(refused, clients[1], who) == [
+                    b"-ERR 'Authorization Violation'"
+                ]
+            # Nor does a server without it become a part of the cluster.
+            assert await asyncio.to_thread(refused, routes[1], {"name": "stranger"}) == [
+                b"-ERR 'Authorization Violation'"
+            ]
+            assert await log.append([Draft("custom:event")]) == [2]
+        finally:
+            await log.close()
+    finally:
+        for server in servers:
+            server.terminate()
+            server.wait(20)
+
+
+def start_nats(file: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([find_nats_server(), "-c", str(file)], env=environment, stderr=subprocess.DEVNULL)
+
+
+async def first_open(folder: Path, config: Config) -> JetStreamLog:
+    """Open the log once the three servers have found each other and have chosen a leader."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await JetStreamLog.open(folder, config, "alpha")
+            except OpenError:
+                await asyncio.sleep(0.5)
+
+
+def refused(port: int, who: dict[str, str]) -> list[bytes]:
+    """Try to read and to write as a client of NATS; return what the server says but for its greeting."""
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=20) as stranger,
+        suppress(ConnectionResetError),
+    ):
+        said = b""
+        # The greeting first: what is sent before is lost with a connection that is reset.
+        while b"\r\n" not in said:
+            said += stranger.recv(4096)
+        wanted = b"SUB MISSION_CONTROL.> 1\r\nPUB MISSION_CONTROL.events.custom 2\r\n{}\r\nPING\r\n"
+        stranger.sendall(b"CONNECT " + json.dumps({"verbose": False, **who}).encode() + b"\r\n" + wanted)
+        while piece := stranger.recv(4096):
+            said += piece
+    return [line for line in said.split(b"\r\n") if line and not line.startswith(b"INFO ")]
 
 
 @pytest.mark.parametrize("name", ["Caddyfile", "compose.Caddyfile"])

@@ -63,6 +63,9 @@ VIEWS = (
     "agents/scout",
     "sessions/scout-main",
     "ledger",
+    "standups",
+    "archive",
+    "logs",
     "settings",
 )
 
@@ -177,12 +180,14 @@ def campus(sizes: Iterable[int]) -> Iterator[tuple[str, dict[str, Any]]]:
             }
             for number in range(size)
         ]
-        yield "state:baseline", {"source": "agents", "agents": agents}
+        for one in agents:
+            yield "agent:statusChange", {"agentId": one["id"], "status": one["status"], "agent": one}
         given = [
             {**task, "id": f"{task['id']}@{host}", "host": host, "assignedTo": f"{NAMES[0].lower()}@{host}"}
             for task in list(tasks(size))[place : place + 3]
         ]
-        yield "state:baseline", {"source": "tasks", "tasks": given}
+        for task in given:
+            yield "task:created", {"task": task}
     yield "agent:statusChange", {"agentId": f"scout@{HOSTS[0]}", "status": "waiting for approval"}
 
 
@@ -316,6 +321,7 @@ def take_all(gallery: Gallery) -> None:
         purse = Purse()
         publish(server, purse.weeks())
         write_files(server)
+        httpx.post(f"{server.url}/api/standups", timeout=30).raise_for_status()
         with gallery.page(server, hour=None) as page:
             today = datetime.now().date()
             publish(server, [purse.use(number, today, 0.12) for number in range(5)])

@@ -6,6 +6,9 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
@@ -32,6 +35,24 @@ def serve(context: BrowserContext, server: ServerProcess, body: str, path: str =
     """Have a page of the server's origin be this HTML."""
     html = f"<!doctype html><meta charset=utf-8><title>Application</title>{body}"
     context.route(f"{server.url}{path}", lambda route: route.fulfill(body=html, content_type="text/html"))
+
+
+class _QuietFiles(SimpleHTTPRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@contextmanager
+def files_on_a_port(folder: Path) -> Iterator[str]:
+    """Serve the files of a folder on a port of their own, as the earlier system's users have their pages."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietFiles, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def open_tab(context: BrowserContext, server: ServerProcess, **options: Any) -> Page:

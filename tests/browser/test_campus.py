@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
+from tests.browser.given import Draft, agents_given, tasks_given
 
 from missioncontrol.testing import ServerProcess
 
@@ -52,6 +54,11 @@ def publish(server: ServerProcess, kind: str, **data: object) -> None:
     httpx.post(f"{server.url}/api/events", json={"type": kind, "data": data}).raise_for_status()
 
 
+def publish_all(server: ServerProcess, drafts: Iterable[Draft]) -> None:
+    body = [{"type": kind, "data": data} for kind, data in drafts]
+    httpx.post(f"{server.url}/api/events", json=body).raise_for_status()
+
+
 @pytest.fixture
 def fleet(server: ServerProcess) -> ServerProcess:
     """A server that knows of agents of two hosts, on each of which one is called Scout."""
@@ -62,9 +69,9 @@ def fleet(server: ServerProcess) -> ServerProcess:
         agent("Quill", "beta", "error"),
         agent("Pixel", "beta", "offline"),
     ]
-    publish(server, "state:baseline", source="agents", agents=agents)
+    publish_all(server, agents_given(agents))
     tasks = [task(number, host, "scout") for host in HOSTS for number in (1, 2)]
-    publish(server, "state:baseline", source="tasks", tasks=tasks)
+    publish_all(server, tasks_given(tasks))
     publish(server, "lead:added", lead={"id": "L1@beta", "host": "beta", "company": "Northwind"})
     publish(server, "agent:activity", agentId="forge@alpha", activity="wrote a file")
     return server
@@ -250,9 +257,7 @@ def test_an_office_that_nobody_speaks_for_is_seen_to_be_stale(page: Page, fleet:
 def test_one_host_is_shown_as_if_it_had_no_name(page: Page, server: ServerProcess) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    publish(
-        server, "state:baseline", source="agents", agents=[agent("Scout", "alpha"), agent("Forge", "alpha")]
-    )
+    publish_all(server, agents_given([agent("Scout", "alpha"), agent("Forge", "alpha")]))
     open_floor(page, server)
     expect(offices(page)).to_have_count(0)
     found = page.get_by_role("list", name="Who is in the office").get_by_role("listitem")
@@ -261,15 +266,15 @@ def test_one_host_is_shown_as_if_it_had_no_name(page: Page, server: ServerProces
     open_view(page, server, "/agents")
     expect(page.locator(".host-badge")).to_have_count(0)
     expect(page.get_by_label("Of host")).to_have_count(0)
-    publish(server, "state:baseline", source="agents", agents=[agent("Scout", "beta")])
+    publish_all(server, agents_given([agent("Scout", "beta")]))
     expect(page.get_by_label("Of host")).to_be_visible()
-    expect(page.locator(".host-badge")).to_have_count(3)
+    expect(page.locator(".card .host-badge")).to_have_count(3)
 
 
 def test_a_host_that_comes_while_it_is_looked_at_gets_its_office(page: Page, fleet: ServerProcess) -> None:
     open_floor(page, fleet)
     button(page, "beta").click()
-    publish(fleet, "state:baseline", source="agents", agents=[agent("Atlas", "gamma")])
+    publish_all(fleet, agents_given([agent("Atlas", "gamma")]))
     expect(button(page, "gamma")).to_be_visible()
     expect(button(page, "beta")).to_have_attribute("aria-pressed", "true")
     for name in ("scout", "quill", "pixel"):
@@ -283,8 +288,8 @@ def test_every_view_fits_with_long_names_of_hosts(
     page: Page, fleet: ServerProcess, size: tuple[int, int]
 ) -> None:
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    publish(fleet, "state:baseline", source="agents", agents=[agent("Scout", LONG, "waiting for you")])
-    publish(fleet, "state:baseline", source="tasks", tasks=[task(1, LONG, "scout")])
+    publish_all(fleet, agents_given([agent("Scout", LONG, "waiting for you")]))
+    publish_all(fleet, tasks_given([task(1, LONG, "scout")]))
     for path in [*VIEWS, f"/agents/scout%40{LONG}", f"/tasks/TASK-0001%40{LONG}"]:
         open_view(page, fleet, path)
         assert page.evaluate("document.documentElement.scrollWidth") == size[0], path

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 from tests.browser.tabs import (
     PATH,
     RECORD,
     expect_everything_once,
+    files_on_a_port,
     open_tab,
     publish_many,
     publishing,
@@ -431,3 +434,26 @@ def test_a_fold_that_cannot_be_loaded_at_first_is_loaded_later(
     assert page.evaluate("client.state") is None
     context.unroute("**/realtime-state.mjs*")
     until(page, "client.state !== null")
+
+
+@pytest.mark.parametrize("fold", ["from the server", "nowhere"])
+def test_a_copy_of_the_script_beside_a_page_works(
+    context: BrowserContext, server: ServerProcess, tmp_path: Path, fold: str
+) -> None:
+    folder = tmp_path / "pages"
+    (folder / "js").mkdir(parents=True)
+    (folder / "js/realtime.js").write_bytes(httpx.get(f"{server.url}/js/realtime.js").content)
+    if fold == "nowhere":
+        context.route("**/realtime-state.mjs*", lambda route: route.abort())
+    options = {"apiUrl": server.url, "wsUrl": server.ws_url}
+    script = RECORD.replace("OPTIONS", json.dumps(options))
+    (folder / "index.html").write_text(
+        f'<meta charset=utf-8><script src="js/realtime.js"></script><script>{script}</script>'
+    )
+    page = context.new_page()
+    with files_on_a_port(folder) as address:
+        page.goto(f"{address}/index.html")
+        page.evaluate("client.connect()")
+        publish(server.url, "custom:event", {})
+        until(page, "ids.length > 0")
+        assert page.evaluate("client.state !== null") == (fold == "from the server")

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from tests.browser.given import agents_given, tasks_given
 
 from missioncontrol.testing import ServerProcess, start_server
 
@@ -79,7 +80,7 @@ def events() -> Iterator[tuple[str, dict[str, object]]]:
         {"id": name, "name": text, "role": text, "codename": text, "status": "busy", "currentTask": text}
         for name, text in TEXTS.items()
     ]
-    yield "state:baseline", {"source": "agents", "agents": agents}
+    yield from agents_given(agents)
     tasks = [
         {
             "id": f"TASK-{number:04}",
@@ -91,7 +92,7 @@ def events() -> Iterator[tuple[str, dict[str, object]]]:
         }
         for number, (name, text) in enumerate(TEXTS.items(), start=1)
     ]
-    yield "state:baseline", {"source": "tasks", "tasks": tasks}
+    yield from tasks_given(tasks)
     for name, text in TEXTS.items():
         lead = {"id": name, "company": text, "name": text, "stage": text, "score": 50, "factors": {text: 30}}
         yield "lead:added", {"lead": lead}
@@ -148,7 +149,7 @@ def test_a_name_from_the_right_leaves_the_rest_of_its_line_in_place(
 ) -> None:
     text = TEXTS[name]
     lines = open_view(page, told, "/events").get_by_role("listitem").filter(has_text=text).locator(".line")
-    check_line(lines.filter(has_text="is now"), text, "is now", "(was")
+    check_line(lines.filter(has_text="(was"), text, "is now", "(was")
     check_line(lines.filter(has_text="wrote"), text, "wrote")
     check_line(lines.filter(has_text="custom:"), f"custom:{name}", text)
 
@@ -167,7 +168,7 @@ def test_a_name_from_the_right_leaves_the_rest_of_its_line_in_place(
 
 def test_notes_and_the_palette_keep_their_order_too(page: Page, server: ServerProcess) -> None:
     agents = [{"id": name, "name": TEXTS[name], "status": "busy"} for name in FROM_THE_RIGHT]
-    publish(server, ("state:baseline", {"source": "agents", "agents": agents}))
+    publish(server, *agents_given(agents))
     open_view(page, server, "/tasks")
     notes = page.locator(".toasts .toast")
     for name in FROM_THE_RIGHT:

@@ -29,7 +29,9 @@ VIEWS = {
     "/tokens": "Tokens",
     "/leads": "Leads",
     "/leads/L1": "Leads",
+    "/opportunities": "Opportunities",
     "/files": "Files",
+    "/files/agents/scout/state.json": "Files",
     "/events": "Events",
     "/alerts": "All alerts",
     "/questions": "They ask you",
@@ -39,6 +41,9 @@ VIEWS = {
     "/agents/scout": "scout",
     "/ledger": "Ledger",
     "/ledger/2026-11-01": "Ledger",
+    "/standups": "Standup",
+    "/archive": "Conversations",
+    "/logs": "Logs",
     "/settings": "Settings",
 }
 
@@ -98,11 +103,20 @@ def fill(server: ServerProcess) -> None:
     for options in ([], [MARKUP, "x" * 200]):
         asked = {"text": f"{MARKUP} {RIGHT_TO_LEFT} {'long' * 60}", "agentId": "scout", "options": options}
         httpx.post(f"{server.url}/api/questions", json=asked).raise_for_status()
-    over = {"text": MARKUP, "kind": "permission", "details": {"command": MARKUP}}
-    id_ = httpx.post(f"{server.url}/api/questions", json=over).raise_for_status().json()["id"]
-    httpx.post(f"{server.url}/api/questions/{id_}/answer", json={"answer": MARKUP}).raise_for_status()
+    given = {
+        "tool": MARKUP,
+        "input": {"command": f"{MARKUP} {'long' * 200}", "old_string": MARKUP, "new_string": "x" * 400},
+    }
+    over = {"text": MARKUP, "kind": "permission", "options": [MARKUP], "details": given}
+    httpx.post(f"{server.url}/api/questions", json=over).raise_for_status()
+    asked = httpx.post(f"{server.url}/api/questions", json=over).raise_for_status().json()
+    answer = {"answer": MARKUP, "digest": asked["digest"]}
+    owner = {"Authorization": f"Bearer {server.owner_secret}"}
+    path = f"{server.url}/api/questions/{asked['id']}/answer"
+    httpx.post(path, json=answer, headers=owner).raise_for_status()
     changed = {"action": "created", "path": f"agents/scout/{MARKUP}/{'long' * 60}.md", "agentId": "scout"}
     publish(server.url, "file:change", {**changed, "size": 1234})
+    httpx.post(f"{server.url}/api/standups").raise_for_status()
 
 
 def open_view(page: Page, server: ServerProcess, path: str = "/tasks") -> None:
@@ -199,13 +213,17 @@ def test_an_empty_workspace_says_in_each_view_what_would_fill_it(
         "/tasks": "TASK_QUEUE.json",
         "/tokens": "No use has been counted yet",
         "/leads": "leads.json",
+        "/opportunities": "opportunities.json",
         "/files": "No file has changed yet",
         "/events": "Events",
         "/alerts": "Nothing needs you now",
         "/questions": "Nobody waits for an answer",
         "/search": "Everything that the log holds can be found",
+        "/standups": "No standup was held yet",
+        "/archive": "No conversation is known",
+        "/logs": "Logs",
         "/ledger": "The award goes to whoever finishes the most tasks.",
-        "/settings": "Kept in this browser",
+        "/settings": "kept in this browser",
     }
     expect(page.get_by_text(says[path]).first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 1400
@@ -214,15 +232,15 @@ def test_an_empty_workspace_says_in_each_view_what_would_fill_it(
 def test_the_menu_leads_everywhere_and_back(page: Page, server: ServerProcess) -> None:
     open_view(page, server, "/")
     menu = page.get_by_role("navigation", name="Views")
-    for name in ["Tasks", "Tokens", "Leads", "Files", "Events", "Alerts", "Settings"]:
+    for name in ["Tasks", "Tokens", "Leads", "Files", "Events", "Alerts", "Standup", "Settings"]:
         link = menu.get_by_role("link", name=name)
         link.press("Enter")
         expect(link).to_have_attribute("aria-current", "page")
         expect(page).to_have_title(f"{name} · Mission Control")
-        assert page.url == f"{server.url}/{name.lower()}"
+        assert page.url.removesuffix("s") == f"{server.url}/{name.lower()}".removesuffix("s")
     expect(menu.locator("[aria-current]")).to_have_count(1)
     page.go_back()
-    expect(page).to_have_title("Alerts · Mission Control")
+    expect(page).to_have_title("Standup · Mission Control")
     page.go_forward()
     expect(page.get_by_role("heading", name="Settings")).to_be_visible()
 
@@ -370,12 +388,8 @@ def test_ten_thousand_tasks_are_capped_and_found(page: Page, server: ServerProce
     tasks = [
         {"id": f"TASK-{n:05}", "description": f"Task number {n}", "status": "pending"} for n in range(10_000)
     ]
-    baseline = {"source": "test", "tasks": tasks}
-    for start in range(0, len(tasks), 1000):
-        batch = {**baseline, "tasks": tasks[start : start + 1000]}
-        httpx.post(
-            f"{server.url}/api/events", json={"type": "state:baseline", "data": batch}
-        ).raise_for_status()
+    events = [{"type": "task:created", "data": {"task": task}} for task in tasks]
+    httpx.post(f"{server.url}/api/events", json=events, timeout=60).raise_for_status()
     open_view(page, server)
     expect(column(page, "pending")).to_contain_text("and 9,960 more: search to narrow", timeout=15_000)
     page.get_by_label("Search tasks").fill("number 9876")
@@ -485,7 +499,8 @@ def test_an_agents_sheet_says_where_each_figure_comes_from(page: Page, full: Ser
     expect(sheet).to_contain_text(re.compile("from state.json · confirmed"))
     expect(sheet.get_by_role("region", name="Cost")).to_contain_text("price table")
     expect(sheet.get_by_role("region", name="Its tasks")).to_contain_text("<b>bold</b>")
-    expect(sheet.get_by_role("region", name="Its last files")).to_contain_text("long")
+    # Those on disk: what was published of a file that is not there is an event, and no file.
+    expect(sheet.get_by_role("region", name="Its last files")).to_contain_text("state.json")
 
 
 def test_a_transcript_is_read_while_it_is_written(
@@ -585,3 +600,121 @@ def test_a_change_that_does_not_reach_the_server_is_undone(page: Page, server: S
     card(page, task).get_by_role("link").press("Shift+ArrowRight")
     expect(toasts(page)).to_contain_text(f"{task} was not changed:")
     expect(column(page, "pending")).to_contain_text(task)
+
+
+NOTES = """# Findings
+
+Some *foreign* words, <b onclick="document.title=1">HTML</b>, a [link](https://example.com/) and a
+[trap](javascript:document.title=1). ![a picture](https://example.com/track.png)
+
+- [x] read
+- [ ] write
+
+| a | b |
+|---|---|
+| 1 | 2 |
+"""
+
+
+def test_a_file_is_shown_without_anything_of_it_being_run(page: Page, server: ServerProcess) -> None:
+    folder = server.workspace / "agents/scout"
+    folder.mkdir(parents=True)
+    (folder / "SOUL.md").write_text("**Name:** Scout\n")
+    (folder / "notes.md").write_text(NOTES)
+    (folder / "data.json").write_text('{"b":[1,2]}')
+    (folder / "page.html").write_text(MARKUP)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{server.url}/agents/scout")
+    page.get_by_role("link", name="notes.md").click()
+    sheet = page.get_by_role("complementary", name="agents/scout/notes.md")
+    expect(sheet.get_by_role("heading", name="Findings")).to_be_visible()
+    expect(sheet).to_contain_text('<b onclick="document.title=1">HTML</b>')
+    expect(sheet).to_contain_text("[a picture]")
+    expect(sheet.get_by_role("link")).to_have_count(2)
+    expect(sheet.get_by_role("link", name="link", exact=True)).to_have_attribute(
+        "href", "https://example.com/"
+    )
+    expect(sheet.get_by_role("checkbox").first).to_be_checked()
+    expect(sheet.get_by_role("cell", name="2")).to_be_visible()
+    (folder / "notes.md").write_text("# Changed")
+    expect(sheet.get_by_role("heading", name="Changed")).to_be_visible()
+    for name, shown in (("data.json", '"b": ['), ("page.html", MARKUP)):
+        page.goto(f"{server.url}/files/agents/scout/{name}")
+        expect(page.locator(".file-text")).to_contain_text(shown)
+    assert "1" not in page.title()
+    assert all(url.startswith((server.url, server.ws_url, "data:")) for url in asked)
+
+
+def test_a_file_that_is_not_there_is_said_to_be_missing(chromium: Browser, server: ServerProcess) -> None:
+    # A page of its own: the browser reports the 404 in its console.
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/files/agents/scout/none")
+        expect(page.get_by_role("alert")).to_contain_text("There is no file")
+
+
+TABLE = """# Queue
+
+## Active Task Queue
+
+| ID | Description | Status | Priority |
+|---|---|---|---|
+| TASK-0001 | Read | pending | P1 |
+"""
+
+
+def test_the_board_names_the_file_that_is_the_queue(page: Page, server: ServerProcess) -> None:
+    folder = server.workspace / "mission-control"
+    folder.mkdir()
+    open_view(page, server, "/tasks")
+    line = page.locator(".queue-file")
+    expect(line).to_contain_text("There is no queue file yet")
+    (folder / "TASK_QUEUE.md").write_text(TABLE)
+    expect(page.get_by_role("link", name="mission-control/TASK_QUEUE.md")).to_be_visible()
+    (folder / "TASK_QUEUE.json").write_text('{"tasks": [], "nextId": 2}')
+    expect(line).to_contain_text("The queue is the file mission-control/TASK_QUEUE.json.")
+    expect(line).to_contain_text("Other task lists next to it are not read.")
+    (folder / "PENDING_TASKS.md").write_text("# Pending\n")
+    page.goto(f"{server.url}/files/mission-control/PENDING_TASKS.md")
+    expect(page.get_by_role("heading", name="Pending", exact=True)).to_be_visible()
+
+
+def test_a_file_in_an_agents_own_workspace_is_reached_from_its_agent(
+    page: Page, server: ServerProcess, tmp_path: Path
+) -> None:
+    own = tmp_path / "workspace-scout/memory"
+    own.mkdir(parents=True)
+    (own / "today.md").write_text("# Today")
+    (own.parent / "IDENTITY.md").write_text("- **Name:** Lens")
+    entries = {"main": {"workspace": str(server.workspace)}, "scout": {}}
+    (tmp_path / "openclaw.json").write_text(json.dumps({"agents": {"entries": entries}}))
+    page.goto(f"{server.url}/agents/scout")
+    expect(page.get_by_role("heading", name="Lens").first).to_be_visible()
+    page.get_by_role("link", name="../workspace-scout/memory/today.md").click()
+    sheet = page.get_by_role("complementary", name="../workspace-scout/memory/today.md")
+    expect(sheet.get_by_role("heading", name="Today", exact=True)).to_be_visible()
+    (own / "today.md").write_text("# Later today")
+    expect(sheet.get_by_role("heading", name="Later today")).to_be_visible()
+    page.reload()
+    expect(sheet.get_by_role("heading", name="Later today")).to_be_visible()
+
+
+def test_the_board_says_how_many_completed_tasks_are_in_the_history(page: Page, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[tasks]\nkeep_completed_hours = 0\n")
+    with start_server(tmp_path / "workspace", tmp_path / "data", options=["--config", str(config)]) as server:
+        folder = server.workspace / "mission-control"
+        folder.mkdir()
+        tasks = [
+            {"id": f"TASK-000{number}", "description": f"Task {number}", "status": "pending"}
+            for number in (1, 2)
+        ]
+        old = {"id": "TASK-0009", "description": "Of old", "status": "completed"}
+        (folder / "TASK_QUEUE.json").write_text(json.dumps({"tasks": tasks, "history": [old], "nextId": 10}))
+        page.goto(f"{server.url}/tasks")
+        column = page.locator('[data-column="completed"]')
+        expect(column).to_contain_text("1 in the history")
+        httpx.patch(f"{server.url}/api/tasks/TASK-0001", json={"status": "completed"}).raise_for_status()
+        expect(column).to_contain_text("2 in the history")
+        expect(page.locator('[data-column="pending"]')).to_contain_text("Task 2")

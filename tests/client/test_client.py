@@ -564,5 +564,6 @@ def test_the_public_names_are_these() -> None:
         "ask",
         "call",
         "publish",
+        "read_question",
     ]
     assert all(hasattr(missioncontrol.client, name) for name in missioncontrol.client.__all__)

@@ -97,6 +97,6 @@ def test_a_question_is_asked_and_answered(server: ServerProcess) -> None:
     while not (found := msgspec.json.decode(call(server.url, "/api/questions?status=open"))["questions"]):
         assert monotonic() < deadline
         sleep(0.05)
-    answer(server.url, found[0]["id"], "yes")
+    answer(server.url, found[0]["id"], "yes", token=server.owner_secret)
     asking.join(30)
     assert said == ["deploying\n"]

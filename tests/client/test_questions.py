@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from missioncontrol.client import Client, Question, Refused, Snapshot, answer, ask, call
+from missioncontrol.client import Client, Question, Refused, Snapshot, answer, ask, call, read_question
 from missioncontrol.testing import ServerProcess, start_server
 
 pytestmark = [pytest.mark.process, pytest.mark.anyio, pytest.mark.timeout(120)]
@@ -25,7 +25,7 @@ async def asked(client: Client) -> str:
 
 async def test_one_asks_and_another_answers_over_a_restart(tmp_path: Path) -> None:
     with start_server(tmp_path / "workspace") as server:
-        async with Client(server.url, events="question:asked") as client:
+        async with Client(server.url, events="question:asked", token=server.owner_secret) as client:
             await client.ready()
             asking = asyncio.create_task(
                 client.ask("Deploy?", options=["yes", "no"], agent_id="scout", details={"to": "production"})
@@ -58,9 +58,27 @@ def test_a_script_asks_with_one_call_and_answers_with_another(tmp_path: Path) ->
             target=lambda: found.append(ask(server.url, "What is it called?", key="once"))
         )
         script.start()
-        answer(server.url, open_question(server), "Fox")
+        answer(server.url, open_question(server), "Fox", token=server.owner_secret)
         script.join(30)
         assert found[0].answer == "Fox"
+
+
+async def test_a_permission_is_answered_by_the_one_who_has_read_it(tmp_path: Path) -> None:
+    permission = b'{"text": "Allow Bash: ls", "kind": "permission", "options": ["allow", "deny"]}'
+    with start_server(tmp_path / "workspace") as server:
+        async with Client(server.url, token=server.owner_secret) as client:
+            call(server.url, "/api/questions", method="POST", body=permission)
+            id_ = open_question(server)
+            with pytest.raises(Refused, match="digest"):
+                await client.answer(id_, "allow")
+            question = await client.question(id_)
+            assert question.review is not None
+            assert [part.text for part in question.review.parts] == ["Allow Bash: ls"]
+            assert (await client.answer(question, "allow")).answer == "allow"
+        call(server.url, "/api/questions", method="POST", body=permission)
+        question = read_question(server.url, open_question(server))
+        given = answer(server.url, question.id, "deny", digest=question.digest, token=server.owner_secret)
+        assert given.answer == "deny"
 
 
 def open_question(server: ServerProcess) -> str:

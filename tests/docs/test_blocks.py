@@ -168,6 +168,7 @@ def test_commands_run(page: Path, environment: dict[str, str], tmp_path: Path) -
     # A page is a story: what one block does the next one builds on, and another page begins anew.
     with start_server(tmp_path / "workspace") as server:
         environment["MISSION_CONTROL_URL"] = server.url
+        environment["MISSION_CONTROL_DATA"] = str(server.data)
         for block in of("sh"):
             if block.page == page:
                 run(["bash", "-euo", "pipefail", "-c"], block.text, server, environment)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import urllib.error
+import urllib.request
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 import psutil
@@ -13,6 +16,17 @@ import psutil
 from missioncontrol.testing import ServerProcess
 
 MIB = 1024 * 1024
+
+
+def call(server: ServerProcess, path: str, body: Any = None) -> tuple[int, Any]:
+    """Send a request, a POST where there is a body, and return the status and the JSON that is answered."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(server.url + path, data, {"content-type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
 
 
 async def figure(url: str, name: str) -> float:

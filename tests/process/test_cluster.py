@@ -122,7 +122,7 @@ async def test_agents_and_tasks_of_the_same_name_are_told_apart(campus: Campus) 
     alpha, beta = campus.add("alpha"), campus.add("beta")
     await campus.in_step()
     for node, other in ((alpha, beta), (beta, alpha)):
-        agents = (await get(node.url, "/api/agents"))["agents"]
+        agents = await get(node.url, "/api/agents")
         assert [(a["id"], a["host"], a["name"], a["status"]) for a in agents] == [
             ("scout@alpha", "alpha", "scout", "busy"),
             ("scout@beta", "beta", "scout", "idle"),
@@ -218,7 +218,7 @@ async def test_a_node_that_was_killed_and_lost_its_data_tells_nothing_twice(camp
         campus.put_state("alpha", f"agent-{n}", status="busy")
 
     async def told() -> bool:
-        agents = (await get(beta.url, "/api/agents"))["agents"]
+        agents = await get(beta.url, "/api/agents")
         return [agent["status"] for agent in agents] == ["busy"] * 3
 
     await eventually(told)

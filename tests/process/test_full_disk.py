@@ -181,7 +181,7 @@ def test_a_data_folder_on_a_disk_that_cannot_be_written_is_refused_with_one_line
     data = small_disk / "data"
     with start_server(tmp_path / "workspace", data) as server:
         server.stop()
-    before = {path.name: path.read_bytes() for path in data.iterdir()}
+    before = {path.name: path.read_bytes() for path in data.iterdir() if path.is_file()}
     remount = ["mount", "-o", "remount,ro", str(small_disk)]
     subprocess.run(remount, check=True)
     refused = serve(tmp_path / "workspace", data)
@@ -189,7 +189,7 @@ def test_a_data_folder_on_a_disk_that_cannot_be_written_is_refused_with_one_line
     assert refused.stdout == ""
     assert refused.stderr.count("\n") == 1, refused.stderr
     assert str(data) in refused.stderr
-    assert {path.name: path.read_bytes() for path in data.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in data.iterdir() if path.is_file()} == before
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     with start_server(tmp_path / "workspace", data):
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +50,7 @@ def get(server: ServerProcess, path: str) -> Any:
 
 
 def agents(server: ServerProcess) -> list[Object]:
-    found: list[Object] = get(server, "/api/agents")["agents"]
+    found: list[Object] = get(server, "/api/agents")
     return found
 
 
@@ -69,19 +70,29 @@ def events(server: ServerProcess, types: str) -> list[Object]:
 
 def has_calls(server: ServerProcess, count: int) -> bool:
     """Whether the transcripts have been read as far as so many responses."""
-    return bool(get(server, "/api/tokens")["agents"].get(AGENT, {}).get("calls") == count)
+    used = {use["id"]: use for use in get(server, "/api/tokens")["agents"]}
+    return bool(used.get(AGENT, {}).get("calls") == count)
 
 
 def asking(session: ClaudeSession, query: str = "") -> httpx.Response:
     return session.hook("PermissionRequest", query, tool_name="Bash", tool_input=RM)
 
 
+def answer(server: ServerProcess, question: Object, said: str) -> httpx.Response:
+    """Answer as the person does."""
+    return httpx.post(
+        f"{server.url}/api/questions/{question['id']}/answer",
+        json={"answer": said, "answeredBy": "anna", "digest": question["digest"]},
+        headers={"Authorization": f"Bearer {server.owner_secret}"},
+    )
+
+
 def test_every_event_is_taken_and_counted_and_so_is_one_that_does_not_exist_yet(
     server: ServerProcess,
 ) -> None:
     for event in (*EVENTS, "MoodChanged"):
-        answer = httpx.post(f"{server.url}/api/hooks/claude", json=payload(event))
-        assert (answer.status_code, answer.content) == (204, b"")
+        taken = httpx.post(f"{server.url}/api/hooks/claude", json=payload(event))
+        assert (taken.status_code, taken.content) == (204, b"")
     counted = get(server, "/api/hooks")["claude"]
     assert counted["events"] == dict.fromkeys(EVENTS, 1)
     assert counted["unknown"] == {"MoodChanged": 1}
@@ -211,10 +222,7 @@ def test_a_permission_is_answered_in_the_office(
     assert question["options"] == ["allow", "deny"]
     until(lambda: get(server, "/api/hooks")["claude"]["held"] == 1)
     assert not held.done()
-    answered = httpx.post(
-        f"{server.url}/api/questions/{question['id']}/answer", json={"answer": said, "answeredBy": "anna"}
-    )
-    assert answered.status_code == 200
+    assert answer(server, question, said).status_code == 200
     response = held.result(5)
     assert response.status_code == 200
     if behavior == "allow":
@@ -224,6 +232,38 @@ def test_a_permission_is_answered_in_the_office(
         assert decided == {"behavior": "deny", "message": "Denied by anna in Mission Control."}
     until(lambda: status(server) == "busy")
     assert get(server, "/api/hooks")["claude"]["held"] == 0
+
+
+def test_all_arguments_of_a_held_mcp_tool_are_shown(
+    server: ServerProcess, home: Path, beside: ThreadPoolExecutor
+) -> None:
+    session = ClaudeSession(server, home, transcript=False)
+    given = {"owner": "acme", "repo": "shop", "body": "x" * 20_000, "force": True}
+    held = beside.submit(
+        session.hook, "PermissionRequest", "?answer=1", tool_name="mcp__github__merge", tool_input=given
+    )
+    (question,) = until(lambda: open_questions(server))
+    review = get(server, f"/api/questions/{question['id']}")["review"]
+    (shown,) = [part["text"] for part in review["parts"] if part["kind"] == "json"]
+    assert json.loads(shown) == given
+    answer(server, question, "deny").raise_for_status()
+    assert held.result(5).json()["hookSpecificOutput"]["decision"]["behavior"] == "deny"
+
+
+def test_a_permission_that_is_too_long_to_be_shown_is_left_to_the_terminal(
+    server: ServerProcess, home: Path
+) -> None:
+    session = ClaudeSession(server, home, transcript=False)
+    given = {"file_path": "/a", "content": "x" * 60_000}
+    assert (
+        session.hook("PermissionRequest", "?answer=1", tool_name="Write", tool_input=given).status_code == 204
+    )
+    (question,) = open_questions(server)
+    assert question["options"] == []
+    review = get(server, f"/api/questions/{question['id']}")["review"]
+    assert review["complete"] is False
+    assert any("terminal" in part["text"] for part in review["parts"] if part["kind"] == "warning")
+    assert answer(server, question, "allow").status_code == 409
 
 
 def test_a_held_permission_is_decided_in_the_terminal(
@@ -238,6 +278,30 @@ def test_a_held_permission_is_decided_in_the_terminal(
     assert held.result(5).status_code == 204
     assert get(server, f"/api/questions/{question['id']}")["reason"] == "elsewhere"
     until(lambda: status(server) == "busy")
+
+
+def test_a_denial_that_comes_after_the_terminal_has_allowed_it_is_said_to_have_come_too_late(
+    server: ServerProcess, home: Path, beside: ThreadPoolExecutor
+) -> None:
+    session = ClaudeSession(server, home, transcript=False)
+    for number in range(2):
+        call = session.call("Bash", RM)
+        held = beside.submit(asking, session, "?answer=1")
+        (question,) = until(lambda: open_questions(server))
+        answer(server, question, "deny").raise_for_status()
+        held.result(5)
+        if number == 0:
+            # It was denied in time: the same command asks again, and is not in its way.
+            session.end_turn()
+    assert not events(server, "system:alert")
+    session.returned("Bash", RM, call)
+    (alert,) = events(server, "system:alert")
+    assert alert["data"]["level"] == "warning"
+    assert alert["data"]["details"]["questionId"] == question["id"]
+    assert "came too late" in alert["data"]["message"]
+    assert "rm -rf node_modules" in alert["data"]["message"]
+    session.returned("Bash", RM, session.call("Bash", RM))
+    assert len(events(server, "system:alert")) == 1
 
 
 def test_a_held_permission_that_nobody_answers_is_left_to_the_terminal(
@@ -319,7 +383,10 @@ def test_a_stopped_budget_stops_claude_only_where_that_was_asked_for(
         },
     ).json()
     answer = {"answer": "stop", "answeredBy": "anna"}
-    httpx.post(f"{server.url}/api/questions/{asked['id']}/answer", json=answer).raise_for_status()
+    owner = {"Authorization": f"Bearer {server.owner_secret}"}
+    httpx.post(
+        f"{server.url}/api/questions/{asked['id']}/answer", json=answer, headers=owner
+    ).raise_for_status()
     assert session.prompt("More.").status_code == 204
     told = session.prompt("More.", "?budgets=1").json()
     assert told["continue"] is False

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from random import Random
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -367,6 +369,97 @@ async def test_whoever_never_finishes_a_request_is_hung_up_on_after_ten_seconds(
 
     for seconds in await asyncio.gather(*(drip(start) for start in [*starts, body] * 20)):
         assert 8 < seconds < 15
+
+
+async def test_a_body_that_is_sent_on_after_its_refusal_is_no_request(server: ServerProcess) -> None:
+    host = urlsplit(server.url).netloc
+    length = 3_000_000
+    head = f"POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    async with await RawSocket.open(server.url) as socket:
+        await socket.send(head.encode() + b" " * 2_000_000)
+        async with asyncio.timeout(20):
+            answers = await socket.reader.readuntil(b"\r\n\r\n")
+        assert answers.startswith(b"HTTP/1.1 413 ")
+        for _ in range(10):
+            await socket.send(b" " * 100_000)
+            await asyncio.sleep(0.01)
+        await socket.send(f"GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        answers += await socket.read_all()
+    assert re.findall(rb"HTTP/1.1 (\d+) ", answers) == [b"413", b"200"]
+
+
+async def test_thousands_of_pipelined_requests_are_answered_in_turn_and_cost_nobody_anything(
+    server: ServerProcess,
+) -> None:
+    host = urlsplit(server.url).netloc
+    request = f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    async with aiohttp.ClientSession() as client:
+        for _ in range(3):
+            async with AsyncExitStack() as sockets:
+                for _ in range(10):
+                    socket = await sockets.enter_async_context(await RawSocket.open(server.url))
+                    # It reads no answer.
+                    socket.writer.write(request * 6_000)
+                for _ in range(10):
+                    async with client.get(f"{server.url}/health") as answer:
+                        assert answer.status == 200
+    async with await RawSocket.open(server.url) as socket:
+        last = request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        socket.writer.write(request * 1_000 + last)
+        answers = await socket.read_all()
+    assert answers.count(b"HTTP/1.1 200 OK") == 1_001
+
+
+async def test_a_head_that_waits_here_for_answers_is_not_taken_for_one_that_never_ends(
+    server: ServerProcess,
+) -> None:
+    head = f" HTTP/1.1\r\nHost: {urlsplit(server.url).netloc}\r\n"
+    async with await RawSocket.open(server.url) as socket:
+        # Longer than a head may take; the requests behind it are read up to the middle of one.
+        polled = f"GET /api/events?events={STEP}&wait=12{head}\r\n"
+        last = f"GET /health{head}Connection: close\r\n\r\n"
+        await socket.send((polled + f"GET /health{head}\r\n" * 300 + last).encode())
+        answers = await socket.read_all()
+    assert answers.count(b"HTTP/1.1 200 OK") == 302
+
+
+async def test_a_request_to_be_connected_through_is_refused_without_a_fault(server: ServerProcess) -> None:
+    async with await RawSocket.open(server.url) as socket:
+        await socket.send(b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n")
+        assert b" 400 " in (await socket.read_all())[:60]
+    assert "AttributeError" not in server.log
+
+
+async def test_a_refusal_reaches_a_client_that_still_sends(server: ServerProcess) -> None:
+    host = urlsplit(server.url).netloc
+    starts = {
+        b"431": f"GET /health HTTP/1.1\r\nHost: {host}\r\nX-More: ".encode() + b"x" * 70_000,
+        b"400": b"NO HTTP AT ALL\r\n\r\n",
+        b"413": (
+            f"POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+            f"Connection: close\r\nContent-Length: 3000000\r\n\r\n".encode()
+            + b" " * 2_000_000
+        ),
+    }
+    for status, start in starts.items():
+        async with await RawSocket.open(server.url) as socket:
+            await socket.send(start)
+            for _ in range(10):
+                await socket.send(b" " * 100_000)
+                await asyncio.sleep(0.02)
+            answer = await socket.read_all()
+            assert re.findall(rb"HTTP/1.1 (\d+) ", answer) == [status]
+            head = answer.partition(b"\r\n\r\n")[0].split(b"\r\n")
+            assert b"cross-origin-resource-policy: same-origin" in head
+            assert b"x-content-type-options: nosniff" in head
+
+
+async def test_what_was_asked_before_a_refusal_is_answered_in_its_order(server: ServerProcess) -> None:
+    head = f"GET /health HTTP/1.1\r\nHost: {urlsplit(server.url).netloc}\r\n".encode()
+    async with await RawSocket.open(server.url) as socket:
+        await socket.send(head + b"\r\n" + head + b"\r\n" + head + b"X-More: " + b"x" * 400_000)
+        answers = await socket.read_all()
+    assert re.findall(rb"HTTP/1.1 (\d+) ", answers) == [b"200", b"200", b"431"]
 
 
 HEADS: dict[str, bytes] = {

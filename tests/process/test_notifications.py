@@ -113,10 +113,13 @@ async def test_what_waits_for_a_receiver_that_is_away_survives_a_kill(
 async def test_the_command_tries_lists_and_explains(tmp_path: Path, receiver: Receiver) -> None:
     config = write_config(tmp_path, receiver, quiet_hours="00:00-23:59", quiet_zone="UTC")
     with start_server(tmp_path / "workspace", options=["--config", str(config)]) as server:
-        status, output, _ = await run("notify", "test", "--url", server.url)
+        owner = ("--token", server.owner_secret)
+        status, output, _ = await run("notify", "test", "--url", server.url, *owner)
         assert (status, output.split()[:2]) == (0, ["sent", "ops"])
         receiver.status = 418
-        status, output, _ = await run("notify", "test", "--rule", "ops", "--url", server.url)
+        status, output, _ = await run(
+            "notify", "test", "--rule", "ops", "--url", server.url, "--token", server.owner_secret
+        )
         assert status == 1
         assert "error=418" in output
         status, output, _ = await run("notify", "log", "--url", server.url, "--json")
@@ -124,7 +127,9 @@ async def test_the_command_tries_lists_and_explains(tmp_path: Path, receiver: Re
         status, output, _ = await run("notify", "rules", "--url", server.url)
         assert status == 0
         assert "00:00-23:59" in output
-        status, _, complaint = await run("notify", "test", "--rule", "nobody", "--url", server.url)
+        status, _, complaint = await run(
+            "notify", "test", "--rule", "nobody", "--url", server.url, "--token", server.owner_secret
+        )
         assert (status, "there are: ops" in complaint) == (1, True)
     receiver.status = 200
     direct = await run("notify", "test", "--config", str(config))

@@ -32,6 +32,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.nats, pytest.m
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PUBLIC = "fleet.example.com"
+TOKEN = "a-token-for-the-proxies"
+AS_OPS = {"Authorization": f"Bearer {TOKEN}"}
+WITH_TOKEN = {"MISSION_CONTROL_TOKEN": TOKEN}
 
 
 def find(program: str) -> str:
@@ -115,7 +118,7 @@ async def nodes(nats: NatsProcess, tmp_path: Path) -> AsyncIterator[list[ServerP
     config.write_text(
         f'[server]\ntrusted_proxies = ["127.0.0.1"]\nallowed_origins = ["http://{PUBLIC}", "https://{PUBLIC}"]\n'
     )
-    campus = Campus(tmp_path, nats.url, "--config", str(config))
+    campus = Campus(tmp_path, nats.url, "--config", str(config), **WITH_TOKEN)
     yield [campus.add("alpha"), campus.add("beta")]
     await asyncio.to_thread(campus.close)
 
@@ -129,13 +132,16 @@ def proxy(request: Any, nodes: list[ServerProcess], tmp_path: Path) -> Iterator[
 
 
 async def answers(url: str, path: str, **headers: str) -> tuple[int, str]:
-    async with aiohttp.ClientSession() as session, session.get(url + path, headers=headers) as answer:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(url + path, headers=AS_OPS | headers) as answer,
+    ):
         return answer.status, await answer.text()
 
 
 async def test_a_session_of_an_agent_stays_with_its_node(proxy: str) -> None:
     for mode in ("legacy", "auto"):
-        async with connect(proxy, mode=mode, agent="scout") as client:
+        async with connect(proxy, mode=mode, token=TOKEN, agent="scout") as client:
             for number in range(10):
                 await do(client, "report_status", status=f"busy with {number}")
             asked = await do(client, "ask_person", text="Still there?", wait=0.2)
@@ -145,7 +151,10 @@ async def test_a_session_of_an_agent_stays_with_its_node(proxy: str) -> None:
 async def test_pages_events_and_tasks_pass_through(proxy: str) -> None:
     assert (await answers(proxy, "/", Host=PUBLIC))[0] == 200
     assert (await answers(proxy, "/health"))[0] == 200
-    async with Client(proxy, transport="websocket") as socket_, Client(proxy, transport="sse") as stream:
+    async with (
+        Client(proxy, transport="websocket", token=TOKEN) as socket_,
+        Client(proxy, transport="sse", token=TOKEN) as stream,
+    ):
         waiting = [asyncio.create_task(anext(aiter(client))) for client in (socket_, stream)]
 
         async def there() -> bool:
@@ -154,14 +163,14 @@ async def test_pages_events_and_tasks_pass_through(proxy: str) -> None:
             )
 
         await eventually(there)
-        await asyncio.to_thread(publish, proxy, "custom:through", {"a": 1})
+        await asyncio.to_thread(publish, proxy, "custom:through", {"a": 1}, token=TOKEN)
         for event in await asyncio.wait_for(asyncio.gather(*waiting), 15):
             assert isinstance(event, Event)
             assert event.data == {"a": 1}
     cursor = json.loads((await answers(proxy, "/api/events"))[1])["cursor"]
     polling = asyncio.create_task(answers(proxy, f"/api/events?since={cursor}&wait=20"))
     await asyncio.sleep(0.2)
-    await asyncio.to_thread(publish, proxy, "custom:polled", {})
+    await asyncio.to_thread(publish, proxy, "custom:polled", {}, token=TOKEN)
     page = json.loads((await asyncio.wait_for(polling, 15))[1])
     assert [event["type"] for event in page["events"]] == ["custom:polled"]
 
@@ -174,7 +183,9 @@ async def test_the_public_address_is_ours_and_other_pages_are_refused(proxy: str
     host = proxy.removeprefix("http://")
     for origin, expected in ((f"http://{PUBLIC}", "connected"), ("https://evil.example", None)):
         async with await RawSocket.open(proxy) as raw:
-            status = await raw.shake_hands(PUBLIC, headers=f"Origin: {origin}\r\n")
+            status = await raw.shake_hands(
+                PUBLIC, headers=f"Origin: {origin}\r\nAuthorization: Bearer {TOKEN}\r\n"
+            )
             assert status == 101, host
             if expected is not None:
                 assert await raw.receive_message(expected)
@@ -186,6 +197,7 @@ async def test_who_asks_is_known_behind_the_proxy_whatever_else_they_say(
     proxy: str, nodes: list[ServerProcess]
 ) -> None:
     invented = {
+        **AS_OPS,
         "Host": PUBLIC,
         "X-Forwarded-For": "203.0.113.9",
         "X-Forwarded-Proto": "https",
@@ -216,7 +228,7 @@ async def test_who_asks_is_known_behind_the_proxy_whatever_else_they_say(
 async def test_reading_goes_on_while_health_says_503_of_every_node(start_proxy: Any, tmp_path: Path) -> None:
     with NatsProcess(tmp_path / "nats") as nats:
         nats.start()
-        campus = Campus(tmp_path, nats.url)
+        campus = Campus(tmp_path, nats.url, **WITH_TOKEN)
         try:
             nodes = [campus.add("alpha"), campus.add("beta")]
             with start_proxy([node.url for node in nodes], tmp_path) as proxy:
@@ -246,7 +258,7 @@ async def see_all_of_it(proxy: str, servers: list[ServerProcess]) -> None:
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
         following = []
         for transport in TRANSPORTS:
-            client = await stack.enter_async_context(Client(proxy, transport=transport))
+            client = await stack.enter_async_context(Client(proxy, transport=transport, token=TOKEN))
             await client.ready()
             told[transport] = []
             following.append(tasks.create_task(follow(client, told[transport])))
@@ -256,7 +268,9 @@ async def see_all_of_it(proxy: str, servers: list[ServerProcess]) -> None:
             while not restart.done() or n % 20:
                 # A proxy does not send a POST again that may have been taken; whoever publishes does, with its key.
                 with suppress(Unreachable):
-                    await asyncio.to_thread(publish, proxy, "custom:count", {"n": n}, key=f"n{n}")
+                    await asyncio.to_thread(
+                        publish, proxy, "custom:count", {"n": n}, key=f"n{n}", token=TOKEN
+                    )
                     n += 1
             await restart
 
@@ -281,13 +295,13 @@ async def test_a_node_that_is_away_is_left_out_and_takes_nobody_with_it(
 ) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
     with (
-        start_server(tmp_path / "workspace") as server,
+        start_server(tmp_path / "workspace", env=WITH_TOKEN) as server,
         start_proxy([server.url, nobody], tmp_path) as proxy,
     ):
 
         async def taken() -> bool:
             with suppress(Unreachable):
-                return await asyncio.to_thread(publish, proxy, "custom:step") > 0
+                return await asyncio.to_thread(publish, proxy, "custom:step", token=TOKEN) > 0
             return False
 
         await eventually(taken)
@@ -305,7 +319,7 @@ async def test_one_server_that_restarts_on_its_folder_is_seen_to_lose_and_double
     # The other one of the example is not there at all, which nobody is to notice either.
     nobody = f"http://127.0.0.1:{free_port()}"
     with (
-        start_server(tmp_path / "workspace") as server,
+        start_server(tmp_path / "workspace", env=WITH_TOKEN) as server,
         start_proxy([server.url, nobody], tmp_path) as proxy,
     ):
         await see_all_of_it(proxy, [server])

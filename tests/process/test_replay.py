@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from time import monotonic
@@ -61,9 +62,13 @@ async def until_equal(fleet: Fleet, server: ServerProcess) -> None:
         await asyncio.sleep(0.05)
 
 
+def milliseconds(time: str) -> int:
+    return round(datetime.fromisoformat(time).timestamp() * 1000)
+
+
 def fold(events: list[Event]) -> FleetState:
     state = FleetState()
-    state.apply([Record(event.id, event.type, 0, b"", event.data) for event in events])
+    state.apply([Record(event.id, event.type, milliseconds(event.time), b"", event.data) for event in events])
     return state
 
 
@@ -77,10 +82,10 @@ def check_nothing_is_told_twice(events: list[Event]) -> None:
         data = event.data
         noun, _, what = event.type.partition(":")
         if event.type == "state:baseline":
-            there["task"] |= {task["id"] for task in data.get("tasks", [])}
-            there["lead"] |= {lead["id"] for lead in data.get("leads", [])}
-            status |= {agent["id"]: agent["status"] for agent in data.get("agents", [])}
-            for agent, use in data.get("tokens", {}).get("agents", {}).items():
+            there["task"] |= {task["id"] for task in data["tasks"] or []}
+            there["lead"] |= {lead["id"] for lead in data["leads"] or []}
+            status |= {agent["id"]: agent["status"] for agent in data["agents"] or []}
+            for agent, use in (data["tokens"] or {}).get("agents", {}).items():
                 tokens[agent] += use["tokens"]
         elif what in ("created", "added") and noun in ("task", "lead"):
             assert data[noun]["id"] not in there[noun], event

@@ -128,11 +128,10 @@ async def test_a_status_and_a_file_are_seen_on_every_transport_and_in_the_termin
             # The same event is the same everywhere, to the letter.
             for each in (told[:4], created, deleted):
                 assert len({json.dumps([event.id, event.time, event.data]) for event in each}) == 1
-            assert not any("foundAtStart" in event.data for event in (*told, *deleted))
+            assert not any(event.data.get("foundAtStart") for event in (*told, *deleted))
             async with aiohttp.ClientSession(server.url) as session, session.get("/api/agents") as answer:
                 agents = await answer.json()
-            found = agents if isinstance(agents, list) else agents["agents"]
-            assert {agent["id"]: agent["status"] for agent in found} == {"scout": "busy", "sentry": "idle"}
+            assert {agent["id"]: agent["status"] for agent in agents} == {"scout": "busy", "sentry": "idle"}
 
 
 async def test_what_changed_while_the_server_was_dead_is_told_after_its_restart(workspace: Path) -> None:
@@ -173,7 +172,7 @@ async def test_what_changed_while_the_server_was_dead_is_told_after_its_restart(
                 last = await anext(client)
             assert isinstance(last, Event)
             assert is_status(last, "sentry", "idle")
-            assert "foundAtStart" not in last.data
+            assert not last.data.get("foundAtStart")
 
 
 async def test_kills_while_files_change_tell_each_change_exactly_once(workspace: Path) -> None:

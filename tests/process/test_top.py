@@ -98,7 +98,7 @@ def test_a_window_that_is_closed_ends_it(server: ServerProcess, terminal: Termin
 
 
 def test_a_question_is_answered(server: ServerProcess, terminal: Terminal) -> None:
-    start_top(terminal, server.url)
+    start_top(terminal, server.url, before=f"MISSION_CONTROL_DATA={server.data}")
     terminal.wait_for("● Live")
     id_ = ask(server, "Deploy to production?", "yes", "no")
     terminal.wait_for("Deploy to production? [yes / no]")
