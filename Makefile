@@ -11,6 +11,7 @@ UV_VERSION := 0.13.9
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+COVERED := not (stress or browser or nats or autobahn or fuzz)
 # Tests wait a good part of their time, those in a browser too.
 TWO_AT_A_TIME := -n 2 --dist worksteal
 BUILT := src/missioncontrol/server/web
@@ -21,9 +22,11 @@ export UV_PYTHON_DOWNLOADS := never
 PYTHON_STAMP := .venv/.synced
 NODE_STAMP := web/node_modules/.installed
 WEB_STAMP := $(BUILT)/index.html
+CLAUDE_VERSION := 2.1.332
+CLAUDE_STAMP := .tools/claude/.$(CLAUDE_VERSION)
 WEB_SOURCES = $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/coverage/*' -not -path 'web/client-package/*' 2>/dev/null)
 
-.PHONY: help setup run test check format lint types contracts unit process nats browser gallery proxies terminals autobahn stress bench \
+.PHONY: help setup run test check format lint types contracts unit process nats browser gallery proxies terminals claude autobahn stress bench fuzz coverage \
         web web-check web-unit catalogue commands art chromium clean
 
 help:  ## list the targets
@@ -83,6 +86,12 @@ terminals:  ## Debian's tmux, zsh and fish for the tests in a terminal, where th
 	  $$run apt-get update -qq && $$run apt-get install -y -qq --no-install-recommends tmux zsh fish; \
 	}
 
+claude: $(CLAUDE_STAMP)  ## the real Claude Code for tests/process/test_real_claude.py, which is left out without it
+
+$(CLAUDE_STAMP):
+	npm install --prefix .tools/claude --no-audit --no-fund --loglevel error @anthropic-ai/claude-code@$(CLAUDE_VERSION)
+	@touch $@
+
 proxies:  ## Debian's nginx and Caddy for the tests behind a proxy, where there are none; nothing is started
 	@{ command -v nginx || test -x /usr/sbin/nginx; } >/dev/null 2>&1 && command -v caddy >/dev/null 2>&1 || { \
 	  run=$$([ "$$(id -u)" = 0 ] || echo sudo); \
@@ -125,7 +134,7 @@ site-serve: $(PYTHON_STAMP)  ## the same, served on this machine while it is bei
 # Tests
 
 unit: $(PYTHON_STAMP)  ## tests without processes of their own
-	$(PYTEST) -m "not process and not browser and not autobahn and not nats and not stress"
+	$(PYTEST) -m "not (process or browser or autobahn or nats or stress or fuzz)" $(TWO_AT_A_TIME)
 
 web-unit: $(NODE_STAMP)  ## tests of the TypeScript sources
 	cd web && npm test
@@ -147,6 +156,24 @@ autobahn: setup  ## every case of the Autobahn fuzzing client against the WebSoc
 
 stress: setup  ## long runs
 	$(PYTEST) -m stress --timeout 3600
+
+# As in `make fuzz MINUTES=10 SEED=4711 READERS="hooks mcp"`; without SEED another one each time, which is shown.
+MINUTES ?= 60
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+READERS ?=
+
+fuzz: setup  ## hostile input for every reader, for an hour (MINUTES=, SEED=, READERS=)
+	@seed=$(SEED); echo "seed $$seed; findings go to build/fuzz"; \
+	MISSION_CONTROL_FUZZ_SEED=$$seed MISSION_CONTROL_FUZZ_SECONDS=$$(($(MINUTES) * 60)) \
+	MISSION_CONTROL_FUZZ_READERS="$(READERS)" $(PYTEST) tests/fuzz -m fuzz $(TWO_AT_A_TIME) --timeout 7200
+
+coverage: setup proxies terminals  ## lines and branches that tests reach, in servers too, and modules that no test names
+	rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/python -m coverage run -m pytest -m "$(COVERED)" $(TWO_AT_A_TIME)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage html --quiet
+	$(BIN)/python scripts/unnamed.py
+	$(BIN)/python -m coverage report
 
 bench: setup  ## the benchmarks, against their peers in the same run
 	$(BIN)/python -m benchmarks.fanout

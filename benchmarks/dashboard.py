@@ -83,7 +83,16 @@ def fill(server: ServerProcess, agents: int = AGENTS, tasks: int = TASKS) -> Non
         {"id": f"agent-{n}", "name": f"Agent {n}", "status": "busy", "currentTask": f"Task {n}"}
         for n in range(agents)
     ]
-    publish(server, [{"type": "state:baseline", "data": {"source": "agents", "agents": found}}])
+    publish(
+        server,
+        [
+            {
+                "type": "agent:statusChange",
+                "data": {"agentId": agent["id"], "status": agent["status"], "agent": agent},
+            }
+            for agent in found
+        ],
+    )
     for first in range(0, tasks, 500):
         page = [
             {
@@ -97,7 +106,7 @@ def fill(server: ServerProcess, agents: int = AGENTS, tasks: int = TASKS) -> Non
             }
             for n in range(first, min(first + 500, tasks))
         ]
-        publish(server, [{"type": "state:baseline", "data": {"source": "tasks", "tasks": page}}])
+        publish(server, [{"type": "task:created", "data": {"task": task}} for task in page])
 
 
 def publish(server: ServerProcess, events: list[dict[str, object]]) -> None:
@@ -214,7 +223,7 @@ def measure_storm(run: Run, server: ServerProcess) -> None:
             tasks = sorted(page.evaluate("window.longTasks"))
             late = heap_of(session)
             busy = page.locator(".crew b").inner_text()
-        state = httpx.get(f"{server.url}/api/agents", params={"limit": 1000}, timeout=60).json()["agents"]
+        state = httpx.get(f"{server.url}/api/agents", timeout=60).json()
         true = f"{sum(agent['kind'] == 'busy' for agent in state)} / {len(state)}"
         # The heap's own collections, which were asked for, are tasks too.
         longest = tasks[-1] if tasks else 0.0
