@@ -26,6 +26,7 @@ STEP = "custom:step"
 MAX_MESSAGE = 1024 * 1024
 MOST_GROWTH = 48 * MIB
 QUIET = "?events=none:of-them"
+QUIET_POLL = "/api/events?events=custom:polled&wait=25"
 
 
 @pytest.fixture(scope="module")
@@ -408,6 +409,25 @@ async def test_thousands_of_pipelined_requests_are_answered_in_turn_and_cost_nob
         socket.writer.write(request * 1_000 + last)
         answers = await socket.read_all()
     assert answers.count(b"HTTP/1.1 200 OK") == 1_001
+
+
+async def test_of_pipelined_requests_whose_client_has_gone_none_is_answered(server: ServerProcess) -> None:
+    host = urlsplit(server.url).netloc
+    async with aiohttp.ClientSession() as client:
+        for _ in range(5):
+            async with await RawSocket.open(server.url) as socket:
+                heads = (
+                    f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"
+                    for path in ("/health", QUIET_POLL, "/health")
+                )
+                await socket.send("".join(heads).encode())
+                async with asyncio.timeout(20):
+                    await socket.reader.readuntil(b"\r\n\r\n")
+        # What the polls wait for; nobody is there any more to be told.
+        async with client.post(f"{server.url}/api/events", json={"type": "custom:polled"}) as answer:
+            assert answer.status == 201
+        async with client.get(f"{server.url}/health") as answer:
+            assert answer.status == 200
 
 
 async def test_a_head_that_waits_here_for_answers_is_not_taken_for_one_that_never_ends(

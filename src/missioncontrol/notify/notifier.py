@@ -45,7 +45,9 @@ KEPT = 500
 
 _STATE = "state"
 _OVER = Patterns(["question:answered", "question:closed"])
-PAGE_EVENTS = 2_000
+PAGE_EVENTS = 200
+"""How many events are taken in at once: the loop is held for as long as that takes."""
+
 GATHER_SECONDS = 0.1
 LONGEST_SLEEP = 30.0
 KEEP_CURSOR_EVENTS = 1_000

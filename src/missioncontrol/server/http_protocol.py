@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -133,6 +134,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._dropped_bytes = 0
         self._last_answer = b""
         self._held = b""
+        # The request that is answered first, and those that wait for it; uvicorn knows the newest alone.
+        self._unanswered: deque[RequestResponseCycle] = deque()
         self._linger_timer: asyncio.TimerHandle | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._body_timer: asyncio.TimerHandle | None = None
@@ -155,7 +158,11 @@ class HttpProtocol(HttpToolsProtocol):
             self._linger_timer.cancel()
         self._heartbeats.remove(self)
         self._room.leave(self)
+        for cycle in self._unanswered:
+            cycle.disconnected = True
+            cycle.message_event.set()
         # They hold the protocol, and would wait for the garbage collector.
+        self._unanswered.clear()
         self.pipeline.clear()
         self._held = b""
         if self._access_peer is not None:
@@ -233,8 +240,12 @@ class HttpProtocol(HttpToolsProtocol):
             app = self.app
             if self._room.full and self.url.partition(b"?")[0].decode("latin-1") not in ALWAYS_ANSWERED:
                 self.app = _refuse_for_room
+            newest: RequestResponseCycle | None = self.cycle
             super().on_headers_complete()
             self.app = app
+            if self.cycle is not newest:
+                # Not where it becomes a WebSocket.
+                self._unanswered.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         """A part of the body came: the next one has its time."""
@@ -256,6 +267,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The request is answered: until the next one this connection can give way to another."""
+        if self._unanswered:
+            self._unanswered.popleft()
         if self._linger_timer is not None:
             self.server_state.total_requests += 1
             self._room.idle(self)
