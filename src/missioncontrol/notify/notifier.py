@@ -277,6 +277,8 @@ class Notifier:
             for body in page.bodies:
                 found |= self._take_in(read_event(body), moment)
             self._after = max(page.last, page.first - 1)
+            # A page that is in memory is read without a wait.
+            await asyncio.sleep(0)
         if found or self._after - self._kept_after >= KEEP_CURSOR_EVENTS:
             async with self._keeping:
                 await self._keep([])
