@@ -214,7 +214,7 @@ def test_an_empty_workspace_says_in_each_view_what_would_fill_it(
         "/tokens": "No use has been counted yet",
         "/leads": "leads.json",
         "/opportunities": "opportunities.json",
-        "/files": "No file has changed yet",
+        "/files": "There are no files yet",
         "/events": "Events",
         "/alerts": "Nothing needs you now",
         "/questions": "Nobody waits for an answer",
@@ -463,6 +463,37 @@ def test_files_come_as_they_are_written_and_are_found(page: Page, server: Server
     page.get_by_label("Search paths").fill(".txt")
     expect(files).to_have_count(1)
     expect(files).to_contain_text("plan.txt")
+
+
+def test_all_files_on_disk_are_listed_found_and_opened(page: Page, tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    for name in ["memory/2026-11-23.md", "PENDING_TASKS.md", "agents/scout/plan.md", "agents/nova/plan.md"]:
+        (workspace / name).parent.mkdir(parents=True, exist_ok=True)
+        (workspace / name).write_text(f"# {name}\n")
+    for number in range(120):
+        (workspace / f"agents/scout/note-{number}.txt").write_text("x")
+    with start_server(workspace) as server:
+        open_view(page, server, "/files")
+        # Nothing has changed since the start: the disk is what there is to see.
+        expect(page.get_by_role("button", name="All files")).to_have_attribute("aria-pressed", "true")
+        files = page.get_by_role("list", name="Files").get_by_role("listitem")
+        expect(page.get_by_role("status").filter(has_text="124 files")).to_be_visible()
+        expect(files).to_have_count(100)
+        page.get_by_role("button", name="Show older").click()
+        expect(files).to_have_count(124)
+        page.get_by_label("Search paths").fill("PLAN.md")
+        expect(files).to_have_count(2)
+        page.get_by_label("Of agent").select_option("nova")
+        expect(files).to_have_count(1)
+        page.get_by_label("Of agent").select_option("")
+        page.get_by_label("Search paths").fill("memory/")
+        page.get_by_role("link", name="2026-11-23.md").click()
+        expect(page.get_by_role("heading", name="memory/2026-11-23.md", exact=True)).to_be_visible()
+        (workspace / "memory/2026-11-24.md").write_text("# New\n")
+        expect(files).to_have_count(2)
+        page.get_by_role("button", name="Changes").click()
+        expect(files).to_have_count(1)
+        expect(files).to_contain_text("2026-11-24.md")
 
 
 def test_settings_are_applied_at_once_and_kept(page: Page, server: ServerProcess) -> None:

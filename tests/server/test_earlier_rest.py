@@ -511,3 +511,22 @@ async def test_metrics_say_how_much_history_there_may_be(page: httpx.AsyncClient
     metrics = response.json()
     assert metrics["messages"] == {"historySize": 6, "maxHistory": 100}
     assert metrics["clients"].keys() == {"total", "max"}
+
+
+ARRAYS = [path for path, schema in ROUTES.items() if schema.get("type") == "array"]
+
+
+@pytest.mark.parametrize("path", ARRAYS)
+async def test_an_array_says_how_many_there_are_and_leads_on(page: httpx.AsyncClient, path: str) -> None:
+    whole = await page.get(path)
+    assert len(whole.json()) == int(whole.headers["x-total-count"])
+    assert "link" not in whole.headers
+    base = path.partition("?")[0]
+    link: str | None = f"{base}?limit=1"
+    found = []
+    while link is not None:
+        response = await page.get(link)
+        found += response.json()
+        assert int(response.headers["x-total-count"]) == len(whole.json())
+        link = response.links.get("next", {}).get("url")
+    assert found == whole.json()

@@ -122,6 +122,20 @@ async def test_the_scored_file_is_laid_over_the_plain_one(world: World) -> None:
     await world.until(lambda: world.told("lead:removed") == [{"leadId": "lead_009"}])
 
 
+async def test_a_lead_that_is_scored_first_is_told_with_its_factors(world: World) -> None:
+    unscored = {name: value for name, value in lead(1).items() if name != "score"}
+    world.write(LEADS, [unscored])
+    await world.start()
+    await world.until(lambda: len(world.folded.table("leads")) == 1)
+    scoring = {"leadId": "lead_001", "company": "Company 1", "contactName": "Ann", "totalScore": 70}
+    world.write(SCORED, {"scoredLeads": [{**scoring, "breakdown": {"fit": 7}}]})
+    await world.until(lambda: world.told("lead:scored"))
+    (scored,) = world.told("lead:scored")
+    assert (scored["score"], scored["factors"], scored["previousScore"]) == (70, {"fit": 7}, None)
+    assert not world.told("lead:updated")
+    assert (await leads(world))["lead_001"]["contactName"] == "Ann"
+
+
 @pytest.mark.parametrize(
     "scored",
     [{"company": "Another company"}, {"contactName": "Ann"}, {}, {"company": ""}, {"company": 7}],

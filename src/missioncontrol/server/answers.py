@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from heapq import nsmallest
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
@@ -22,7 +23,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import QueryParameter
 
 from missioncontrol.config import Scope
-from missioncontrol.errors import BadPattern, Unauthorized
+from missioncontrol.errors import BadPattern, BadQuery, Unauthorized
 from missioncontrol.events import EVERYTHING, Cursor, Patterns
 from missioncontrol.events.author import act_as
 from missioncontrol.server.access import CALLER, PEER, Caller
@@ -71,6 +72,9 @@ Before = Annotated[
         description="Only events older than this cursor: the `next` of the page before.",
         schema_extra={"pattern": _CURSOR_PATTERN},
     ),
+]
+AfterPlace = Annotated[
+    str | None, QueryParameter(description="Go on after this place: as the `Link` header has it.")
 ]
 After = Annotated[
     str | None,
@@ -262,7 +266,7 @@ def takes_gzip(accepted: str) -> bool:
 
 
 def array_page(
-    request: AnyRequest, records: Sequence[Any], total: int, cursor: Cursor, next_after: str | None
+    request: AnyRequest, records: Sequence[Any], total: int, cursor: Cursor | None, next_after: str | None
 ) -> Response[bytes]:
     """Respond with a page of an array, as the earlier system's pages expect it.
 
@@ -270,10 +274,12 @@ def array_page(
         request: the request, whose query the link to the next page repeats.
         records: the records of this page.
         total: the number of records of all pages, for `X-Total-Count`.
-        cursor: the position of the state that the records are from, for `X-Cursor`.
+        cursor: the position of the state that the records are from, for `X-Cursor`; None where they are not from it.
         next_after: the `after` of the next page, for `Link: …; rel="next"` (RFC 8288); None on the last page.
     """
-    headers = {"x-total-count": str(total), "x-cursor": str(cursor)}
+    headers = {"x-total-count": str(total)}
+    if cursor is not None:
+        headers["x-cursor"] = str(cursor)
     if next_after is not None:
         headers |= next_link(request, "after", next_after)
     return answer(msgspec.json.encode(records), headers=headers)
@@ -291,6 +297,39 @@ def page_of_ids(ids: Sequence[str], limit: int, after: str | None) -> tuple[Sequ
     start = 0 if after is None else bisect_right(ids, after)
     page = ids[start : start + limit]
     return page, page[-1] if page and start + limit < len(ids) else None
+
+
+class Place(NamedTuple):
+    """Where a record is in a list that has the newest first: its time in milliseconds since 1970, and its id."""
+
+    at: int
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.at}:{self.id}"
+
+
+def read_place(text: str | None) -> Place | None:
+    """Read the `after` of a page as a `Link` header has it.
+
+    Raises:
+        BadQuery: it is none.
+    """
+    if text is None:
+        return None
+    at, _, id_ = text.partition(":")
+    if not (at.isascii() and at.isdigit() and len(at) <= 15 and id_):
+        raise BadQuery("after is a place as the Link header has it.")
+    return Place(int(at), id_)
+
+
+def page_of_places(
+    places: Iterable[Place], limit: int, after: Place | None
+) -> tuple[list[Place], Place | None]:
+    """Return a page of places, the newest first, and the `after` of the next page; None on the last page."""
+    found = places if after is None else (one for one in places if (-one.at, one.id) > (-after.at, after.id))
+    page = nsmallest(limit + 1, found, key=lambda one: (-one.at, one.id))
+    return page[:limit], page[limit - 1] if len(page) > limit else None
 
 
 def state_cursor(service: Service) -> Cursor:

@@ -126,12 +126,11 @@ class FolderListing:
         self._rescan(folder)
         return await asyncio.to_thread(list_folder, self.root, folder, self.workspaces)
 
-    async def newest(self, agents: Iterable[str], limit: int) -> list[tuple[str, Signature, str | None]]:
-        """Return the known files with the newest modification times: path, signature and hash of the content.
+    async def known(self, agents: Iterable[str]) -> dict[str, Signature]:
+        """Return the known files by path.
 
         Args:
             agents: the agents whose own files are known too.
-            limit: how many files at most.
         """
         index = dict(self._index())
         owned = [*TASK_FILES, *LEAD_FILES]
@@ -141,19 +140,14 @@ class FolderListing:
             for id_ in agents
             for name in (STATE_FILE, SOUL_FILE)
         )
-        # One thread at a time uses the hashes that are kept.
-        async with self._hashing:
-            return await asyncio.to_thread(self._newest, index, owned, limit)
+        found = await asyncio.to_thread(look, self.root, owned)
+        return index | {path: signature for path, signature in found.items() if signature is not None}
 
-    def _newest(
-        self, index: dict[str, Signature], owned: Iterable[str], limit: int
-    ) -> list[tuple[str, Signature, str | None]]:
-        index.update(
-            (path, signature) for path, signature in look(self.root, owned).items() if signature is not None
-        )
-        files = [(path, index[path]) for path in newest_files(index, limit)]
-        hashes = self._hashes.of(self.root, files)
-        return [(path, signature, hash_) for (path, signature), hash_ in zip(files, hashes, strict=True)]
+    async def hashes(self, files: Iterable[tuple[str, Signature]]) -> list[str | None]:
+        """Return the SHA-256 of files' contents; None for a file of more than 1 MiB, or that cannot be read."""
+        # One thread at a time uses those that are kept.
+        async with self._hashing:
+            return await asyncio.to_thread(self._hashes.of, self.root, list(files))
 
     async def read(self, path: str, limit: int) -> Content | str | None:
         """Read a file of the workspace whole.
@@ -192,11 +186,6 @@ def list_folder(
         if (file := _inspect(root, path)) is not None:
             files.append(file)
     return files
-
-
-def newest_files(index: Mapping[str, Signature], limit: int) -> list[str]:
-    """Return the paths of an index with the newest modification times, the newest first."""
-    return sorted(index, key=lambda path: modified_ns(index[path]), reverse=True)[:limit]
 
 
 def is_inside(root: Path, folder: str) -> bool:

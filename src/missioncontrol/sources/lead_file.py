@@ -236,7 +236,9 @@ def changed(old: Data, new: Data) -> tuple[str, Data] | None:
         return None
     data: Data = {"leadId": new["id"], "updates": updates}
     score = new.get("score")
-    if "score" in updates and score is not None and not removed and updates.keys() <= _OF_A_SCORE:
+    # What the file of the scores says first of a lead (`contactName`) is new to it, and comes with its score.
+    others_changed = any(name in old for name in updates.keys() - _OF_A_SCORE)
+    if "score" in updates and score is not None and not removed and not others_changed:
         factors = next((new[name] for name in ("breakdown", "factors") if new.get(name) is not None), None)
         data["score"] = score
         if factors is not None:

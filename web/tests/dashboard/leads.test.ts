@@ -65,6 +65,12 @@ describe("scored leads", () => {
     ]);
   });
 
+  test("name the person that a file of scores names", () => {
+    const lead = leadFrom({ id: "l9", company: "Docks", contactName: "Ann Lee", totalScore: 70 });
+    expect(lead.detail).toBe("Ann Lee");
+    expect(csvOf([lead]).split("\r\n")[1]).toBe("l9,Docks,Ann Lee,,,,,70");
+  });
+
   test("show what a category says", () => {
     expect(LEADS[0]?.factors).toEqual([
       { name: "fit", value: 9, text: "fits" },

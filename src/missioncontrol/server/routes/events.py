@@ -330,15 +330,19 @@ async def newest_events(
 ) -> Response[bytes]:
     """Return the newest events as an array, newest first; each also has its time as `timestamp` and `_timestamp`.
 
-    `Link` leads to the page of older events where there is one.
+    `Link` leads to the page of older events where there is one. `X-Total-Count` is the number of all that the log holds,
+    where events of every type are asked for.
     """
     log = service_of(request).log
-    records = await log.newest(read_patterns(events), limit=limit, before=read_before(before, log.epoch))
+    patterns = read_patterns(events)
+    records = await log.newest(patterns, limit=limit, before=read_before(before, log.epoch))
     if not identify(request).may("read"):
         records = [reduced_record(record) for record in records]
     headers = {}
+    if patterns.everything:
+        headers["x-total-count"] = str(log.head - log.first + 1)
     if len(records) == limit and records[-1].id > log.first:
-        headers = next_link(request, "before", str(Cursor(log.epoch, records[-1].id)))
+        headers |= next_link(request, "before", str(Cursor(log.epoch, records[-1].id)))
     return answer(history_json(records), headers=headers)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from litestar import Response, get, post
@@ -11,14 +13,25 @@ from litestar.params import QueryParameter
 from missioncontrol.errors import InputError, NotFound, TooLarge, UnsupportedMediaType
 from missioncontrol.events import now, rfc3339
 from missioncontrol.events.hosts import id_at_home
-from missioncontrol.server.answers import AnyRequest, Limit, answer, documented, service_of
+from missioncontrol.server.answers import (
+    AfterPlace,
+    AnyRequest,
+    Limit,
+    Place,
+    answer,
+    array_page,
+    documented,
+    page_of_places,
+    read_place,
+    service_of,
+)
 from missioncontrol.server.bodies import read_json, takes, text_schema
 from missioncontrol.server.routes.agents import AgentId, find_agent
 from missioncontrol.server.routes.snapshot import read_time
 from missioncontrol.server.service import Service
 from missioncontrol.sources.folder_listing import describe_file
 from missioncontrol.sources.layout import readable
-from missioncontrol.sources.tree import modified_ns
+from missioncontrol.sources.tree import Signature, modified_ns, size_of
 
 MAX_TEXT_BYTES = 1024 * 1024
 MAX_IMAGE_BYTES = 8 * 1024 * 1024
@@ -49,12 +62,17 @@ class AgentFile(msgspec.Struct, rename="camel"):
 
 
 class KnownFile(msgspec.Struct, rename="camel"):
-    """A file that is watched. `hash` is the SHA-256 of its content, null for a file of more than 1 MiB."""
+    """A file that is watched. `hash` is the SHA-256 of its content, null for a file of more than 1 MiB.
+
+    `size` is in bytes. `agentId` is whose folder or workspace it lies in; null where it is nobody's.
+    """
 
     path: str
     relative_path: str
     modified: str
     hash: str | None
+    size: int
+    agent_id: str | None
 
 
 class WatchedFolder(msgspec.Struct, rename="camel"):
@@ -92,23 +110,68 @@ Modified = Annotated[
     tags=["files"],
     summary="The watched files, the last modified first",
 )
-async def file_activity(request: AnyRequest, limit: Limit = 50) -> Response[bytes]:
+async def file_activity(
+    request: AnyRequest,
+    limit: Limit = 50,
+    after: AfterPlace = None,
+    search: Annotated[
+        str | None, QueryParameter(description="Only files in whose path all these words occur.")
+    ] = None,
+    agent: Annotated[str | None, QueryParameter(description="Only files of this agent, by its id.")] = None,
+) -> Response[bytes]:
     """Return the watched files, the last modified first.
 
-    The changes themselves are events: `/api/system/events?events=file:change`.
+    `X-Total-Count` is the number of all; `Link` leads to the next page where there is one. The changes themselves are
+    events: `/api/system/events?events=file:change`.
     """
     service = service_of(request)
+    place = read_place(after)
     agents = [id_ for full in service.state.table("agents") if (id_ := _at_home(service, full)) is not None]
+    wanted = _Wanted((search or "").casefold().split(), agent if agent is None else _at_home(service, agent))
+    known = {} if agent is not None and wanted.agent is None else await service.files.known(agents)
+    page, following, total = await asyncio.to_thread(_newest, service, known, wanted, limit, place)
+    hashes = await service.files.hashes((path, known[path]) for _, path in page)
     files = [
         KnownFile(
             service.files.absolute_path(readable(path)),
             readable(path),
-            rfc3339(max(0, modified_ns(signature) // 1_000_000)).decode(),
+            rfc3339(place.at).decode(),
             hash_,
+            size_of(known[path]),
+            _with_host(service, service.files.workspaces.agent_of(path)),
         )
-        for path, signature, hash_ in await service.files.newest(agents, limit)
+        for (place, path), hash_ in zip(page, hashes, strict=True)
     ]
-    return answer(msgspec.json.encode(files))
+    return array_page(request, files, total, None, following)
+
+
+class _Wanted(NamedTuple):
+    """Which files a request is about: by words in their paths, and by an agent's id at this host."""
+
+    words: list[str]
+    agent: str | None
+
+
+def _newest(
+    service: Service, known: Mapping[str, Signature], wanted: _Wanted, limit: int, after: Place | None
+) -> tuple[list[tuple[Place, str]], str | None, int]:
+    """Return a page of places and paths, the place that the next page goes on after, and how many files there are."""
+    paths: dict[Place, str] = {}
+    for path, signature in known.items():
+        # A link carries no path that is not UTF-8.
+        shown = readable(path)
+        if all(word in shown.casefold() for word in wanted.words) and (
+            wanted.agent is None or service.files.workspaces.agent_of(path) == wanted.agent
+        ):
+            paths[Place(_modified(signature), shown)] = path
+    page, following = page_of_places(paths, limit, after)
+    shown_page = [(place, paths[place]) for place in page]
+    return shown_page, None if following is None else str(following), len(paths)
+
+
+def _modified(signature: Signature) -> int:
+    """Return when a file was modified, in milliseconds since 1970; 0 for a time before."""
+    return max(0, modified_ns(signature) // 1_000_000)
 
 
 @get(
@@ -117,12 +180,15 @@ async def file_activity(request: AnyRequest, limit: Limit = 50) -> Response[byte
     tags=["files"],
     summary="The files of an agent",
 )
-async def agent_files(request: AnyRequest, agent_id: AgentId, limit: Limit = 1000) -> Response[bytes]:
+async def agent_files(
+    request: AnyRequest, agent_id: AgentId, limit: Limit = 1000, after: AfterPlace = None
+) -> Response[bytes]:
     """Return the files that are on disk in an agent's folder and in its own workspace, the last modified first.
 
-    For an unknown agent there are none.
+    For an unknown agent there are none. `X-Total-Count` is the number of all; `Link` leads to the next page where there
+    is one.
     """
-    return await _files_of(request, agent_id, 0, limit)
+    return await _files_of(request, agent_id, 0, limit, after)
 
 
 @get(
@@ -132,16 +198,21 @@ async def agent_files(request: AnyRequest, agent_id: AgentId, limit: Limit = 100
     summary="The files of an agent, modified after a time",
 )
 async def agent_files_since(
-    request: AnyRequest, agent_id: AgentId, since: Modified = None, limit: Limit = 1000
+    request: AnyRequest,
+    agent_id: AgentId,
+    since: Modified = None,
+    limit: Limit = 1000,
+    after: AfterPlace = None,
 ) -> Response[bytes]:
     """Return the files that are on disk in an agent's folder and in its own workspace, the last modified first.
 
-    For an unknown agent there are none.
+    For an unknown agent there are none. `X-Total-Count` is the number of all; `Link` leads to the next page where there
+    is one.
     """
     at = 0 if since is None else read_time(since)
     if at is None:
         raise InputError("since is a time as in '2026-11-23T10:15:00Z', or milliseconds since 1970.")
-    return await _files_of(request, agent_id, at, limit)
+    return await _files_of(request, agent_id, at, limit, after)
 
 
 @post(
@@ -256,16 +327,26 @@ def _image_type(data: bytes) -> str | None:
     return "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
 
 
-async def _files_of(request: AnyRequest, id_or_name: str, since: int, limit: int) -> Response[bytes]:
+async def _files_of(
+    request: AnyRequest, id_or_name: str, since: int, limit: int, after: str | None
+) -> Response[bytes]:
     service = service_of(request)
+    place = read_place(after)
     full = find_agent(service, id_or_name) or id_or_name
     at_home = _at_home(service, full)
     # Another host's files are not on this disk.
     files = [] if at_home is None else await service.files.of_agent(at_home, since)
-    described = [describe_file(service.files.root, file, full) for file in files[:limit]]
-    return answer(msgspec.json.encode(described), headers={"x-total-count": str(len(files))})
+    listed = {Place(max(0, file.modified), readable(file.path)): file for file in files}
+    page, following = page_of_places(listed, limit, place)
+    described = [describe_file(service.files.root, listed[one], full) for one in page]
+    return array_page(request, described, len(files), None, None if following is None else str(following))
 
 
 def _at_home(service: Service, full_id: str) -> str | None:
     """Return an agent's id as this host has it; None for an agent of another host."""
     return full_id if service.host_name is None else id_at_home(full_id, service.host_name)
+
+
+def _with_host(service: Service, id_: str | None) -> str | None:
+    """Return the id that an agent of this host has in the fleet."""
+    return id_ if id_ is None or service.host_name is None else f"{id_}@{service.host_name}"

@@ -11,9 +11,19 @@ import msgspec
 from litestar import Response, get
 from litestar.params import QueryParameter
 
-from missioncontrol.errors import BadQuery, Unavailable
+from missioncontrol.errors import Unavailable
 from missioncontrol.events import Data, rfc3339
-from missioncontrol.server.answers import AnyRequest, array_page, documented, service_of, state_cursor
+from missioncontrol.server.answers import (
+    AfterPlace,
+    AnyRequest,
+    Place,
+    array_page,
+    documented,
+    page_of_places,
+    read_place,
+    service_of,
+    state_cursor,
+)
 from missioncontrol.server.routes.agents import find_agent
 from missioncontrol.server.service import Service
 from missioncontrol.sources.messages import SessionSpan
@@ -58,16 +68,14 @@ async def list_sessions(
         str | None, QueryParameter(description="Only those of this agent, by its id or name.")
     ] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_SESSIONS_PAGE, description="How many at most.")] = 50,
-    after: Annotated[
-        str | None, QueryParameter(description="Go on after this place: as the `Link` header has it.")
-    ] = None,
+    after: AfterPlace = None,
 ) -> Response[bytes]:
     """Return the sessions of which a transcript is kept or whose use is known, the one used last first.
 
     `X-Total-Count` is the number of all; `Link` leads to the next page where there is one.
     """
     service = service_of(request)
-    place = None if after is None else _read_place(after)
+    place = read_place(after)
     spans: list[SessionSpan] = []
     if service.messages.enabled:
         try:
@@ -81,19 +89,16 @@ async def list_sessions(
         id_: session.at for id_, session in service.tokens.sessions.items() if session.totals and session.at
     }
     wanted = None if agent is None else (find_agent(service, agent) or agent)
-    page, total = await asyncio.to_thread(_page, spans, known, used, owners, wanted, place, limit)
+    page, following, total = await asyncio.to_thread(_page, spans, known, used, owners, wanted, place, limit)
     kept = {span.id: span for span in spans}
-    shown = [id_ for _, id_ in page[:limit] if id_ in kept]
+    shown = [id_ for _, id_ in page if id_ in kept]
     texts = await service.messages.first_texts(shown, FIRST_LINE) if shown else {}
     bodies = [
         _body(service, id_, at, used.get(id_, {}), owners.get(id_), kept.get(id_), texts.get(id_))
-        for at, id_ in page[:limit]
+        for at, id_ in page
     ]
-    following = None
-    if len(page) > limit:
-        at, id_ = page[limit - 1]
-        following = f"{at}:{id_}"
-    return array_page(request, bodies, total, state_cursor(service), following)
+    next_after = None if following is None else str(following)
+    return array_page(request, bodies, total, state_cursor(service), next_after)
 
 
 def _page(
@@ -102,23 +107,22 @@ def _page(
     used: Mapping[str, Data],
     owners: Mapping[str, str],
     agent: str | None,
-    after: tuple[int, str] | None,
+    after: Place | None,
     limit: int,
-) -> tuple[list[tuple[int, str]], int]:
-    """Return times and ids of a page and of one session more, newest first, and how many there are in all."""
+) -> tuple[list[Place], Place | None, int]:
+    """Return a page of sessions, the place of the next page, and how many there are in all."""
     times = {id_: _milliseconds(one.get("updated")) for id_, one in used.items()}
     for span in spans:
         times[span.id] = max(span.last, times.get(span.id, 0))
     # The state knows when a use was published, which at a first start is long after it.
     times.update(known)
     found = [
-        (at, id_)
+        Place(at, id_)
         for id_, at in times.items()
         if agent is None or agent == (owners.get(id_) or used.get(id_, {}).get("agent"))
     ]
-    found.sort(key=lambda one: (-one[0], one[1]))
-    rest = found if after is None else [one for one in found if (-one[0], one[1]) > (-after[0], after[1])]
-    return rest[: limit + 1], len(found)
+    page, following = page_of_places(found, limit, after)
+    return page, following, len(found)
 
 
 def _body(
@@ -154,13 +158,6 @@ def _totals(used: Data) -> SessionTotals | None:
     unpriced = used.get("unpriced")
     tokens = unpriced.get("tokens", 0) if isinstance(unpriced, dict) else 0
     return SessionTotals(used["tokens"], tokens, used.get("cost", 0.0), ())
-
-
-def _read_place(text: str) -> tuple[int, str]:
-    time, _, id_ = text.partition(":")
-    if not (time.isascii() and time.isdigit() and len(time) <= 15 and id_):
-        raise BadQuery("after is a place as the Link header has it.")
-    return int(time), id_
 
 
 def _milliseconds(value: Any) -> int:

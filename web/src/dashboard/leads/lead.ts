@@ -44,7 +44,7 @@ export function leadFrom(record: Item): Lead {
 }
 
 function read(record: Item): Lead {
-  const [name, company] = [textOf(record.name), textOf(record.company)];
+  const [name, company] = [contactOf(record), textOf(record.company)];
   const place = [
     name !== null && company !== null && name !== company ? name : null,
     textOf(record.title),
@@ -61,6 +61,11 @@ function read(record: Item): Lead {
     words: texts.join(" ").toLowerCase(),
     record,
   };
+}
+
+/** The person to speak to; a file of scores names them apart from the company. */
+export function contactOf(record: Data): string | null {
+  return textOf(record.name) ?? textOf(record.contactName) ?? textOf(record.contact_name);
 }
 
 /** `factors`, or the parts of a score by another of its names: an object of numbers, or a list. */

@@ -1,7 +1,7 @@
 /** Scored leads in numbers: tiers, averages, filters, and all of it as CSV. */
 
 import { textOf } from "../agent-words";
-import type { Lead } from "./lead";
+import { contactOf, type Lead } from "./lead";
 
 export const TIERS = ["P0", "P1", "P2", "P3"] as const;
 
@@ -77,6 +77,9 @@ export function csvOf(leads: readonly Lead[]): string {
     COLUMNS.map((column) => {
       if (column === "tier") {
         return tierOf(lead) ?? "";
+      }
+      if (column === "name") {
+        return contactOf(lead.record) ?? "";
       }
       return column === "score" ? String(lead.score ?? "") : (textOf(lead.record[column]) ?? "");
     }),
