@@ -135,10 +135,14 @@ def test_what_was_reported_outlives_a_kill(tmp_path: Path) -> None:
     with start_server(tmp_path / "workspace") as server:
         provider = TracerProvider(resource=RESOURCE)
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{server.url}/v1/traces")))
-        use = {"gen_ai.response.model": "gpt-5", "gen_ai.usage.input_tokens": 70}
         with provider.get_tracer("crew").start_as_current_span(
             "chat gpt-5",
-            attributes={"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", **use},
+            attributes={
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": "openai",
+                "gen_ai.response.model": "gpt-5",
+                "gen_ai.usage.input_tokens": 70,
+            },
         ):
             pass
         provider.shutdown()

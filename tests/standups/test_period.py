@@ -58,6 +58,32 @@ def test_events_of_any_shape_are_entered_or_passed_over() -> None:
     assert write_markdown({"id": "S-1", **made}).startswith("# Standup")
 
 
+def use(session: str, tokens: int) -> dict[str, Any]:
+    return {"session": session, "tokens": tokens, "cost": tokens / 100, "costSource": "prices"}
+
+
+def test_a_session_that_moves_to_its_agent_is_no_use_and_is_that_agents_from_the_first() -> None:
+    # 70 of the 100 tokens that move were used before the period.
+    moved = {"uses": [use("s1", 100)]}
+    taken = {"uses": [use("s1", -100)], "tokens": -100, "cost": -1.0, "movedTo": "scout"}
+    period = Period(FleetState())
+    period.add(
+        records(
+            ("token:usage", {"agent": "main", "delta": {"tokens": 30, "cost": 0.3, "uses": [use("s1", 30)]}}),
+            ("token:usage", {"agent": "main", "delta": {"tokens": 5, "cost": 0.05, "uses": [use("s2", 5)]}}),
+            ("token:usage", {"agent": "main", "delta": taken}),
+            (
+                "token:usage",
+                {"agent": "scout", "delta": {**moved, "tokens": 100, "cost": 1.0, "movedFrom": "main"}},
+            ),
+        )
+    )
+    made = summarise(period, {}, [])
+    used = {agent["id"]: (agent["tokens"], round(agent["cost"], 4)) for agent in made["agents"]}
+    assert used == {"main": (5, 0.05), "scout": (30, 0.3)}
+    assert (made["totals"]["tokens"], round(made["totals"]["cost"], 4)) == (35, 0.35)
+
+
 def test_every_type_that_counts_is_asked_for() -> None:
     for type_ in (
         "task:updated",

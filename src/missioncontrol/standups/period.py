@@ -15,6 +15,7 @@ from typing import Any
 from missioncontrol.events import Data, Patterns, Record
 from missioncontrol.events.hosts import NOBODY
 from missioncontrol.state import FleetState
+from missioncontrol.state.usage import move_in, uses_in
 from missioncontrol.state.values import Number, added, id_in, list_in, number_in, object_in, text_in
 
 PERIOD_EVENTS = Patterns(
@@ -68,6 +69,9 @@ class Period:
         self.leads = 0
         self.alerts: dict[str, int] = dict.fromkeys(LEVELS, 0)
         self.newest_alerts: list[Data] = []
+        self._by_session: dict[tuple[str, str | None], tuple[Number, ...]] = {}
+        """Tokens, cost and tokens without a price of each agent's sessions, as far as they are known."""
+
         self._state = state
         self._tasks = state.table("tasks")
 
@@ -126,17 +130,39 @@ class Period:
         agent = id_in(data, "agent")
         if agent is None:
             return
+        moved = move_in(data)
+        if moved is not None:
+            # A session that turns out to be another agent's was so from the first, and nothing was used now.
+            if moved == "from":
+                self._move(agent, data, record)
+            return
         delta = object_in(data, "delta")
         before = self._state.tokens.of(agent)
         tokens = _new(data, delta, before, "tokens")
         cost = _new(data, delta, before, "cost")
         unpriced: Number = 0
-        for use in list_in(delta, "uses"):
-            if isinstance(use, dict) and use.get("costSource") == "none":
-                unpriced = added(unpriced, number_in(use, "tokens") or 0)
+        entries = [entry for entry in list_in(delta, "uses") if isinstance(entry, dict)]
+        for entry, use in zip(entries, uses_in(data, record), strict=True):
+            without_price = use.tokens if entry.get("costSource") == "none" else 0
+            unpriced = added(unpriced, without_price)
+            if use.session is not None:
+                known = self._by_session.get((agent, use.session), (0, 0, 0))
+                figures = (use.tokens, use.cost, without_price)
+                self._by_session[agent, use.session] = tuple(map(added, known, figures))
         for work in self._works(agent):
             work.use(tokens, cost, unpriced)
         self._saw(agent, record)
+
+    def _move(self, agent: str, data: Data, record: Record) -> None:
+        """Move what sessions have used in this period to the agent whose they are."""
+        before = id_in(object_in(data, "delta"), "movedFrom") or ""
+        for session in {use.session for use in uses_in(data, record)}:
+            figures = self._by_session.pop((before, session), None)
+            if figures is not None:
+                self._by_session[agent, session] = figures
+                tokens, cost, unpriced = figures
+                self.agents[before].use(-tokens, -cost, -unpriced)
+                self.agents.setdefault(agent, AgentWork()).use(tokens, cost, unpriced)
 
     def _file(self, record: Record) -> None:
         path = text_in(record.data, "path")

@@ -330,8 +330,8 @@ async def newest_events(
 ) -> Response[bytes]:
     """Return the newest events as an array, newest first; each also has its time as `timestamp` and `_timestamp`.
 
-    `Link` leads to the page of older events where there is one. `X-Total-Count` is the number of all that the log holds,
-    where events of every type are asked for.
+    `Link` leads to the page of older events where there is one. `X-Total-Count` is the number of all that the log
+    holds, where events of every type are asked for.
     """
     log = service_of(request).log
     patterns = read_patterns(events)
