@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.targets import at_least, conclude
-from missioncontrol.sources.transcripts.jsonl import JsonlReader, Position
-from missioncontrol.sources.transcripts.openclaw_sqlite import AgentDatabase, AgentPosition
-from missioncontrol.sources.transcripts.records import Usage
+from missioncontrol.runtimes.files.jsonl import JsonlReader, Position
+from missioncontrol.runtimes.openclaw.agent_database import AgentDatabase, AgentPosition
+from missioncontrol.runtimes.records import Usage
 
 MB_PER_SECOND = 100.0
 FILE_BYTES = 20_000_000

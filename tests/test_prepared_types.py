@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import missioncontrol
-from tests.sources.transcripts.installs import install
+from tests.runtimes.installs import install
 
 SOURCES = Path(missioncontrol.__file__).parent
 PREPARED_ELSEWHERE = {
@@ -31,10 +31,10 @@ from pathlib import Path
 from threading import Barrier, Thread
 
 sys.setswitchinterval(1e-6)
-from missioncontrol.sources.transcripts.jsonl import JsonlReader, Position
-from missioncontrol.sources.transcripts.openclaw_sqlite import AgentDatabase, AgentPosition
-from missioncontrol.sources.transcripts.openclaw_state import StateDatabase, StatePosition
-from missioncontrol.sources.transcripts.places import find_openclaw, gateway_address, roster, transcripts
+from missioncontrol.runtimes.files.jsonl import JsonlReader, Position
+from missioncontrol.runtimes.openclaw.agent_database import AgentDatabase, AgentPosition
+from missioncontrol.runtimes.openclaw.state_database import StateDatabase, StatePosition
+from missioncontrol.runtimes.places import find_openclaw, gateway_address, roster, transcripts
 
 state = Path(sys.argv[1])
 place = find_openclaw(str(state), state / "workspace")

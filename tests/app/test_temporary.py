@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from missioncontrol.sources.tasks.queue_file import QueueFile, WholeText
+from missioncontrol.fleet.tasks.queue_file import QueueFile, WholeText
 from missioncontrol.temporary import ABANDONED_SECONDS, open_temporary, remove_left_over, replace_file
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from missioncontrol.events.markdown import markdown_cell, markdown_text, plain_cell
-from missioncontrol.sources.tasks.markdown import read_markdown, write_markdown
+from missioncontrol.fleet.tasks.markdown import read_markdown, write_markdown
 
 
 @pytest.mark.parametrize(

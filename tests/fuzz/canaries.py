@@ -15,8 +15,8 @@ from typing import Any
 from tests.fuzz.stage import Broken, Stage
 from tests.fuzz.steps import Request, Write, enter, insertion
 from tests.mcp.raw import HEADERS, begin
-from tests.sources.hooks.payloads import payload
-from tests.sources.telemetry import exports
+from tests.runtimes.hooks.payloads import payload
+from tests.runtimes.telemetry import exports
 
 TOKENS = 107
 """What each response of a canary has used."""

@@ -22,39 +22,40 @@ from missioncontrol.errors import BadMessage, BadTelemetry, ConfigError, InputEr
 from missioncontrol.events import Cursor, Patterns, Record, decode_drafts, encode_data, rfc3339
 from missioncontrol.events.event import write_body
 from missioncontrol.events.hosts import told_at_home, told_to_fleet
+from missioncontrol.fleet.lead_file import changed as lead_changed
+from missioncontrol.fleet.lead_file import laid_over, read_leads
+from missioncontrol.fleet.profile import Known, compose, parse_state, shorten
+from missioncontrol.fleet.sentry import read_report
+from missioncontrol.fleet.soul import parse_soul
+from missioncontrol.fleet.tasks.document import ArrayEdits, Edit, Edits
+from missioncontrol.fleet.tasks.markdown import write_markdown
+from missioncontrol.fleet.tasks.reading import read_queue, read_table
+from missioncontrol.fleet.telemetry import Receiver
+from missioncontrol.fleet.usage.ledger import Book, moment
+from missioncontrol.fleet.usage.lines import use_of
+from missioncontrol.fleet.usage.sessions import Owners
 from missioncontrol.protocol.messages import decode_message, message_ref, since_in
-from missioncontrol.search.query import parse_query
-from missioncontrol.sources.gateway.sentry import read_report
-from missioncontrol.sources.hooks import claude as claude_hooks
-from missioncontrol.sources.lead_file import changed as lead_changed
-from missioncontrol.sources.lead_file import laid_over, read_leads
-from missioncontrol.sources.profile import Known, compose, parse_state, shorten
-from missioncontrol.sources.soul import parse_soul
-from missioncontrol.sources.tasks.document import ArrayEdits, Edit, Edits
-from missioncontrol.sources.tasks.markdown import write_markdown
-from missioncontrol.sources.tasks.reading import read_queue, read_table
-from missioncontrol.sources.telemetry import Kind, Receiver, decode
-from missioncontrol.sources.transcripts.claude import ClaudeParser
-from missioncontrol.sources.transcripts.claude import Memory as ClaudeMemory
-from missioncontrol.sources.transcripts.codex import CodexParser
-from missioncontrol.sources.transcripts.codex import Memory as CodexMemory
-from missioncontrol.sources.transcripts.lines import BrokenLineError, Parser
-from missioncontrol.sources.transcripts.messages import Memory as MessageMemory
-from missioncontrol.sources.transcripts.messages import MessageParser
-from missioncontrol.sources.transcripts.openclaw import Memory as OpenClawMemory
-from missioncontrol.sources.transcripts.openclaw import OpenClawParser
-from missioncontrol.sources.transcripts.openclaw_sessions import read_index
-from missioncontrol.sources.transcripts.places import (
+from missioncontrol.runtimes.claude import hooks as claude_hooks
+from missioncontrol.runtimes.claude.transcript import ClaudeParser
+from missioncontrol.runtimes.claude.transcript import Memory as ClaudeMemory
+from missioncontrol.runtimes.codex.transcript import CodexParser
+from missioncontrol.runtimes.codex.transcript import Memory as CodexMemory
+from missioncontrol.runtimes.lines import BrokenLineError, Parser
+from missioncontrol.runtimes.messages import Memory as MessageMemory
+from missioncontrol.runtimes.messages import MessageParser
+from missioncontrol.runtimes.openclaw.session_index import read_index
+from missioncontrol.runtimes.openclaw.transcript import Memory as OpenClawMemory
+from missioncontrol.runtimes.openclaw.transcript import OpenClawParser
+from missioncontrol.runtimes.otel.signals import Kind, decode
+from missioncontrol.runtimes.places import (
     Place,
     configured_workspaces,
     gateway_address,
     roster,
 )
-from missioncontrol.sources.transcripts.records import Record as Said
-from missioncontrol.sources.transcripts.records import UnreadableError
-from missioncontrol.sources.usage.book import Book, moment
-from missioncontrol.sources.usage.lines import use_of
-from missioncontrol.sources.usage.sessions import Owners
+from missioncontrol.runtimes.records import Record as Said
+from missioncontrol.runtimes.records import UnreadableError
+from missioncontrol.search.query import parse_query
 from missioncontrol.state import FleetState
 from tests.fuzz import samples
 from tests.fuzz.mutation import Mutator, dumps
@@ -178,7 +179,7 @@ def _export(kind: Kind, encoding: str) -> Callable[[bytes], None]:
 def as_protobuf(kind: Kind, tree: dict[str, Any]) -> bytes:
     from google.protobuf import json_format
 
-    from missioncontrol.sources.telemetry.signals import _request
+    from missioncontrol.runtimes.otel.signals import _request
 
     message = _request(kind)
     json_format.ParseDict(tree, message, ignore_unknown_fields=True)

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.sources.hooks import payloads
-from tests.sources.telemetry import exports
-from tests.sources.transcripts.installs import SAMPLES
+from tests.runtimes.hooks import payloads
+from tests.runtimes.installs import SAMPLES
+from tests.runtimes.telemetry import exports
 
 CLAUDE_LINES: list[dict[str, Any]] = [
     {

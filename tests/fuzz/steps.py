@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from tests.sources.transcripts.installs import SAMPLES
+from tests.runtimes.installs import SAMPLES
 
 
 class Write(msgspec.Struct, tag="write", omit_defaults=True):

@@ -13,9 +13,9 @@ from mcp_types import Implementation, ResourceTemplateReference
 
 from mcp import Client
 from missioncontrol.events import now
+from missioncontrol.fleet.usage.budgets import day_of
 from missioncontrol.server.mcp.tools import TOOLS
 from missioncontrol.server.routes.agents import agent_body
-from missioncontrol.sources.usage.budgets import day_of
 from missioncontrol.testing import ServerProcess
 from tests.mcp.callers import BRIDGES, ERAS, connect, do, get, post, read, refused
 from tests.process.server_probe import eventually

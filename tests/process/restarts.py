@@ -17,7 +17,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from missioncontrol.testing import ServerProcess, start_server
-from tests.sources.transcripts.installs import add_event, answer, asked, begin_session, create, install
+from tests.runtimes.installs import add_event, answer, asked, begin_session, create, install
 
 SESSIONS, EVENTS = 2_000, 4
 """How many sessions each database has, and events each of them: reading them takes longer than a start."""

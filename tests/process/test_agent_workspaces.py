@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from missioncontrol.testing import ServerProcess, start_server
-from tests.sources.transcripts.installs import install
+from tests.runtimes.installs import install
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 

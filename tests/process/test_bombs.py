@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from missioncontrol.testing import ServerProcess, start_server
-from tests.sources.telemetry.test_bounds import field, spans
+from tests.runtimes.telemetry.test_bounds import field, spans
 
 pytestmark = pytest.mark.process
 

@@ -16,7 +16,7 @@ import pytest
 
 from missioncontrol.testing import ServerProcess, start_server
 from tests.process.claude_session import ClaudeSession, Object, until
-from tests.sources.hooks.payloads import EVENTS, payload
+from tests.runtimes.hooks.payloads import EVENTS, payload
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(60)]
 

@@ -20,7 +20,7 @@ import pytest
 import tests
 from missioncontrol.testing import ServerProcess, start_server
 from tests.process.restarts import START_SECONDS, make_installation, survive_restarts, switching, writing
-from tests.sources.transcripts.installs import answer
+from tests.runtimes.installs import answer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.process, pytest.mark.timeout(600)]
 
@@ -31,10 +31,10 @@ import sys
 from pathlib import Path
 
 sys.setswitchinterval(1e-6)
-from missioncontrol.sources.gateway import Gateway
-from missioncontrol.sources.messages import Messages
-from missioncontrol.sources.tokens import Tokens
-from tests.sources.world import World
+from missioncontrol.fleet.gateway import Gateway
+from missioncontrol.fleet.messages import Messages
+from missioncontrol.fleet.usage.tracker import Tokens
+from tests.fleet.world import World
 
 
 async def main():

@@ -26,7 +26,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from missioncontrol.client import call
 from missioncontrol.testing import ServerProcess, start_server
-from tests.sources.telemetry import exports
+from tests.runtimes.telemetry import exports
 
 pytestmark = pytest.mark.process
 

@@ -40,8 +40,8 @@ MADE_AT_RUN_TIME = {
 _SECTIONS = "a section ends before the next heading, so that no line is read twice"
 EXCUSED = {
     "server/routes/dashboard.py:_HASHED": "it reads the names of files of the package itself",
-    "sources/tasks/markdown.py:_ACTIVE": _SECTIONS,
-    "sources/tasks/markdown.py:_HISTORY": _SECTIONS,
+    "fleet/tasks/markdown.py:_ACTIVE": _SECTIONS,
+    "fleet/tasks/markdown.py:_HISTORY": _SECTIONS,
 }
 """Expressions of which the proof fails, and why they are linear all the same, or why it does not matter."""
 

@@ -13,25 +13,25 @@ from litestar import Litestar
 
 from missioncontrol.config import Config, SearchConfig, ServerConfig, TokenConfig
 from missioncontrol.events import Draft, Record
+from missioncontrol.fleet.folder_listing import FolderListing
+from missioncontrol.fleet.hooks import HookDesk
+from missioncontrol.fleet.messages import Messages
+from missioncontrol.fleet.permissions import Permissions
+from missioncontrol.fleet.questions import Questions
+from missioncontrol.fleet.source import Feed, SourceHealth, Workspace
+from missioncontrol.fleet.tasks import TaskQueue
+from missioncontrol.fleet.telemetry import Receiver
+from missioncontrol.fleet.usage.tracker import Tokens
 from missioncontrol.hub import Hub
+from missioncontrol.runtimes.records import Record as TranscriptRecord
 from missioncontrol.server.access import Access
 from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.server.http import create_app
 from missioncontrol.server.service import Service
-from missioncontrol.sources.folder_listing import FolderListing
-from missioncontrol.sources.hooks.desk import HookDesk
-from missioncontrol.sources.hooks.permissions import Permissions
-from missioncontrol.sources.ignore import Ignore
-from missioncontrol.sources.messages import Messages
-from missioncontrol.sources.questions import Questions
-from missioncontrol.sources.source import Feed, SourceHealth, Workspace
-from missioncontrol.sources.tasks import TaskQueue
-from missioncontrol.sources.telemetry import Receiver
-from missioncontrol.sources.tokens import Tokens
-from missioncontrol.sources.transcripts.records import Record as TranscriptRecord
-from missioncontrol.sources.tree import Signature
 from missioncontrol.state import FleetState
 from missioncontrol.store import MemoryLog
+from missioncontrol.watch.ignore import Ignore
+from missioncontrol.watch.tree import Signature
 
 READER = "reader-token-0123456789"
 PUBLISHER = "publisher-token-0123456789"

@@ -18,9 +18,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.server.site import Site, check_problem
 
-from missioncontrol.sources.agent_workspaces import FoundWorkspaces, Owned
-from missioncontrol.sources.gateway.sentry import read_report
-from missioncontrol.sources.tree import look
+from missioncontrol.fleet.agent_workspaces import FoundWorkspaces, Owned
+from missioncontrol.fleet.sentry import read_report
+from missioncontrol.watch.tree import look
 
 pytestmark = pytest.mark.anyio
 

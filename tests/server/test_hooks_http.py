@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from tests.runtimes.hooks.payloads import SESSION, body, payload
 from tests.server.site import PUBLISHER, READER, TOKENS, Site, check_problem, until
-from tests.sources.hooks.payloads import SESSION, body, payload
 
 from missioncontrol.errors import Unavailable
-from missioncontrol.sources.hooks import desk
-from missioncontrol.sources.transcripts.records import Record
+from missioncontrol.fleet import hooks as desk
+from missioncontrol.runtimes.records import Record
 
 pytestmark = pytest.mark.anyio
 

@@ -13,14 +13,13 @@ from tests.server.site import Site, check_problem
 
 from missioncontrol.config import Config
 from missioncontrol.events import now
+from missioncontrol.fleet.messages import END, Messages
+from missioncontrol.fleet.source import Feed, SourceHealth, Workspace
+from missioncontrol.runtimes.places import Transcript
 from missioncontrol.search import Search
 from missioncontrol.server.routes.sessions import MAX_SESSIONS_PAGE
-from missioncontrol.sources import Workspace
-from missioncontrol.sources.ignore import Ignore
-from missioncontrol.sources.messages import END, Messages
-from missioncontrol.sources.source import Feed, SourceHealth
-from missioncontrol.sources.transcripts.places import Transcript
 from missioncontrol.state import FleetState
+from missioncontrol.watch.ignore import Ignore
 
 pytestmark = pytest.mark.anyio
 

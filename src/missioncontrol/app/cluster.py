@@ -18,9 +18,9 @@ from missioncontrol.background import BackgroundTasks
 from missioncontrol.config import Config
 from missioncontrol.errors import OpenError, StoreError
 from missioncontrol.events import now, rfc3339
+from missioncontrol.fleet.supervisor import Supervisor
 from missioncontrol.notify import Notifier
 from missioncontrol.private_files import make_private_folder, write_private
-from missioncontrol.sources import Supervisor
 from missioncontrol.standups import StandupSchedule
 from missioncontrol.store import Retention
 from missioncontrol.store.jetstream import JetStreamLog

@@ -32,6 +32,17 @@ from missioncontrol.app.telemetry_out import TelemetryOut
 from missioncontrol.config import DEFAULT_PORT, Config, ServerConfig, load_config
 from missioncontrol.errors import BadEvent, ConfigError, Damaged, Draining, MissionControlError
 from missioncontrol.events import EVERYTHING, Data, Draft, Record, convert_drafts, read_record
+from missioncontrol.fleet.files import Files
+from missioncontrol.fleet.folder_listing import FolderListing
+from missioncontrol.fleet.gateway import Gateway
+from missioncontrol.fleet.hooks import HookDesk
+from missioncontrol.fleet.messages import Messages
+from missioncontrol.fleet.permissions import Permissions
+from missioncontrol.fleet.questions import Questions
+from missioncontrol.fleet.supervisor import Supervisor
+from missioncontrol.fleet.tasks import TaskQueue
+from missioncontrol.fleet.telemetry import Receiver
+from missioncontrol.fleet.usage.tracker import Tokens
 from missioncontrol.hub import Connection, Hub
 from missioncontrol.notify import Notifier, Routes, prepare
 from missioncontrol.owner_secret import load_secret
@@ -50,17 +61,6 @@ from missioncontrol.server.peer import probe_idle_peers
 from missioncontrol.server.room import MAX_BACKLOG, Descriptors, Room
 from missioncontrol.server.service import Service
 from missioncontrol.server.websocket import WebSocketProtocol
-from missioncontrol.sources import Supervisor
-from missioncontrol.sources.files import Files
-from missioncontrol.sources.folder_listing import FolderListing
-from missioncontrol.sources.gateway import Gateway
-from missioncontrol.sources.hooks.desk import HookDesk
-from missioncontrol.sources.hooks.permissions import Permissions
-from missioncontrol.sources.messages import Messages
-from missioncontrol.sources.questions import Questions
-from missioncontrol.sources.tasks import TaskQueue
-from missioncontrol.sources.telemetry import Receiver
-from missioncontrol.sources.tokens import Tokens
 from missioncontrol.standups import Schedule, StandupSchedule, read_schedule
 from missioncontrol.state import FleetState
 from missioncontrol.store import Log, Retention, SqliteLog, StateCheckpoint

@@ -24,7 +24,7 @@ from missioncontrol.cli.settings import TOKEN_VARIABLE, Url, read_url
 from missioncontrol.client import ClientError, call
 from missioncontrol.client.http import Address, credentials
 from missioncontrol.errors import ConfigError
-from missioncontrol.sources.hooks.claude import ANSWER_SECONDS
+from missioncontrol.runtimes.claude.hooks import ANSWER_SECONDS
 
 LOOK_SECONDS = 2.0
 

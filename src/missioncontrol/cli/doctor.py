@@ -45,7 +45,7 @@ from missioncontrol.cli.status import ask_health
 from missioncontrol.client import ClientError
 from missioncontrol.config import Config
 from missioncontrol.events.sentences import clean, size
-from missioncontrol.sources.transcripts.places import find_claude, find_codex, find_openclaw
+from missioncontrol.runtimes.places import find_claude, find_codex, find_openclaw
 
 Verdict = Literal["ok", "warn", "fail"]
 

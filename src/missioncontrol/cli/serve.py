@@ -170,7 +170,7 @@ def _have_ended(workers: ThreadPoolExecutor) -> bool:
 async def _serve(config: Config, simulation: bool, open_browser: bool, reload: Reload | None) -> int:
     # Here, so that the other commands start quickly: the server is most of what there is to import.
     from missioncontrol.app import MissionControl
-    from missioncontrol.sources.transcripts.cut_index import survive_cut_indexes
+    from missioncontrol.runtimes.files.cut_index import survive_cut_indexes
 
     survive_cut_indexes()
     loop = asyncio.get_running_loop()

@@ -13,6 +13,15 @@ import msgspec
 from missioncontrol.background import BackgroundTasks
 from missioncontrol.config import Config
 from missioncontrol.events import Draft
+from missioncontrol.fleet.folder_listing import FolderListing
+from missioncontrol.fleet.hooks import HookDesk
+from missioncontrol.fleet.host import HostFigures
+from missioncontrol.fleet.messages import Messages
+from missioncontrol.fleet.questions import Questions
+from missioncontrol.fleet.sentry import SentryReport
+from missioncontrol.fleet.tasks import TaskQueue
+from missioncontrol.fleet.telemetry import Receiver
+from missioncontrol.fleet.usage.tracker import Tokens
 from missioncontrol.hub import Hub
 from missioncontrol.notify import Notifier
 from missioncontrol.search import Search
@@ -21,15 +30,6 @@ from missioncontrol.server.decoding import Decoders
 from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.server.loop_lag import LoopLag
 from missioncontrol.server.room import Descriptors, Room
-from missioncontrol.sources.folder_listing import FolderListing
-from missioncontrol.sources.gateway.sentry import SentryReport
-from missioncontrol.sources.hooks.desk import HookDesk
-from missioncontrol.sources.host import HostFigures
-from missioncontrol.sources.messages import Messages
-from missioncontrol.sources.questions import Questions
-from missioncontrol.sources.tasks import TaskQueue
-from missioncontrol.sources.telemetry import Receiver
-from missioncontrol.sources.tokens import Tokens
 from missioncontrol.standups import Standups
 from missioncontrol.state import FleetState
 from missioncontrol.state.quotas import Quotas

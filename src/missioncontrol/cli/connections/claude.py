@@ -20,7 +20,7 @@ from urllib.parse import urlencode, urlsplit
 from missioncontrol.cli.connections import json_text
 from missioncontrol.cli.connections.json_text import Part
 from missioncontrol.errors import ConfigError
-from missioncontrol.sources.hooks.claude import ANSWER_SECONDS, BUDGETED
+from missioncontrol.runtimes.claude.hooks import ANSWER_SECONDS, BUDGETED
 
 PATH = "/api/hooks/claude"
 Version = tuple[int, int, int]

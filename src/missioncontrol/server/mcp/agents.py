@@ -10,10 +10,10 @@ import msgspec
 from msgspec import Meta
 
 from missioncontrol.events import Data, now
+from missioncontrol.fleet.usage.budgets import day_of
 from missioncontrol.server.mcp.sessions import SOURCE, status_draft
 from missioncontrol.server.mcp.stops import stopped
 from missioncontrol.server.mcp.tool import Agent, Arguments, Call, Line, Result, tool
-from missioncontrol.sources.usage.budgets import day_of
 from missioncontrol.state import kind_of
 
 CONFIRM_SECONDS = 60.0

@@ -12,8 +12,8 @@ from msgspec import Meta
 
 from missioncontrol.errors import Forbidden, MissionControlError
 from missioncontrol.events import Data
+from missioncontrol.fleet.questions import MAX_EXPIRY_SECONDS, MAX_OPTION, MAX_OPTIONS, MAX_TEXT
 from missioncontrol.server.mcp.tool import Agent, Arguments, Call, Line, Result, tool
-from missioncontrol.sources.questions import MAX_EXPIRY_SECONDS, MAX_OPTION, MAX_OPTIONS, MAX_TEXT
 
 PROGRESS_SECONDS = 5.0
 """How often a client is told that its call is still alive: well below the time that clients allow."""

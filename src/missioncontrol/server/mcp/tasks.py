@@ -10,16 +10,16 @@ from msgspec import Meta
 
 from missioncontrol.errors import Conflict, PreconditionFailed
 from missioncontrol.events import Data, now, rfc3339
-from missioncontrol.server.mcp.stops import stopped
-from missioncontrol.server.mcp.tool import Agent, Arguments, Call, Line, Result, Text, tool
-from missioncontrol.sources.tasks import TaskQueue
-from missioncontrol.sources.tasks.task import (
+from missioncontrol.fleet.tasks import TaskQueue
+from missioncontrol.fleet.tasks.task import (
     STATUSES,
     UNASSIGNED,
     Task,
     checked_priority,
     checked_status,
 )
+from missioncontrol.server.mcp.stops import stopped
+from missioncontrol.server.mcp.tool import Agent, Arguments, Call, Line, Result, Text, tool
 
 TaskId = Annotated[
     Annotated[str, Meta(min_length=1, max_length=200)],

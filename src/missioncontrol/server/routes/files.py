@@ -13,6 +13,7 @@ from litestar.params import QueryParameter
 from missioncontrol.errors import InputError, NotFound, TooLarge, UnsupportedMediaType
 from missioncontrol.events import now, rfc3339
 from missioncontrol.events.hosts import id_at_home
+from missioncontrol.fleet.folder_listing import describe_file
 from missioncontrol.server.answers import (
     AfterPlace,
     AnyRequest,
@@ -29,9 +30,8 @@ from missioncontrol.server.bodies import read_json, takes, text_schema
 from missioncontrol.server.routes.agents import AgentId, find_agent
 from missioncontrol.server.routes.snapshot import read_time
 from missioncontrol.server.service import Service
-from missioncontrol.sources.folder_listing import describe_file
-from missioncontrol.sources.layout import readable
-from missioncontrol.sources.tree import Signature, modified_ns, size_of
+from missioncontrol.watch.paths import readable
+from missioncontrol.watch.tree import Signature, modified_ns, size_of
 
 MAX_TEXT_BYTES = 1024 * 1024
 MAX_IMAGE_BYTES = 8 * 1024 * 1024

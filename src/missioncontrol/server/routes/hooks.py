@@ -23,14 +23,14 @@ from litestar.types import Receive
 
 from missioncontrol.errors import MissionControlError
 from missioncontrol.events import now
+from missioncontrol.fleet.permissions import ALLOW
+from missioncontrol.runtimes.claude import hooks as claude
+from missioncontrol.runtimes.claude.hooks import Asked, Hook
+from missioncontrol.runtimes.records import Turn
 from missioncontrol.server.answers import JSON, AnyRequest, answer, documented, service_of
 from missioncontrol.server.bodies import text_schema
 from missioncontrol.server.routes.events import disconnected
 from missioncontrol.server.service import Service
-from missioncontrol.sources.hooks import claude
-from missioncontrol.sources.hooks.claude import Asked, Hook
-from missioncontrol.sources.hooks.permissions import ALLOW
-from missioncontrol.sources.transcripts.records import Turn
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_WAIT_SECONDS = 3_600

@@ -12,11 +12,11 @@ from litestar.params import QueryParameter
 
 from missioncontrol.errors import InputError, NotFound
 from missioncontrol.events import EVERYTHING, now, read_record, rfc3339
+from missioncontrol.fleet.usage.budgets import day_of
 from missioncontrol.past import PAGE_EVENTS, state_at
 from missioncontrol.server.answers import AnyRequest, answer, documented, service_of, state_cursor
 from missioncontrol.server.routes.snapshot import REWINDS
 from missioncontrol.server.service import Service
-from missioncontrol.sources.usage.budgets import day_of
 from missioncontrol.state import LEDGER_EVENTS, DayLedger, FleetState, Reckoning
 
 

@@ -13,7 +13,7 @@ from missioncontrol.errors import Unavailable
 from missioncontrol.events import Data, rfc3339
 from missioncontrol.server.answers import AnyRequest, answer, documented, service_of
 from missioncontrol.server.service import Service
-from missioncontrol.sources.tree import read_file
+from missioncontrol.watch.tree import read_file
 
 FILE = "mission-control/data/opportunities.json"
 MAX_FILE_BYTES = 8 * 1024 * 1024

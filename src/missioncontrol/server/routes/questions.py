@@ -13,6 +13,15 @@ from litestar.params import PathParameter, QueryParameter
 
 from missioncontrol.errors import BadQuestion
 from missioncontrol.events import Data, Patterns
+from missioncontrol.fleet.questions import (
+    MAX_ANSWER,
+    MAX_EXPIRY_SECONDS,
+    MAX_NAME,
+    MAX_OPTION,
+    MAX_OPTIONS,
+    MAX_TEXT,
+    id_of_key,
+)
 from missioncontrol.review import Review, digest_of, review
 from missioncontrol.server.answers import (
     AnyRequest,
@@ -25,15 +34,6 @@ from missioncontrol.server.answers import (
 )
 from missioncontrol.server.bodies import read_json, takes, text_schema
 from missioncontrol.server.routes.events import MAX_WAIT_SECONDS, POLLS, Polls
-from missioncontrol.sources.questions import (
-    MAX_ANSWER,
-    MAX_EXPIRY_SECONDS,
-    MAX_NAME,
-    MAX_OPTION,
-    MAX_OPTIONS,
-    MAX_TEXT,
-    id_of_key,
-)
 from missioncontrol.state import QUESTION_KINDS
 
 MAX_BODY_BYTES = 256 * 1024

@@ -11,12 +11,12 @@ from litestar.params import QueryParameter
 
 from missioncontrol.errors import BadQuery, NotFound, Unavailable
 from missioncontrol.events import Event, Patterns, rfc3339
+from missioncontrol.fleet.messages import END, Said, first_id
+from missioncontrol.runtimes.records import Role
 from missioncontrol.search import COUNT_UP_TO, MAX_QUERY_LENGTH, Hit, Query, Search, parse_query, snippet
 from missioncontrol.server.answers import AnyRequest, answer, documented, service_of
 from missioncontrol.server.routes.snapshot import read_time
 from missioncontrol.server.service import Service
-from missioncontrol.sources.messages import END, Said, first_id
-from missioncontrol.sources.transcripts.records import Role
 from missioncontrol.store import Log
 
 MAX_FOUND = 100

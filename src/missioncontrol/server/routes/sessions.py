@@ -13,6 +13,8 @@ from litestar.params import QueryParameter
 
 from missioncontrol.errors import Unavailable
 from missioncontrol.events import Data, rfc3339
+from missioncontrol.fleet.messages import SessionSpan
+from missioncontrol.fleet.usage.sessions import SessionTotals
 from missioncontrol.server.answers import (
     AfterPlace,
     AnyRequest,
@@ -26,8 +28,6 @@ from missioncontrol.server.answers import (
 )
 from missioncontrol.server.routes.agents import find_agent
 from missioncontrol.server.service import Service
-from missioncontrol.sources.messages import SessionSpan
-from missioncontrol.sources.usage.sessions import SessionTotals
 
 MAX_SESSIONS_PAGE = 200
 FIRST_LINE = 200

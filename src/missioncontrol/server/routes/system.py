@@ -13,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 
 from missioncontrol.errors import Forbidden, Unauthorized
 from missioncontrol.events import CATALOGUE, now, rfc3339
+from missioncontrol.fleet.host import HostFigures
 from missioncontrol.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES
 from missioncontrol.server.access import SUBPROTOCOL
 from missioncontrol.server.answers import (
@@ -28,7 +29,6 @@ from missioncontrol.server.answers import (
 from missioncontrol.server.metrics import collect_json, make_registry
 from missioncontrol.server.routes.files import FileWatch, file_watcher
 from missioncontrol.server.service import Service
-from missioncontrol.sources.host import HostFigures
 
 VERSION = version("mission-control")
 UNWELL_SECONDS = 2

@@ -18,6 +18,9 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from missioncontrol.errors import BadTask
+from missioncontrol.fleet.tasks import TaskQueue
+from missioncontrol.fleet.tasks.index import Place
+from missioncontrol.fleet.tasks.task import Task, priority_of, status_of, urgency
 from missioncontrol.server.answers import (
     AnyRequest,
     Limit,
@@ -29,9 +32,6 @@ from missioncontrol.server.answers import (
     state_cursor,
 )
 from missioncontrol.server.bodies import read_json, takes, text_schema
-from missioncontrol.sources.tasks import TaskQueue
-from missioncontrol.sources.tasks.index import Place
-from missioncontrol.sources.tasks.task import Task, priority_of, status_of, urgency
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_PAGE_BYTES = 8 * 1024 * 1024

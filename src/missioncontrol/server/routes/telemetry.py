@@ -15,10 +15,11 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 
 from missioncontrol.errors import Draining, MissionControlError, UnsupportedMediaType
+from missioncontrol.fleet.telemetry import SenderReport
+from missioncontrol.runtimes.otel.signals import Encoding, Kind, Signal, decode, response, status
 from missioncontrol.server.answers import JSON, AnyRequest, answer, documented, service_of
 from missioncontrol.server.packing import unpack
 from missioncontrol.server.problems import describe_error
-from missioncontrol.sources.telemetry import Encoding, Kind, SenderReport, Signal, decode, response, status
 
 PROTOBUF = "application/x-protobuf"
 MAX_BODY_BYTES = 8 * 1024 * 1024

@@ -10,9 +10,9 @@ from litestar.params import PathParameter, QueryParameter
 
 from missioncontrol.errors import BadQuery, NotFound
 from missioncontrol.events import rfc3339
+from missioncontrol.fleet.messages import END, Messages, Said
+from missioncontrol.runtimes.records import Role
 from missioncontrol.server.answers import AnyRequest, answer, documented, service_of
-from missioncontrol.sources.messages import END, Messages, Said
-from missioncontrol.sources.transcripts.records import Role
 
 MAX_PAGE = 200
 

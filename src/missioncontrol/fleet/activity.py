@@ -1,0 +1,53 @@
+"""What agents were last seen doing, told a few times a minute and not with every file or call.
+
+The first sign of an agent is told at once; what follows within `EVERY_SECONDS` is told together when they have passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from time import monotonic
+from typing import Any
+
+from missioncontrol.events import Draft
+from missioncontrol.fleet.source import Feed
+
+EVERY_SECONDS = 2.0
+UNKNOWN_SECONDS = 0.1
+
+
+class Activity:
+    """The agents that were seen, and when each may be told again."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, dict[str, Any]] = {}
+        self._quiet_until: dict[str, float] = {}
+
+    def saw(self, agent: str, **signs: Any) -> None:
+        """Note an agent's sign of life.
+
+        Args:
+            agent: its id.
+            signs: what the event is to say: `lastActivity`, `fileCount`, `activity`.
+        """
+        self._seen[agent] = {**self._seen.get(agent, {}), **signs}
+
+    def drafts(self, feed: Feed, known: Container[str] | None = None) -> list[Draft]:
+        """Return the events that are due, and take them as told.
+
+        Where it is said who is known, those of an agent that is not wait: whoever has just seen it for the first time
+        is about to say so, and until then nobody could keep what it does.
+        """
+        now = monotonic()
+        due = [agent for agent in sorted(self._seen) if self._quiet_until.get(agent, 0.0) <= now]
+        for agent in [agent for agent in due if known is not None and agent not in known]:
+            self._quiet_until[agent] = now + UNKNOWN_SECONDS
+            due.remove(agent)
+        self._quiet_until = {agent: until for agent, until in self._quiet_until.items() if until > now}
+        for agent in due:
+            self._quiet_until[agent] = now + EVERY_SECONDS
+        return [feed.draft("agent:activity", {"agentId": agent, **self._seen.pop(agent)}) for agent in due]
+
+    def due(self) -> float | None:
+        """Return the monotonic time at which something is to be told; None where nothing waits."""
+        return min((self._quiet_until.get(agent, 0.0) for agent in self._seen), default=None)

@@ -1,0 +1,286 @@
+"""The leads as their files tell of them: pure functions from bytes to records.
+
+`leads.json` is a list, or an object with `leads`; `scored-leads-v2.json` has `scoredLeads`; each may have any form.
+A lead's record has all fields that its files give it, and `id` and `score` under these names, wherever they stood.
+
+The two files number their leads independently, so an id alone does not make two entries one lead: they are one where
+the company agrees too, or the name where one of them has no company. Else they are two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from missioncontrol.events import MAX_ID_LENGTH, Data
+from missioncontrol.json_text.blocks import Block
+from missioncontrol.json_text.file import JsonFile
+from missioncontrol.state import deeper_than
+
+MAX_LEAD_BYTES = 48 * 1024
+MAX_DEPTH = 50
+
+_LISTS = ("leads", "scoredLeads", "scored_leads", "items", "data")
+_IDS = ("id", "leadId", "lead_id")
+_COMPANIES = ("company", "companyName", "company_name")
+_NAMES = ("name", "contactName", "contact_name")
+_SCORES = ("score", "totalScore", "total_score")
+_OF_A_SCORE = frozenset(
+    {
+        "score",
+        "totalScore",
+        "total_score",
+        "breakdown",
+        "factors",
+        "scoredAt",
+        "priorityTier",
+        "actionRequired",
+    }
+)
+"""The fields that change when a lead is scored anew."""
+
+
+class LeadList(NamedTuple):
+    """The leads of a file by id, in its order, and what in it is none.
+
+    `changed` has the ids of the leads that are not as they were in the list before; None: all may be. `file` is where
+    they were read from, if it can be read in blocks.
+    """
+
+    leads: dict[str, Data]
+    odd: list[str]
+    changed: set[str] | None = None
+    file: JsonFile | None = None
+    array: str = ""
+
+
+class _Content(NamedTuple):
+    """What is in a block: leads by id, the ids that come again, and what is none, with its position."""
+
+    leads: dict[str, Data]
+    again: list[str]
+    odd: list[tuple[int, str]]
+
+
+def read_leads(data: bytes, known: LeadList | None = None) -> LeadList:
+    """Read a file of leads.
+
+    Args:
+        data: its text.
+        known: the list that was read from it before; it must not be used any more afterwards.
+
+    Raises:
+        ValueError: it is none; the message says what is wrong, in a few words. `known` is as it was.
+    """
+    if known is not None and known.file is not None and known.file.is_text(data):
+        return known._replace(changed=set())
+    try:
+        file = JsonFile(data, _LISTS, _LISTS[0], None if known is None else known.file)
+    except ValueError:
+        # Not JSON; or with more than lists in it.
+        return _read_whole(data)
+    name = next((name for name in _LISTS if file.blocks(name) is not None), None)
+    if name is None:
+        raise ValueError("it has no list of leads")
+    return _read_blocks(file, name, known if known is not None and known.array == name else None)
+
+
+def _read_blocks(file: JsonFile, name: str, known: LeadList | None) -> LeadList:
+    blocks = file.blocks(name) or []
+    fresh: list[Block] = []
+    for block in blocks:
+        if block.content is None:
+            block.content = _content_of(block)
+            fresh.append(block)
+    odd: list[str] = []
+    base = 0
+    for block in blocks:
+        for place, what in block.content.odd:
+            odd.append(what.replace("entry ", f"entry {base + place + 1} ", 1))
+        base += block.count
+    odd += [f"{id_} stands there twice" for block in blocks for id_ in block.content.again]
+    if known is not None and known.file is not None and not known.odd and not odd:
+        there = set(map(id, blocks))
+        gone = [block for block in known.file.blocks(name) or [] if id(block) not in there]
+        before = {id_: known.leads.pop(id_) for block in gone for id_ in block.content.leads}
+        now = {id_: lead for block in fresh for id_, lead in block.content.leads.items()}
+        if len(now) == sum(len(block.content.leads) for block in fresh) and now.keys().isdisjoint(
+            known.leads.keys()
+        ):
+            known.leads.update(now)
+            changed = {id_ for id_ in before.keys() | now.keys() if before.get(id_) != now.get(id_)}
+            return LeadList(known.leads, odd, changed, file, name)
+    leads: dict[str, Data] = {}
+    for block in blocks:
+        for id_, lead in block.content.leads.items():
+            if id_ in leads:
+                odd.append(f"{id_} stands there twice")
+            else:
+                leads[id_] = lead
+    return LeadList(leads, odd, None, file, name)
+
+
+def _content_of(block: Block) -> _Content:
+    values = [element.value for element in block.take()]
+    try:
+        values = msgspec.json.decode(msgspec.json.encode(values))
+    except (TypeError, UnicodeEncodeError, RecursionError, msgspec.MsgspecError):
+        values = [_plain(value) for value in values]
+    leads: dict[str, Data] = {}
+    again: list[str] = []
+    odd: list[tuple[int, str]] = []
+    for place, item in enumerate(values):
+        if not isinstance(item, dict):
+            odd.append((place, "entry is no object that can be read"))
+        elif (id_ := _id_of(item)) is None:
+            odd.append((place, "entry has no id"))
+        elif len(id_) > MAX_ID_LENGTH:
+            odd.append((place, f"entry {_long(id_)}"))
+        elif id_ in leads:
+            again.append(id_)
+        elif deeper_than(item, MAX_DEPTH) or len(msgspec.json.encode(item)) > MAX_LEAD_BYTES:
+            odd.append((place, f"{id_} is larger than {MAX_LEAD_BYTES // 1024} KiB"))
+        else:
+            leads[id_] = _normalised(item, id_)
+    return _Content(leads, again, odd)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can carry it; None where it cannot."""
+    try:
+        return msgspec.json.decode(msgspec.json.encode(value))
+    except (TypeError, UnicodeEncodeError, RecursionError, msgspec.MsgspecError):
+        return None
+
+
+def _read_whole(data: bytes) -> LeadList:
+    text = data.removeprefix(b"\xef\xbb\xbf")
+    if not text.strip():
+        raise ValueError("it is empty")
+    try:
+        tree = msgspec.json.decode(text)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not UTF-8 (byte {error.start})") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(f"it is not JSON: {error}") from None
+    if isinstance(tree, dict):
+        tree = next((tree[name] for name in _LISTS if isinstance(tree.get(name), list)), None)
+    if not isinstance(tree, list):
+        raise ValueError("it has no list of leads")
+    leads: dict[str, Data] = {}
+    odd: list[str] = []
+    for index, item in enumerate(tree, 1):
+        if not isinstance(item, dict):
+            odd.append(f"entry {index} is no object")
+        elif (id_ := _id_of(item)) is None:
+            odd.append(f"entry {index} has no id")
+        elif len(id_) > MAX_ID_LENGTH:
+            odd.append(f"entry {index} {_long(id_)}")
+        elif id_ in leads:
+            odd.append(f"{id_} stands there twice")
+        elif deeper_than(item, MAX_DEPTH) or len(msgspec.json.encode(item)) > MAX_LEAD_BYTES:
+            odd.append(f"{id_} is larger than {MAX_LEAD_BYTES // 1024} KiB")
+        else:
+            leads[id_] = _normalised(item, id_)
+    return LeadList(leads, odd)
+
+
+def _long(id_: str) -> str:
+    return f"has an id of {len(id_):,} characters, which may have {MAX_ID_LENGTH}"
+
+
+def laid_over(plain: Mapping[str, Data], scored: Mapping[str, Data]) -> dict[str, Data]:
+    """Join what both files say of all leads; see `joined`."""
+    leads: dict[str, Data] = {}
+    for id_ in dict.fromkeys((*plain, *scored)):
+        leads |= joined(id_, plain.get(id_), scored.get(id_))
+    return leads
+
+
+def joined(id_: str, plain: Data | None, scored: Data | None) -> dict[str, Data]:
+    """Join what both files say under an id, and return the leads that it is: none, one or two.
+
+    Of one lead, the score is the scored file's, all else the plain one's first. Where they are two, the scored one gets
+    the id that `own_id` returns; where that is too long for an id, it is left out.
+    """
+    if plain is None or scored is None:
+        lead = scored if plain is None else plain
+        return {} if lead is None else {id_: lead}
+    if not _same_lead(plain, scored):
+        own = own_id(id_)
+        return {id_: plain, own: {**scored, "id": own}} if len(own) <= MAX_ID_LENGTH else {id_: plain}
+    scores = {name: value for name, value in scored.items() if name in _OF_A_SCORE}
+    return {id_: {**scored, **plain, **scores}}
+
+
+_SCORED = " (scored)"
+
+
+def own_id(id_: str) -> str:
+    """Return the id of a scored lead whose id in its file is that of another lead of the plain file."""
+    return f"{id_}{_SCORED}"
+
+
+def file_id(id_: str) -> str:
+    """Return the id that a lead has in its file, from the one that it has in the state."""
+    return id_.removesuffix(_SCORED)
+
+
+def changed(old: Data, new: Data) -> tuple[str, Data] | None:
+    """Say with the one event that fits how a lead changed; None where it did not."""
+    updates = {name: value for name, value in new.items() if name not in old or old[name] != value}
+    removed = sorted(old.keys() - new.keys())
+    if not updates and not removed:
+        return None
+    data: Data = {"leadId": new["id"], "updates": updates}
+    score = new.get("score")
+    # What the file of the scores says first of a lead (`contactName`) is new to it, and comes with its score.
+    others_changed = any(name in old for name in updates.keys() - _OF_A_SCORE)
+    if "score" in updates and score is not None and not removed and not others_changed:
+        factors = next((new[name] for name in ("breakdown", "factors") if new.get(name) is not None), None)
+        data["score"] = score
+        if factors is not None:
+            data["factors"] = factors
+        if isinstance(old.get("score"), (int, float)):
+            data["previousScore"] = old["score"]
+        return "lead:scored", data
+    return "lead:updated", {**data, **({"removed": removed} if removed else {})}
+
+
+def _same_lead(one: Data, other: Data) -> bool:
+    """Report whether two entries with the same id are one lead."""
+    for names in (_COMPANIES, _NAMES):
+        mine, theirs = (_text_under(entry, names) for entry in (one, other))
+        if mine and theirs:
+            return mine == theirs
+    return False
+
+
+def _text_under(entry: Data, names: tuple[str, ...]) -> str:
+    """Return the first text under these names, in the form in which texts are compared."""
+    texts = (entry.get(name) for name in names)
+    return next((" ".join(text.split()).casefold() for text in texts if isinstance(text, str)), "")
+
+
+def _normalised(item: Data, id_: str) -> Data:
+    lead = {**item, "id": id_}
+    score = next((item[name] for name in _SCORES if _is_number(item.get(name))), None)
+    if score is not None:
+        lead["score"] = score
+    return lead
+
+
+def _id_of(item: Data) -> str | None:
+    for name in _IDS:
+        value = item.get(name)
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,240 @@
+"""Permission questions: what Claude asks in the terminal is shown in the office, and answered there if that is wanted.
+
+A question that is held has options, and a request that waits for the answer; one that is not held only shows what
+waits in the terminal. Both are closed when they are decided there, of which several things tell: the tool came back,
+the turn ended, the transcript goes on. They are the log's, not this process's: after a restart what nobody holds any
+more is closed, since Claude asks in the terminal all the while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from missioncontrol.errors import MissionControlError, TooLarge
+from missioncontrol.events import Data, now
+from missioncontrol.fleet.questions import Questions
+from missioncontrol.fleet.usage.tracker import Tokens
+from missioncontrol.runtimes.claude.hooks import EVIDENCE, Asked, Hook, without_input
+from missioncontrol.runtimes.lines import milliseconds, shorten
+from missioncontrol.runtimes.records import MAX_LABEL, Turn
+
+logger = logging.getLogger(__name__)
+
+ALLOW, DENY = "allow", "deny"
+LOOK_SECONDS = 1.0
+"""How often is looked whether a transcript says that something has been decided."""
+
+GRACE_SECONDS = 2.0
+"""How long a session has to be at something else before that counts: what a hook says comes first."""
+
+MAX_DENIED = 200
+"""How many denials are remembered until it shows whether they came in time."""
+
+_RAN = frozenset({"PostToolUse", "PostToolUseFailure"})
+_BEGINS = frozenset({"PreToolUse", "PermissionRequest"})
+_RETURNED = frozenset({"PostToolUse", "PostToolUseFailure", "PermissionDenied", "PermissionRequest"})
+_ENDED = frozenset({"UserPromptSubmit", "Stop", "StopFailure", "SubagentStop", "SessionEnd"})
+
+
+class Permissions:
+    """The permission questions of this host's sessions."""
+
+    def __init__(self, questions: Questions, tokens: Tokens, *, host: str | None = None) -> None:
+        """Prepare.
+
+        Args:
+            questions: where they are asked.
+            tokens: where sessions are known.
+            host: what the fleet calls this host.
+        """
+        self._questions = questions
+        self._tokens = tokens
+        self._host = host
+        self._own = secrets.token_hex(4)
+        self._held: set[str] = set()
+        # By session and call.
+        self._denied: dict[tuple[str, str | None], Data] = {}
+
+    @property
+    def held(self) -> int:
+        """How many requests wait for an answer."""
+        return len(self._held)
+
+    def open(self) -> list[Data]:
+        """Return the open questions of hooks, oldest first."""
+        return [
+            one
+            for one in self._questions.listed("open")
+            if one["kind"] == "permission"
+            and one.get("host") == self._host
+            and _details(one).get("source") == EVIDENCE
+        ]
+
+    def settled(self, hook: Hook) -> list[str]:
+        """Return the ids of the open questions that a hook says are decided."""
+        return [one["id"] for one in self.open() if _settles(hook, _details(one))]
+
+    def standing(self, hook: Hook) -> Hook:
+        """Return a hook as its session stands after it: with something else still asked, it goes on waiting."""
+        asked = [
+            one
+            for one in self.open()
+            if _details(one).get("session") == hook.session and not _settles(hook, _details(one))
+        ]
+        if hook.asked is not None or not asked:
+            return hook
+        detail = shorten(f"{_details(asked[-1]).get('tool')} {_details(asked[-1]).get('summary')}", MAX_LABEL)
+        records = [
+            msgspec.structs.replace(record, status="waiting", detail=detail)
+            if isinstance(record, Turn) and record.status in ("busy", "waiting")
+            else record
+            for record in hook.records
+        ]
+        return hook._replace(records=records)
+
+    async def close(self, ids: list[str], reason: str = "elsewhere") -> None:
+        """Close questions; what cannot be closed was closed by somebody else, or is tried again later."""
+        for id_ in ids:
+            with suppress(MissionControlError):
+                await self._questions.close(id_, reason)
+
+    async def ask(self, hook: Hook, asked: Asked, *, seconds: float) -> Data:
+        """Ask what a hook asks; with `seconds` it may be answered here so long, without it is only shown.
+
+        Raises:
+            Unavailable: it cannot be kept.
+            QuotaExceeded: too many are open.
+        """
+        try:
+            return await self._ask(hook, asked, seconds)
+        except TooLarge:
+            # By the server's quota for a record, or the log's limit for an event.
+            size = len(msgspec.json.encode(asked.details.get("input")))
+            return await self._ask(hook, without_input(asked, size), seconds)
+
+    async def _ask(self, hook: Hook, asked: Asked, seconds: float) -> Data:
+        session = self._tokens.session(hook.session)
+        held = seconds > 0 and asked.whole
+        where = "here, or in the terminal" if held else "in the terminal"
+        details: dict[str, Any] = {
+            "source": EVIDENCE,
+            "session": hook.session,
+            "parent": hook.parent,
+            "call": hook.call,
+            "note": f"It is answered {where}.",
+            **asked.details,
+        }
+        if held:
+            details["held"] = self._own
+        question = await self._questions.ask(
+            asked.text,
+            agent_id=None if session is None else session.agent,
+            options=[ALLOW, DENY] if held else [],
+            kind="permission",
+            details=details,
+            expires_in=seconds if held else None,
+        )
+        if held:
+            self._held.add(question["id"])
+        return question
+
+    def deny(self, hook: Hook, question: Data) -> None:
+        """Remember that what a hook asks was denied here."""
+        self._denied[hook.session, hook.call] = question
+        if len(self._denied) > MAX_DENIED:
+            del self._denied[next(iter(self._denied))]
+
+    async def check_denied(self, hook: Hook) -> None:
+        """Tell with an alert when a hook shows that a tool has run that was denied here.
+
+        Claude does not report that a permission was given in the terminal, and drops an answer that comes after it.
+        """
+        if hook.event in _ENDED:
+            self._denied = {key: kept for key, kept in self._denied.items() if key[0] != hook.session}
+            return
+        if hook.event not in _RAN | _BEGINS:
+            return
+        denied = self._denied.pop((hook.session, hook.call), None)
+        if denied is not None and hook.event in _RAN:
+            what = str(denied["text"]).removeprefix("Allow ")
+            message = (
+                f"`deny` for {denied['id']} came too late: it had been allowed in the terminal, "
+                f"and has run ({what})."
+            )
+            with suppress(MissionControlError):
+                await self._questions.warn(denied["id"], message)
+
+    async def wait(self, id_: str, seconds: float, gone: Awaitable[None]) -> Data:
+        """Wait until a question is decided, its time is over, or who asked is gone; returns it as it stands then.
+
+        Args:
+            id_: the question's.
+            seconds: how long at most.
+            gone: ends when who asked does not wait any longer; the question is withdrawn then.
+        """
+        waiting = asyncio.ensure_future(self._questions.wait(id_, seconds))
+        leaving = asyncio.ensure_future(gone)
+        try:
+            await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                await self.close([id_], "withdrawn")
+            elif waiting.result()["status"] == "open":
+                await self.close([id_], "expired")
+            return self._questions.find(id_)
+        finally:
+            self._held.discard(id_)
+            for task in (waiting, leaving):
+                task.cancel()
+            await asyncio.gather(waiting, leaving, return_exceptions=True)
+
+    async def run(self) -> None:
+        """Close what was decided without a hook that says so, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self._tokens.keeps_book:
+                await self.close(self._decided())
+
+    def _decided(self) -> list[str]:
+        """Return the open questions that nobody holds any more, or whose session is at something else since."""
+        return [one["id"] for one in self.open() if self._is_decided(one)]
+
+    def _is_decided(self, question: Data) -> bool:
+        try:
+            return self._left_over(question) or self._overtaken(question)
+        except Exception:
+            # Anybody may ask anything: one that cannot be understood stays open, and holds up none of the others.
+            logger.debug("permission.odd", extra={"question": question.get("id")}, exc_info=True)
+            return False
+
+    def _left_over(self, question: Data) -> bool:
+        return bool(_details(question).get("held", self._own) != self._own)
+
+    def _overtaken(self, question: Data) -> bool:
+        session = self._tokens.session(str(_details(question).get("session")))
+        if session is None or session.doing == "waiting":
+            return False
+        return bool(_since(question) < session.at < now() - GRACE_SECONDS * 1000)
+
+
+def _since(question: Data) -> int:
+    """Return when a question was asked, in milliseconds since 1970; 0 where that cannot be read."""
+    return milliseconds(question["askedAt"])
+
+
+def _details(question: Data) -> Data:
+    details = question.get("details")
+    return details if isinstance(details, dict) else {}
+
+
+def _settles(hook: Hook, details: Data) -> bool:
+    """Say whether a hook tells that what a question asks is decided."""
+    if details.get("session") == hook.session:
+        return hook.event in _ENDED or (hook.event in _RETURNED and details.get("call") == hook.call)
+    return hook.event == "SessionEnd" and details.get("parent") == hook.session

@@ -1,0 +1,178 @@
+"""An agent as its two files tell of it: pure functions from bytes to records.
+
+`state.json` is written by each agent in its own way: names with or without underscores, times as text or as numbers,
+a status that is a word, a number or an object. What can be understood is taken, the rest is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from missioncontrol.events import rfc3339
+from missioncontrol.fleet.layout import STATE_FILE
+from missioncontrol.fleet.runtime_status import RuntimeAgent
+from missioncontrol.state import deeper_than, kind_of
+
+MAX_FIELD_BYTES = 48 * 1024
+"""How much one of the fields that agents fill as they like may take of an event, as JSON."""
+
+MAX_FIELD_DEPTH = 50
+MAX_TEXT = 300
+_LAST_MOMENT = 253_402_300_799_999
+
+_encode = msgspec.json.encode
+
+
+class Known(msgspec.Struct, omit_defaults=True):
+    """What is known of an agent, and kept: what each file and its runtime last told, and which complaints were made.
+
+    `confirmed` is when `state.json` was last written; `told` maps a file's name to the fingerprint of what is
+    wrong with it. `identity` and `home_soul` are the `IDENTITY.md` and `SOUL.md` of the agent's own workspace.
+    `folder` says that its folder is there, `lost` that it was there once and is not now.
+    """
+
+    state: dict[str, Any] | None = None
+    soul: dict[str, Any] | None = None
+    identity: dict[str, Any] | None = None
+    home_soul: dict[str, Any] | None = None
+    previous: str | None = None
+    confirmed: str | None = None
+    told: dict[str, str] = {}
+    runtime: RuntimeAgent | None = None
+    folder: bool = False
+    lost: bool = False
+
+
+def parse_state(data: bytes) -> dict[str, Any]:
+    """Read what `state.json` tells, under our names.
+
+    Raises:
+        ValueError: it is not a JSON object; the message says what is wrong, in a few words.
+    """
+    text = data.removeprefix(b"\xef\xbb\xbf")
+    if not text.strip():
+        raise ValueError("it is empty")
+    try:
+        tree = msgspec.json.decode(text)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not UTF-8 (byte {error.start})") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(f"it is not JSON: {error}") from None
+    if not isinstance(tree, dict):
+        raise ValueError(f"it holds {_name_of(tree)} instead of an object")
+    told = {
+        "status": _status(_first(tree, ("status", "state", "current_status", "currentStatus"))),
+        "name": _text(_first(tree, ("name", "agentName", "agent_name"))),
+        "role": _text(tree.get("role")),
+        "codename": _text(_first(tree, ("codename", "codeName", "code_name"))),
+        "division": _text(tree.get("division")),
+        "specialties": _texts(_first(tree, ("specialties", "specialities"))),
+        "lastActive": _time(
+            _first(
+                tree, ("lastActive", "last_active", "lastUpdated", "last_updated", "updatedAt", "updated_at")
+            )
+        ),
+        "stats": _if(dict, _first(tree, ("stats", "statistics"))),
+        "activeProjects": _if(list, _first(tree, ("active_projects", "activeProjects", "projects"))),
+        "currentTask": _task(_first(tree, ("current_task", "currentTask", "task"))),
+    }
+    return {field: value for field, value in told.items() if value is not None}
+
+
+def shorten(told: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Leave out the fields that are too large, or too deep, to be sent; return the rest and their names."""
+    large = [field for field, value in told.items() if not _fits(value)]
+    return {field: value for field, value in told.items() if field not in large}, large
+
+
+def compose(id_: str, known: Known) -> dict[str, Any]:
+    """Make the agent's record: `SOUL.md` says who it is, `state.json` and its runtime what it does.
+
+    Of the two the newer word counts: what the runtime shows by itself, or what was written into the file since. What
+    `SOUL.md` does not say, the files in the agent's own workspace do.
+    """
+    soul = {**(known.home_soul or {}), **(known.identity or {}), **(known.soul or {})}
+    state, runtime = known.state or {}, known.runtime
+    record = {
+        "id": id_,
+        "name": soul.get("name") or state.get("name") or (runtime.name if runtime else id_),
+        "role": soul.get("role") or state.get("role"),
+        "codename": soul.get("codename") or state.get("codename"),
+        "division": soul.get("division") or state.get("division"),
+        "specialties": soul.get("specialties") or state.get("specialties") or [],
+        **_doing(known),
+        "previousStatus": known.previous,
+        "lastActive": state.get("lastActive"),
+        "stats": state.get("stats", {}),
+        "activeProjects": state.get("activeProjects", []),
+        "currentTask": state.get("currentTask"),
+    }
+    if runtime is not None:
+        record |= {"runtime": runtime.runtime, "model": runtime.model, "statusDetail": runtime.detail}
+        record["lastActive"] = record["lastActive"] or rfc3339(runtime.at).decode()
+    return record
+
+
+def _doing(known: Known) -> dict[str, Any]:
+    """Return the status with what it means, who says so, and when that was last seen to be so."""
+    state, runtime = known.state or {}, known.runtime
+    status: str = state.get("status", "unknown")
+    evidence, confirmed = STATE_FILE if "status" in state else None, known.confirmed
+    if runtime is not None:
+        at = rfc3339(runtime.at).decode()
+        says_something = runtime.status != "unknown"
+        if evidence is None or confirmed is None or (says_something and at >= confirmed):
+            status, evidence, confirmed = runtime.status, runtime.evidence, at
+    return {"status": status, "kind": kind_of(status), "statusSource": evidence, "confirmed": confirmed}
+
+
+def moment(mtime_ns: int) -> str | None:
+    """Write a file's modification time, in nanoseconds since 1970; None for one that no calendar has."""
+    milliseconds = mtime_ns // 1_000_000
+    return rfc3339(milliseconds).decode() if 0 <= milliseconds <= _LAST_MOMENT else None
+
+
+def _first(tree: dict[str, Any], names: Iterable[str]) -> Any:
+    return next((tree[name] for name in names if tree.get(name) is not None), None)
+
+
+def _if(type_: type, value: Any) -> Any:
+    return value if isinstance(value, type_) else None
+
+
+def _text(value: Any) -> str | None:
+    return (value.strip()[:MAX_TEXT] or None) if isinstance(value, str) else None
+
+
+def _texts(value: Any) -> list[str] | None:
+    return [text for item in value if (text := _text(item))][:50] if isinstance(value, list) else None
+
+
+def _status(value: Any) -> str | None:
+    if isinstance(value, dict):
+        value = _first(value, ("status", "state", "value", "current", "name"))
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)[:MAX_TEXT]
+    return _text(value)
+
+
+def _time(value: Any) -> str | None:
+    """Keep a time as it is written; a number is taken as seconds or milliseconds since 1970."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e13:
+        return rfc3339(int(value if value > 1e11 else value * 1000)).decode()
+    return _text(value)
+
+
+def _task(value: Any) -> Any:
+    return value if isinstance(value, dict) else _text(value)
+
+
+def _fits(value: Any) -> bool:
+    return not deeper_than(value, MAX_FIELD_DEPTH) and len(_encode(value)) <= MAX_FIELD_BYTES
+
+
+def _name_of(value: Any) -> str:
+    return "a list" if isinstance(value, list) else f"the value {str(value)[:40]!r}"

@@ -1,0 +1,106 @@
+"""Who gets which id.
+
+Numbers only go up: the next is above every one that the state, the file, its history or its `nextId` has ever shown.
+An entry of the file that has no id of its own is known again by what stands in it, since it may be read several times
+before its id stands there too, and come back in a copy that was read before. Once the file has had the id, and the task
+is gone, the same words are a new task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+
+import msgspec
+
+from missioncontrol.fleet.tasks.task import Task, number_of
+from missioncontrol.watch.tree import fingerprint
+
+MAX_REMEMBERED = 10_000
+"""How many entries without an id are known again."""
+
+MAX_NUMBER = 10**9
+_KEY = "ids"
+
+
+Candidates = dict[str, Iterator[tuple[str, bool]]]
+"""The ids that entries with the same words were given before, and that are still to be tried."""
+
+_given = msgspec.json.Decoder(dict[str, dict[str, bool]])
+
+
+class Ids:
+    """The next number, and the ids that were given to entries of the file."""
+
+    def __init__(self, taken: Collection[str]) -> None:
+        """Begin at 1.
+
+        Args:
+            taken: the ids of the state, as they come and go.
+        """
+        self._taken = taken
+        self._given: dict[str, dict[str, bool]] = {}
+        # Those of them that the file has not had yet, with what is in the entry.
+        self._unseen: dict[str, str] = {}
+        self._changed = False
+        self.next = 1
+
+    def new(self) -> str:
+        """Return the id for a task that is new."""
+        while True:
+            id_ = f"TASK-{self.next:04}"
+            self.next += 1
+            if id_ not in self._taken:
+                return id_
+
+    def above(self, ids: Iterable[str], next_id: int | None = None) -> None:
+        """Go above these ids, and the number that the file gives as the next."""
+        numbers = [number + 1 for id_ in ids if (number := number_of(id_)) is not None]
+        if next_id is not None and next_id < MAX_NUMBER:
+            numbers.append(next_id)
+        self.next = max([self.next, 1, *numbers])
+
+    def seen(self, ids: Collection[str]) -> None:
+        """Note that the file has these ids in it."""
+        for id_, mark in [(id_, mark) for id_, mark in self._unseen.items() if id_ in ids]:
+            del self._unseen[id_]
+            if id_ in self._given.get(mark, ()):
+                self._given[mark][id_] = self._changed = True
+
+    def for_entry(self, entry: Task, used: Container[str], candidates: Candidates) -> str:
+        """Return the id for an entry that has none: the one that it was given before, unless another has it.
+
+        Args:
+            entry: what is in it.
+            used: the ids that other entries of the file have.
+            candidates: the same for all entries of a file, empty for the first: of entries with the same words each
+                goes on where the one before has found its id.
+        """
+        mark = fingerprint(msgspec.json.encode(entry, order="sorted"))
+        given = self._given.setdefault(mark, {})
+        if mark not in candidates:
+            candidates[mark] = iter(list(given.items()))
+        for id_, seen in candidates[mark]:
+            if id_ not in used and (id_ in self._taken or not seen):
+                return id_
+        id_ = self.new()
+        given[id_] = False
+        self._unseen[id_] = mark
+        self._changed = True
+        while len(self._given) > MAX_REMEMBERED:
+            del self._given[next(iter(self._given))]
+        return id_
+
+    def changes(self) -> dict[str, bytes | None]:
+        """Return what is to be remembered, and take it as remembered."""
+        if not self._changed:
+            return {}
+        self._changed = False
+        return {_KEY: msgspec.json.encode(self._given)}
+
+    def recall(self, memory: Mapping[str, bytes]) -> None:
+        """Take over what was remembered."""
+        if _KEY in memory:
+            self._given = _given.decode(memory[_KEY])
+            self._unseen = {
+                id_: mark for mark, given in self._given.items() for id_, seen in given.items() if not seen
+            }

@@ -1,0 +1,373 @@
+"""From a copy of the file and the state's tasks to what is to be told and written: no files, no clock."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Container, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from missioncontrol.errors import BadTask
+from missioncontrol.events import Data, rfc3339
+from missioncontrol.fleet.tasks.document import ArrayName, Edit, Edits
+from missioncontrol.fleet.tasks.entries import Entry, archived_entry, is_about, task_over
+from missioncontrol.fleet.tasks.ids import MAX_NUMBER, Candidates, Ids
+from missioncontrol.fleet.tasks.merge import Conflict, merge
+from missioncontrol.fleet.tasks.past import Past
+from missioncontrol.fleet.tasks.reading import Copy
+from missioncontrol.fleet.tasks.task import Task, Told, changed, created, deleted, is_over, number_of
+
+MAX_CONFLICTS = 40
+MAX_SHOWN_BYTES = 1024
+"""How many conflicts an event reports, and how much of each value."""
+
+
+class Plan(NamedTuple):
+    """What is to be done about a copy.
+
+    `tasks` are what both sides are to have, `told` the events by task, `conflicts` what was decided between two edits
+    by task, `edits` what the file lacks; `refused` counts tasks of the file for which there is no room. `about_all`
+    says that it is about all tasks, not only about those that may have changed.
+    """
+
+    tasks: dict[str, Task]
+    told: dict[str, list[Told]]
+    conflicts: dict[str, list[Conflict]]
+    edits: Edits
+    refused: int = 0
+    about_all: bool = False
+
+
+class _Used(Container[str]):
+    """The ids that no entry without one of its own may be given."""
+
+    def __init__(self, copy: Copy) -> None:
+        self._copy = copy
+        self._given: set[str] = set()
+
+    def add(self, id_: str) -> None:
+        self._given.add(id_)
+
+    def __contains__(self, id_: object) -> bool:
+        return (
+            id_ in self._given
+            or id_ in self._copy.by_id
+            or id_ in self._copy.left
+            or id_ in self._copy.history.by_id
+        )
+
+
+def agree(
+    past: Past,
+    ids: Ids,
+    ours: Mapping[str, Task],
+    copy: Copy,
+    *,
+    heal: bool = True,
+    among: Collection[str] | None = None,
+    room: int = sys.maxsize,
+    at: int = 0,
+    moves: Collection[str] = (),
+) -> Plan:
+    """Merge a copy into the state, and note in the past what the file has and will have in it.
+
+    Args:
+        past: what the file has been.
+        ids: gives ids to entries that have none of their own.
+        ours: the state's tasks by id.
+        copy: what somebody has written.
+        heal: have the file's `nextId` raised where it is in use already, also if there is nothing else to write.
+        among: the ids that may differ between the state, the copy and the newest content of the past; the plan is
+            about them and about entries without an id alone. None: all may.
+        room: how many tasks the state can have more; without it, any number.
+        at: the time that it is, in milliseconds since 1970.
+        moves: tasks that move into the history if they are over, though it was the file's author who completed them.
+    """
+    if among is None:
+        ids.above([*ours, *past.versions, *copy.left, *copy.by_id, *copy.history.by_id], copy.next_id)
+    else:
+        ids.above([*among, *copy.left, *copy.archived], copy.next_id)
+    mine = _Mine(past, ours)
+    entries = _named(past, ids, mine, copy, among)
+    refused = _refuse(past, mine, entries, room)
+    kept_out = _over(past, mine, copy, entries, among)
+    ids.seen(entries.keys())
+    left = _Any(copy.kept_out, refused, kept_out) if refused or kept_out else copy.kept_out
+    if among is not None:
+        among = {*among, *entries}
+        # New tasks are added to the file in the order of their numbers.
+        about: Iterable[str] = sorted(among, key=lambda id_: (number_of(id_) or MAX_NUMBER, id_))
+        ours = {id_: task for id_ in about if (task := ours.get(id_)) is not None}
+    else:
+        about = mine.ids()
+    sides = {id_: task for id_ in about if (task := mine.get(id_)) is not None}
+    theirs = {id_: entry.task for id_, entry in entries.items()}
+    past.settle(theirs, copy.next_id, among)
+    numbers = [
+        number_of(entry.id) for entry in entries.values() if entry.id and _is_new(past, entry.id, entry.task)
+    ]
+    new_from = min((number for number in numbers if number is not None), default=None)
+    tasks, conflicts = merge(past, sides, theirs, copy.next_id, left, new_from, among)
+    archived: Collection[str] = ()
+    if _takes_history(copy):
+        archived = {
+            id_ for id_, task in tasks.items() if id_ not in ours and past.is_let_go(id_) and is_over(task)
+        }
+    time = rfc3339(at).decode()
+    edits = edits_for(past, ids, copy, entries, tasks, left, heal=heal, time=time, moves={*moves, *archived})
+    past.take_back(id_ for id_ in {*tasks, *sides, *theirs} if id_ not in archived)
+    new = past.note(theirs, copy.next_id, left, among=among, at=at)
+    if edits:
+        if new:
+            past.mend()
+        # Before it is written: nobody is to come with a copy of it that is not known.
+        next_id = copy.next_id if edits.next_id is None else edits.next_id
+        past.note(tasks, next_id, left, ahead=True, among=among, at=at)
+    if archived:
+        tasks = {id_: task for id_, task in tasks.items() if id_ not in archived}
+    return Plan(tasks, _told(ours, tasks, conflicts), conflicts, edits, len(refused), among is None)
+
+
+def rewrite(past: Past, ids: Ids, copy: Copy, ours: Mapping[str, Task], *, at: int) -> Edits:
+    """Return what makes a file that is gone one that has all tasks again, and note it in the past.
+
+    Args:
+        past: what the file has been.
+        ids: gives its `nextId`.
+        copy: the file as it was known last, or an empty one.
+        ours: the state's tasks by id.
+        at: the time that it is, in milliseconds since 1970.
+    """
+    ids.above([*ours, *copy.history.by_id])
+    mine = _Mine(past, ours)
+    tasks = {id_: task for id_ in mine.ids() if (task := mine.get(id_)) is not None}
+    entries = dict(copy.by_id)
+    kept_out = _over(past, mine, copy, entries, None)
+    left = _Any(copy.kept_out, kept_out)
+    time = rfc3339(at).decode()
+    edits = edits_for(past, ids, copy, entries, tasks, left, time=time, moves=past.let_go_tasks().keys())
+    past.note(tasks, edits.next_id or copy.next_id, left, ahead=True, at=at)
+    return edits
+
+
+class _Mine:
+    """The tasks of the state, and those that it let go of, which are in the file's history."""
+
+    def __init__(self, past: Past, ours: Mapping[str, Task]) -> None:
+        self._past = past
+        self._ours = ours
+
+    def get(self, id_: str) -> Task | None:
+        task = self._ours.get(id_)
+        return self._past.versions[id_][-1].task if task is None and self._past.is_let_go(id_) else task
+
+    def ids(self) -> Iterable[str]:
+        return [*(id_ for id_ in self._past.let_go_tasks() if id_ not in self._ours), *self._ours]
+
+
+class _Any(Container[str]):
+    """What is in any of some containers."""
+
+    def __init__(self, *parts: Container[str]) -> None:
+        self._parts = parts
+
+    def __contains__(self, id_: object) -> bool:
+        return any(id_ in part for part in self._parts)
+
+
+def _refuse(past: Past, mine: _Mine, entries: dict[str, Entry], room: int) -> Collection[str]:
+    """Take out the tasks that are new and for which there is no room; return their ids."""
+    if len(entries) <= room:
+        return ()
+    new = [id_ for id_ in entries if mine.get(id_) is None and id_ not in past.versions]
+    refused = set(new[max(0, room) :])
+    for id_ in refused:
+        del entries[id_]
+    return refused
+
+
+def _named(past: Past, ids: Ids, mine: _Mine, copy: Copy, among: Collection[str] | None) -> dict[str, Entry]:
+    """Return the entries of the tasks by id; one that has none, or another task's, is given one."""
+    own: dict[str, Entry] = {}
+    rest: list[Entry] = []
+    if among is None:
+        named: Iterable[Entry] = copy.by_id.values()
+    else:
+        found = [entry for id_ in among if (entry := copy.by_id.get(id_)) is not None]
+        named = found if len(found) < 2 else _in_order(copy, found)
+    for entry in named:
+        if entry.id is None or _is_another(past, mine.get(entry.id), entry):
+            rest.append(entry)
+        else:
+            own[entry.id] = (
+                entry if "id" in entry.task and entry.task["id"] == entry.id else _with_id(entry, entry.id)
+            )
+    used = _Used(copy)
+    candidates: Candidates = {}
+    for entry in [*copy.rest, *rest] if copy.rest else rest:
+        id_ = ids.for_entry(entry.task, used, candidates)
+        used.add(id_)
+        own[id_] = _with_id(entry, id_)
+    return own
+
+
+def _over(
+    past: Past, mine: _Mine, copy: Copy, entries: dict[str, Entry], among: Collection[str] | None
+) -> Collection[str]:
+    """Add the entries of the history that are about tasks which the state has or the past knows, and no others.
+
+    Where a task is in both arrays, that among the tasks counts.
+
+    Returns:
+        The ids of those that cannot be kept as tasks.
+    """
+    kept_out: list[str] = []
+    if not copy.history.by_id:
+        return kept_out
+    for id_ in {*mine.ids(), *past.versions} if among is None else among:
+        kept = copy.history.get(id_)
+        if kept is None or id_ in entries or id_ in copy.left:
+            continue
+        task, versions = mine.get(id_), past.versions.get(id_)
+        known = task or (versions[-1].task if versions else None)
+        if known is None:
+            continue
+        try:
+            entry = Entry(kept.block, kept.place, id_, task_over(kept.value, id_, known), "history")
+        except BadTask:
+            kept_out.append(id_)
+            continue
+        if not _is_another(past, task, entry):
+            entries[id_] = entry
+    return kept_out
+
+
+def _in_order(copy: Copy, entries: list[Entry]) -> list[Entry]:
+    """Return entries in the order of the file."""
+    bases = copy.bases()
+    return sorted(entries, key=lambda entry: bases.get(id(entry.block), 0) + entry.place)
+
+
+def _with_id(entry: Entry, id_: str) -> Entry:
+    return entry._replace(task={**entry.task, "id": id_})
+
+
+def _is_another(past: Past, mine: Task | None, entry: Entry) -> bool:
+    """Say whether an entry has come to its id independently of the task that we have under it."""
+    if mine is None or entry.id is None or mine.get("description") == entry.task.get("description"):
+        return False
+    return entry.id not in past.versions or mine.get("created") != entry.task.get("created")
+
+
+def _is_new(past: Past, id_: str, task: Task) -> bool:
+    """Say whether a task has never stood in the file, though another may have had its id."""
+    return all(
+        version.task.get("created") != task.get("created")
+        and version.task.get("description") != task.get("description")
+        for version in past.versions.get(id_, ())
+    )
+
+
+def edits_for(
+    past: Past,
+    ids: Ids,
+    copy: Copy,
+    entries: Mapping[str, Entry],
+    tasks: Mapping[str, Task],
+    left: Container[str],
+    *,
+    time: str,
+    heal: bool = True,
+    moves: Collection[str] = (),
+) -> Edits:
+    """Return what makes a file with these entries one that has these tasks."""
+    is_table = copy.document is None
+    edits = Edits()
+    if is_table and {id_: entry.task for id_, entry in entries.items()} == tasks:
+        return edits
+    takes_history = _takes_history(copy)
+    bases = copy.bases()
+    for id_, entry in entries.items():
+        if is_table and entry.array == "tasks":
+            continue
+        wanted, task = tasks.get(id_), entry.task
+        is_same = entry.id == id_ and (wanted is task or wanted == task)
+        target = _array_for(entry, wanted, move=id_ in moves) if takes_history else entry.array
+        if entry.array == "tasks" and (kept := copy.history.get(id_)) is not None:
+            reopened = target == "tasks" and is_over(past.newest(id_)) and not is_over(wanted)
+            if (wanted is None or target == "history" or reopened) and is_about(kept.value, wanted or task):
+                edits.history.dropped.add(bases.get(id(kept.block), 0) + kept.place)
+        if is_same and target == entry.array:
+            continue
+        index = bases.get(id(entry.block), 0) + entry.place
+        array = edits.of(entry.array)
+        if wanted is None or target != entry.array:
+            array.dropped.add(index)
+            if wanted is not None:
+                _add(edits, target, wanted, time)
+            continue
+        updates = {name: value for name, value in wanted.items() if name not in task or task[name] != value}
+        if entry.id != id_:
+            updates["id"] = id_
+        removed = sorted(task.keys() - wanted.keys())
+        if updates or removed:
+            array.changed[index] = Edit(updates, removed)
+    for id_, wanted in tasks.items():
+        entry_there = entries.get(id_)
+        is_new = entry_there is None or (is_table and entry_there.array == "tasks")
+        if is_new and (is_table or id_ not in left):
+            _add(edits, "history" if takes_history and is_over(wanted) else "tasks", wanted, time)
+    if is_table:
+        edits.next_id = ids.next
+        return edits
+    low = copy.next_id is None or copy.next_id < ids.next
+    takes_next_id = copy.document is not None and copy.document.takes_next_id
+    if takes_next_id and low and (edits or (heal and copy.next_id is not None)):
+        edits.next_id = ids.next
+    return edits
+
+
+def _takes_history(copy: Copy) -> bool:
+    return copy.document is None or copy.document.takes_history
+
+
+def _array_for(entry: Entry, wanted: Task | None, *, move: bool) -> ArrayName:
+    """Return where a task is to be: what the file's author completed stays where it is, unless it is to move."""
+    if not is_over(wanted):
+        return "tasks"
+    return "tasks" if entry.array == "tasks" and is_over(entry.task) and not move else "history"
+
+
+def _add(edits: Edits, array: ArrayName, task: Task, time: str) -> None:
+    edits.of(array).added.append(archived_entry(task, time) if array == "history" else task)
+
+
+def _told(
+    ours: Mapping[str, Task], tasks: Mapping[str, Task], conflicts: Mapping[str, list[Conflict]]
+) -> dict[str, list[Told]]:
+    told = {id_: [deleted(id_)] for id_ in sorted(ours.keys() - tasks.keys())}
+    for id_, task in tasks.items():
+        old = ours.get(id_)
+        event = created(task) if old is None else None if old is task else changed(old, task)
+        if event is not None:
+            found = conflicts.get(id_, ())
+            told[id_] = [Told(event.type, {**event.data, **_reported(found)})]
+    return told
+
+
+def _reported(conflicts: Collection[Conflict]) -> Data:
+    if not conflicts:
+        return {}
+    return {
+        "conflicts": [
+            {"field": one.field, "kept": shortened(one.kept), "dropped": shortened(one.dropped)}
+            for one in list(conflicts)[:MAX_CONFLICTS]
+        ]
+    }
+
+
+def shortened(value: Any) -> Any:
+    """Return a value as it is, or the beginning of its text where that is long."""
+    text = value.encode() if isinstance(value, str) else msgspec.json.encode(value)
+    return value if len(text) <= MAX_SHOWN_BYTES else text[:MAX_SHOWN_BYTES].decode(errors="ignore") + "…"

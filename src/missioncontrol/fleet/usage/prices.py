@@ -1,0 +1,118 @@
+"""What a response costs: its transcript's own figure, else the price table, else nothing is claimed.
+
+The table knows models, tiers and the days from which a price counts. It is asked when a response without a cost of its
+own is met, for each model and day once; a fleet whose transcripts state their costs has no use for it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from missioncontrol.fleet.usage.price_table import PriceTable
+
+if TYPE_CHECKING:
+    from missioncontrol.runtimes.records import Usage
+
+CostSource = Literal["transcript", "prices", "none"]
+
+_LINEAR_UP_TO = (1_000_000, 200_000, 128_000, 32_000)
+"""Tokens of input up to which it is tried whether a price is proportional: where tiers usually end."""
+
+_PROBE = 1_000
+_PARTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens")
+
+
+class Price(NamedTuple):
+    """US dollars, and who says so; `none` where nobody does, and the cost is then 0."""
+
+    cost: float
+    source: CostSource
+
+
+class _Rates(NamedTuple):
+    """US dollars per token, for requests of up to `limit` tokens of input."""
+
+    limit: int
+    input: float
+    output: float
+    cache_read: float
+    cache_write: float
+    cache_write_1h: float
+
+
+UNPRICED = Price(0.0, "none")
+_table = PriceTable()
+
+
+def price(usage: Usage) -> Price:
+    """Say what a response costs."""
+    if usage.cost is not None:
+        return Price(usage.cost, "transcript")
+    tokens = usage.input + usage.output + usage.cache_read + usage.cache_write
+    if not tokens:
+        # Nothing was used, whatever a token would have cost.
+        return Price(0.0, "transcript")
+    day = usage.at // 86_400_000
+    rates = _rates(usage.model, usage.provider, day)
+    if rates is None:
+        return UNPRICED
+    # The table counts the cached parts as input; the runtimes do not.
+    if usage.input + usage.cache_read + usage.cache_write > rates.limit:
+        return _looked_up(usage, day)
+    return Price(
+        usage.input * rates.input
+        + usage.output * rates.output
+        + usage.cache_read * rates.cache_read
+        + (usage.cache_write - usage.cache_write_1h) * rates.cache_write
+        + usage.cache_write_1h * rates.cache_write_1h,
+        "prices",
+    )
+
+
+def _looked_up(usage: Usage, day: int) -> Price:
+    cost = _cost(
+        usage.model,
+        usage.provider,
+        day,
+        {
+            "input_tokens": usage.input + usage.cache_read + usage.cache_write,
+            "output_tokens": usage.output,
+            "cache_read_tokens": usage.cache_read,
+            "cache_write_tokens": usage.cache_write,
+            "cache_write_1h_tokens": usage.cache_write_1h,
+        },
+    )
+    return UNPRICED if cost is None else Price(cost, "prices")
+
+
+@lru_cache(maxsize=2048)
+def _rates(model: str, provider: str | None, day: int) -> _Rates | None:
+    """Find a model's rates by asking for the price of one kind of token at a time."""
+    per_token: list[float] = []
+    for part in _PARTS:
+        cost = _cost(model, provider, day, _only(part, _PROBE))
+        if cost is None:
+            return None
+        per_token.append(cost / _PROBE)
+    limit = next(
+        (size for size in _LINEAR_UP_TO if _is_linear(model, provider, day, size, per_token[0])), _PROBE
+    )
+    return _Rates(limit, *per_token)
+
+
+def _only(part: str, tokens: int) -> dict[str, int]:
+    if not part.startswith("cache"):
+        return {part: tokens}
+    if part.startswith("cache_write"):
+        return {"input_tokens": tokens, "cache_write_tokens": tokens, part: tokens}
+    return {"input_tokens": tokens, part: tokens}
+
+
+def _is_linear(model: str, provider: str | None, day: int, tokens: int, per_token: float) -> bool:
+    cost = _cost(model, provider, day, {"input_tokens": tokens})
+    return cost is not None and abs(cost - per_token * tokens) <= 1e-9 * max(cost, 1e-9)
+
+
+def _cost(model: str, provider: str | None, day: int, parts: dict[str, int]) -> float | None:
+    return _table.look_up(model, provider, day, parts)

@@ -1,0 +1,204 @@
+"""Sessions: whose each is, what it does, and what that makes of its agent's status.
+
+An agent may have many. It is busy if one of them is, waiting if one of them waits for somebody, else it is as its last
+one ended. A busy session that has shown no sign for `SILENT_SECONDS` may have died without a word: it is called silent.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from missioncontrol.events import Data
+from missioncontrol.fleet.runtime_status import RuntimeAgent
+from missioncontrol.fleet.usage.prices import UNPRICED
+from missioncontrol.fleet.usage.reconciled import NOTHING, Figures, Reconciled
+from missioncontrol.fleet.usage.session_uses import SessionUse
+from missioncontrol.runtimes.records import SessionInfo
+
+SILENT_SECONDS = 900
+
+OPEN = ("busy", "waiting")
+"""What a session does that goes on."""
+
+Doing = Literal["busy", "idle", "waiting", "error", "offline", "unknown"]
+
+_NAMES = {"openclaw": "OpenClaw", "claude": "Claude Code", "codex": "Codex"}
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Session(msgspec.Struct, omit_defaults=True):
+    """A session as it is remembered; times in milliseconds since 1970, `cost` in US dollars.
+
+    `placed` says that it is known whose it is, `firsthand` that more than telemetry tells of it. `written` is what its
+    transcript has counted, `reconciled` what was heard of it and of all that it started, where telemetry tells of it.
+    `addressed` says that its first user message is known, and `persona` is the name by which that addresses it. `home`
+    is whose it is where no agent has that name and no session has started it. `uses` is what it has used so far, which
+    goes with it to another agent; only a `movable` one has all of it, which sessions of earlier releases have not.
+    """
+
+    agent: str
+    name: str
+    runtime: str
+    parent: str | None = None
+    doing: Doing = "unknown"
+    at: int = 0
+    detail: str | None = None
+    evidence: str | None = None
+    model: str | None = None
+    cost: float = 0.0
+    placed: bool = False
+    firsthand: bool = False
+    written: Figures = NOTHING
+    reconciled: Reconciled | None = None
+    addressed: bool = False
+    persona: str | None = None
+    home: str | None = None
+    home_name: str | None = None
+    movable: bool = False
+    uses: list[SessionUse] = []
+
+    def known(self) -> KnownSession:
+        """Return what is shown of it, as it is now."""
+        return KnownSession(self.agent, self.runtime, self.doing, self.at, self._totals())
+
+    def _totals(self) -> SessionTotals | None:
+        if not self.movable:
+            return None
+        return SessionTotals(
+            tokens=sum(use.tokens for use in self.uses),
+            unpriced=sum(use.tokens for use in self.uses if use.source == UNPRICED.source),
+            cost=sum(use.cost for use in self.uses),
+            days=tuple(sorted({sys.intern(use.day) for use in self.uses if use.day})),
+        )
+
+
+class SessionTotals(NamedTuple):
+    """What a session has used so far; `cost` in US dollars, `unpriced` are the tokens that have no price.
+
+    `days` are those on which it has used anything, as far back as its days are kept.
+    """
+
+    tokens: int
+    unpriced: int
+    cost: float
+    days: tuple[str, ...]
+
+
+class KnownSession(NamedTuple):
+    """What of a session is shown outside the book: a value, which does not change with the book.
+
+    `totals` is None where not all of its use is known.
+    """
+
+    agent: str
+    runtime: str
+    doing: Doing
+    at: int
+    totals: SessionTotals | None = None
+
+
+class Owners:
+    """Finds out whose a session is.
+
+    - A session whose first user message says "You are NAME" belongs to NAME where the workspace knows that agent.
+    - A sub-agent's session belongs to whom its parent belongs.
+    - OpenClaw keeps an agent's sessions in a folder of its name.
+    - Else it is the agent in whose folder it works; and where there is none, the runtime in that folder is an agent.
+
+    The first may change at any time, as agents appear, are renamed and go; so each is a question of its own.
+    """
+
+    def __init__(self, workspace: Path, agents: Mapping[str, Data], homes: Mapping[Path, str]) -> None:
+        """Prepare.
+
+        Args:
+            workspace: the workspace that is watched.
+            agents: the agents that are known, by id; see `know`.
+            homes: the folders in which agents of a runtime work, with the agents' ids.
+        """
+        self._workspace = workspace
+        self._homes = homes
+        self._folders: dict[str, str] = {}
+        self._named: dict[str, str] = {}
+        self.know(agents)
+
+    def know(self, agents: Mapping[str, Data]) -> list[str]:
+        """Take these as the agents that are known, and return the names that mean another agent than before.
+
+        An id goes before another agent's name; of several with one name the first by id has it.
+        """
+        named = {id_.casefold(): id_ for id_ in sorted(agents, reverse=True)}
+        for id_ in sorted(agents):
+            if isinstance(name := agents[id_].get("name"), str):
+                named.setdefault(name.casefold(), id_)
+        before, self._named = self._named, named
+        return [name for name in before.keys() | named.keys() if before.get(name) != named.get(name)]
+
+    def named(self, persona: str) -> str | None:
+        """Return the id of the agent that a first user message means; None where there is none of that name."""
+        return self._named.get(persona.casefold())
+
+    def home(self, info: SessionInfo) -> tuple[str, str]:
+        """Return whose a session is by where it is kept or works: the agent's id, and a name where it has none."""
+        if info.agent is not None:
+            return info.agent, info.agent
+        if info.cwd is not None and (home := self._at_home(Path(info.cwd))) is not None:
+            return home, home
+        folder = info.cwd or ""
+        last = Path(folder).name or "home"
+        return self._named_after(
+            info.runtime, folder, last
+        ), f"{_NAMES.get(info.runtime, info.runtime)} · {last}"
+
+    def _at_home(self, cwd: Path) -> str | None:
+        for folder in (cwd, *cwd.parents):
+            if folder in self._homes:
+                return self._homes[folder]
+            if folder.parent.name == "agents" and folder.is_relative_to(self._workspace):
+                return folder.name
+        return None
+
+    def _named_after(self, runtime: str, folder: str, last: str) -> str:
+        id_ = f"{runtime}-{_UNFIT.sub('-', last)}"
+        if self._folders.setdefault(id_, folder) == folder:
+            return id_
+        # Another folder of the same name: its path tells them apart, in the same way after every restart.
+        return f"{id_}-{_UNFIT.sub('-', folder).strip('-')[-40:]}"
+
+
+def agent_doing(sessions: list[Session], now: int, gateway_alive: bool | None) -> RuntimeAgent:
+    """Say what an agent does.
+
+    Args:
+        sessions: the agent's: its newest one, and all that are open.
+        now: the time in milliseconds since 1970.
+        gateway_alive: whether OpenClaw's gateway runs; None where it is not known.
+    """
+    newest = max(sessions, key=lambda session: session.at)
+    open_ = [session for session in sessions if session.doing in OPEN]
+    live = [session for session in open_ if now - session.at < SILENT_SECONDS * 1000]
+    shown, status = newest, str(newest.doing)
+    for doing in ("waiting", "busy"):
+        if found := [session for session in live if session.doing == doing]:
+            shown, status = max(found, key=lambda session: session.at), doing
+    if status in ("busy", "waiting"):
+        if shown.runtime == "openclaw" and gateway_alive is False:
+            status = "offline"
+        elif shown not in live:
+            status = "silent"
+    # The status stands in the agent's own words elsewhere; here in those that every reader knows.
+    return RuntimeAgent(
+        runtime=shown.runtime,
+        name=newest.name,
+        status=status,
+        at=shown.at,
+        evidence=shown.evidence or f"{_NAMES.get(shown.runtime, shown.runtime)} transcript",
+        detail=shown.detail if status in ("error", "waiting") else None,
+        model=newest.model,
+    )

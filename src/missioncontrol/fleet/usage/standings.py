@@ -1,0 +1,117 @@
+"""What each agent does, kept up with its sessions: a change costs the same however many sessions there are.
+
+An agent is as its newest session is, or as one of those that are open. Only agents whose sessions have changed, or
+that have open ones, which may have fallen silent, are judged again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from missioncontrol.fleet.runtime_status import RuntimeAgent
+from missioncontrol.fleet.usage.sessions import OPEN, SILENT_SECONDS, Session, agent_doing
+
+MAX_AGENTS = 10_000
+"""How many agents are kept; those that are known for longest, and have no open session, go first."""
+
+
+class _Agent:
+    __slots__ = ("newest", "newest_id", "open")
+
+    def __init__(self, id_: str, session: Session) -> None:
+        self.newest_id = id_
+        self.newest = session
+        self.open: dict[str, Session] = {}
+
+
+class Standings:
+    """The agents, by what their sessions show."""
+
+    def __init__(self, sessions: Mapping[str, Session], max_agents: int = MAX_AGENTS) -> None:
+        """Prepare; `sessions` are searched only when a session turns out to be another agent's."""
+        self._sessions = sessions
+        self._max_agents = max_agents
+        self._agents: dict[str, _Agent] = {}
+        self._made: dict[str, RuntimeAgent] = {}
+        self._open: set[str] = set()
+        self._changed: dict[str, Session] = {}
+        self._owners: dict[str, str] = {}
+        self._gateway_alive: bool | None = None
+
+    def changed(self, id_: str, session: Session) -> None:
+        """Note that a session is new, or another than it was."""
+        self._changed[id_] = session
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Sessions are not known any more; their agents stay as they were last."""
+        for id_ in ids:
+            self._owners.pop(id_, None)
+
+    def doings(self, now: int, *, gateway_alive: bool | None) -> dict[str, RuntimeAgent]:
+        """Return what each agent does.
+
+        Args:
+            now: the time in milliseconds since 1970.
+            gateway_alive: whether OpenClaw's gateway runs; None where it is not known.
+        """
+        judged = set(self._agents) if gateway_alive != self._gateway_alive else set(self._open)
+        self._gateway_alive = gateway_alive
+        lacking: set[str] = set()
+        for id_, session in self._changed.items():
+            judged.update(self._place(id_, session, lacking))
+        self._changed.clear()
+        self._find_newest(lacking)
+        for agent in judged:
+            if (known := self._agents.get(agent)) is None:
+                self._made.pop(agent, None)
+                self._open.discard(agent)
+                continue
+            self._made[agent] = agent_doing([known.newest, *known.open.values()], now, gateway_alive)
+            silent = [id_ for id_, one in known.open.items() if now - one.at >= SILENT_SECONDS * 1000]
+            for id_ in silent:
+                del known.open[id_]
+            (self._open.add if known.open else self._open.discard)(agent)
+        if len(self._agents) > self._max_agents:
+            for agent in [one for one in self._agents if one not in self._open]:
+                if len(self._agents) <= self._max_agents:
+                    break
+                del self._agents[agent], self._made[agent]
+        return dict(self._made)
+
+    def _place(self, id_: str, session: Session, lacking: set[str]) -> set[str]:
+        """Put a session to its agent, and return the agents that this changes; `lacking` are those without a newest."""
+        touched = {session.agent}
+        before = self._owners.get(id_)
+        self._owners[id_] = session.agent
+        if before is not None and before != session.agent and (old := self._agents.get(before)) is not None:
+            touched.add(before)
+            old.open.pop(id_, None)
+            if old.newest_id == id_:
+                lacking.add(before)
+        known = self._agents.get(session.agent)
+        if known is None:
+            known = self._agents[session.agent] = _Agent(id_, session)
+        elif known.newest_id == id_ or session.at > known.newest.at:
+            known.newest_id, known.newest = id_, session
+        if session.doing in OPEN:
+            known.open[id_] = session
+        else:
+            known.open.pop(id_, None)
+        return touched
+
+    def _find_newest(self, agents: set[str]) -> None:
+        """Let the newest of the sessions that are left to these agents take the place of one that is not theirs."""
+        if not agents:
+            return
+        # In one pass for all of them: many sessions may move at once.
+        newest: dict[str, tuple[str, Session]] = {}
+        for id_, session in self._sessions.items():
+            if session.agent in agents:
+                known = newest.get(session.agent)
+                if known is None or session.at > known[1].at:
+                    newest[session.agent] = (id_, session)
+        for agent in agents:
+            if agent in newest:
+                self._agents[agent].newest_id, self._agents[agent].newest = newest[agent]
+            else:
+                del self._agents[agent]

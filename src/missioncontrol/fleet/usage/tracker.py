@@ -1,0 +1,412 @@
+"""Token use: what the runtimes' transcripts say was spent, by whom, and what their agents do.
+
+Transcripts are read on from where they were read last. What one reading brings is told in one transaction with the
+positions, so that a response is told once however often the process ends. From the same lines come the agents'
+statuses, their activity, and the warnings about agents that run away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import monotonic
+from typing import NamedTuple
+
+from missioncontrol.errors import Overloaded, Unavailable
+from missioncontrol.events import Data, Draft
+from missioncontrol.events import Record as Event
+from missioncontrol.events.hosts import find_id, id_at_home
+from missioncontrol.fleet.activity import Activity
+from missioncontrol.fleet.source import MARK, Feed, Step, Workspace
+from missioncontrol.fleet.usage.budgets import Budgets, budget_question, stopped
+from missioncontrol.fleet.usage.events import baseline_parts, enter_page, usage_events
+from missioncontrol.fleet.usage.ledger import Page, moment
+from missioncontrol.fleet.usage.session_index import SessionIndex
+from missioncontrol.fleet.usage.sessions import KnownSession
+from missioncontrol.fleet.usage.transcript_scanner import Brought, Reading
+from missioncontrol.fleet.usage.transcript_watcher import Hearing
+from missioncontrol.runtimes.records import Record
+from missioncontrol.state.tokens import Tokens as TokenState
+
+MAX_REPORTS = 1_000
+"""How many reports of runtimes may wait to be entered."""
+
+SHOW_SECONDS = 0.02
+"""How soon a report shows in its agent's status: whoever reports waits for the log alone, and many show at once."""
+
+AGENTS_SECONDS = 10.0
+"""How long the first reading waits for the first look at the agents, by which it is found out whose sessions are."""
+
+RETRY_SECONDS = 1.0
+DOUBT_SECONDS = 15.0
+"""How often is looked whether a busy agent has fallen silent, and whether a budget's day has begun anew."""
+
+
+class Report(NamedTuple):
+    """What a runtime has reported, and the future of whoever passed it on."""
+
+    records: list[Record]
+    taken: asyncio.Future[None]
+
+    def succeed(self) -> None:
+        """Say that it is kept."""
+        if not self.taken.done():
+            self.taken.set_result(None)
+
+    def fail(self, error: Unavailable) -> None:
+        """Say that it is not."""
+        if not self.taken.done():
+            self.taken.set_exception(error)
+
+
+_NO_SESSIONS = SessionIndex()
+
+
+class Tokens:
+    """Tells token use, budgets, runaways and activity; what agents do it leaves to the source of agents to tell."""
+
+    name = "tokens"
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._state = workspace.state
+        self._activity = Activity()
+        self._reports: list[Report] = []
+        self._wake: Callable[[], None] | None = None
+        self._sessions = SessionIndex()
+        self._runtimes: frozenset[str] = frozenset()
+        self._show_at: float | None = None
+        self._doubtful = False
+        self._again_at = math.inf
+        # Those by which the owners of sessions were found last; None where that is to be done again.
+        self._agents: Mapping[str, Data] | None = None
+        # Agents whose use is in no event, because a quota leaves them out; and those of them that have appeared since.
+        self._left_out: set[str] = set()
+        self._appeared: set[str] = set()
+
+    def committed(self, records: Sequence[Event]) -> None:
+        """Note whether agents have appeared, were renamed or are gone: their sessions are found out again."""
+        for record in records:
+            if record.type == "agent:statusChange" and (id_ := self._left_out_in(record)) is not None:
+                self._appeared.add(id_)
+                if self._wake is not None:
+                    self._wake()
+            if self._agents is not None and self._alters(record, self._agents):
+                self._forget_agents()
+
+    def _left_out_in(self, record: Event) -> str | None:
+        host = self._workspace.host
+        id_ = str(record.data.get("agentId"))
+        own = id_ if host is None else id_at_home(id_, host)
+        return own if own in self._left_out else None
+
+    def _alters(self, record: Event, known: Mapping[str, Data]) -> bool:
+        if record.type == "state:baseline":
+            return isinstance(record.data.get("agents"), list)
+        if record.type not in ("agent:statusChange", "agent:updated", "agent:removed"):
+            return False
+        data, host = record.data, self._workspace.host
+        id_ = str(data.get("agentId"))
+        if host is not None:
+            own = id_at_home(id_, host)
+            if own is None:
+                return False
+            id_ = own
+        if id_ not in known:
+            # Those without a folder are left out of the known ones, while the table may still have them.
+            return record.type == "agent:statusChange" and id_ not in self._workspace.runtimes.without_folder
+        if record.type == "agent:removed":
+            return True
+        updates = data.get("updates" if record.type == "agent:updated" else "agent")
+        return isinstance(updates, dict) and updates.get("name", known[id_].get("name")) != known[id_].get(
+            "name"
+        )
+
+    def _forget_agents(self) -> None:
+        self._agents = None
+        if self._wake is not None:
+            self._wake()
+
+    def _known_agents(self) -> Mapping[str, Data]:
+        """Return the agents that sessions may name: the same mapping as long as they are the same agents."""
+        if self._agents is None:
+            gone = self._workspace.runtimes.without_folder
+            table = self._state.table("agents")
+            self._agents = {
+                id_: {"name": agent.get("name")} for id_, agent in table.items() if id_ not in gone
+            }
+        return self._agents
+
+    async def report(self, records: Sequence[Record]) -> None:
+        """Take in what a runtime says itself, as if it stood in a transcript; returns when it is durable.
+
+        Raises:
+            Overloaded: too much of it is waiting already.
+            Unavailable: nobody keeps the book at the moment, or the log cannot be written.
+        """
+        if self._wake is None:
+            raise Unavailable("Nobody reads the runtimes at the moment; send it again in a moment.")
+        if len(self._reports) >= MAX_REPORTS:
+            raise Overloaded("More reports of runtimes wait than can be taken in; send it again in a moment.")
+        report = Report(list(records), asyncio.get_running_loop().create_future())
+        self._reports.append(report)
+        self._wake()
+        await report.taken
+
+    def reads(self, runtime: str) -> bool:
+        """Say whether this machine has transcripts of a runtime."""
+        return runtime in self._runtimes
+
+    @property
+    def keeps_book(self) -> bool:
+        """Whether reports are taken in here at the moment."""
+        return self._wake is not None
+
+    def session(self, id_: str) -> KnownSession | None:
+        """Return a session as the book had it last; None where it is not known, or nobody keeps the book."""
+        return self.sessions.get(id_)
+
+    def agents_of_sessions(self) -> dict[str, str]:
+        """Return whose each session is that the book knows, under the agent's full id; empty where nobody keeps it."""
+        sessions = self.sessions
+        full = {agent: self._state_id(agent) for agent in {session.agent for session in sessions.values()}}
+        return {id_: full[session.agent] for id_, session in sessions.items()}
+
+    @property
+    def sessions(self) -> SessionIndex:
+        """The sessions that the book knows; empty while no book is kept."""
+        return _NO_SESSIONS if self._wake is None else self._sessions
+
+    def stopped(self, agent_id: str) -> str | None:
+        """Return why an agent is to stop for today: a person has said so when a budget was spent. None if it is not."""
+        return stopped(self._workspace.fleet.table("questions").values(), self._state_id(agent_id))
+
+    def _state_id(self, agent_id: str) -> str:
+        agents = self._workspace.fleet.table("agents").keys()
+        return find_id(agent_id, agents, self._workspace.host) or agent_id
+
+    async def run(self, feed: Feed) -> None:
+        """Read and tell until cancelled."""
+        try:
+            await self._run(feed)
+        finally:
+            self._wake = None
+            for report in self._take_reports():
+                report.fail(Unavailable("The runtimes are being looked at anew; send it again in a moment."))
+
+    async def _run(self, feed: Feed) -> None:
+        memory = await feed.recall()
+        first = memory.pop(MARK, None) is None
+        if first:
+            # A first reading that was cut short is done anew.
+            await feed.tell([Step([], dict.fromkeys(memory))])
+            memory = {}
+        self._budgets = Budgets(self._workspace.config.budgets)
+        self._budgets.recall(memory)
+        # It belongs to the feed's thread from here on; what it hands over belongs to the event loop.
+        reading = self._reading = Reading(self._workspace, feed.thread)
+        hearing = Hearing(feed)
+        try:
+            self._sessions = await feed.in_thread(lambda: SessionIndex(reading.recall(memory)))
+            # What is reported while everything is read for the first time waits.
+            self._wake = hearing.inbox.put
+            self._agents = None
+            self._workspace.runtimes.follow_folders(self._forget_agents)
+            await self._find(feed, hearing)
+            await feed.others_looked("agents", AGENTS_SECONDS)
+            if first:
+                await self._baseline(feed)
+            else:
+                await self._read(feed, None, found_at_start=True)
+            self._left_out = {
+                one.agent for one in self._sessions.values() if not self._state.tokens.of(one.agent)
+            }
+            self._appeared = set(self._left_out)
+            feed.await_room(hearing.inbox.put)
+            await self._tell_left_out(feed)
+            await self._show(feed)
+            feed.running()
+            look_at = monotonic() + DOUBT_SECONDS
+            while True:
+                batch = await hearing.inbox.take(self._patience())
+                await self._tell_left_out(feed)
+                if self._reports:
+                    await self._enter_reports(feed)
+                    self._show_at = self._show_at or monotonic() + SHOW_SECONDS
+                due = min(look_at, self._again_at)
+                nothing_new = not (batch.paths or batch.trees) and self._agents is not None
+                if self._show_at is not None and nothing_new and monotonic() < due:
+                    if monotonic() >= self._show_at:
+                        await self._show(feed)
+                    await self._tell_activity(feed)
+                    continue
+                look_at = monotonic() + DOUBT_SECONDS
+                if await self._find(feed, hearing):
+                    batch.trees.add("")
+                await self._read(feed, None if batch.trees else batch.paths, noticed=batch.noticed)
+                await feed.in_thread(reading.look_at_gateway)
+                await self._show(feed)
+                await self._tell_activity(feed)
+        finally:
+            await hearing.close()
+            # On their own thread, and so after whatever is still read from the databases.
+            await feed.thread.close(reading.close)
+
+    async def _find(self, feed: Feed, hearing: Hearing) -> bool:
+        """Look where the runtimes are, and listen to their folders; says whether anything has changed."""
+        places = await feed.in_thread(self._reading.find)
+        self._runtimes = frozenset(places.runtimes)
+        await hearing.attend(places.roots)
+        return places.changed
+
+    def _patience(self) -> float:
+        """Return the seconds after which is looked again though nothing was heard."""
+        longest = RETRY_SECONDS if self._doubtful else DOUBT_SECONDS
+        due = [at for at in (self._activity.due(), self._show_at, self._again_at) if at is not None]
+        return max(0.0, min([longest, *(at - monotonic() for at in due)]))
+
+    async def _baseline(self, feed: Feed) -> None:
+        """Read everything there is, and tell it as the state that it makes, not as what has happened."""
+        found = TokenState()
+        remembered: dict[str, bytes | None] = {}
+        alerts: list[Draft] = []
+        paths: set[str] | None = None
+        more = True
+        while more:
+            brought = await self._read_page(feed, paths)
+            more, paths = brought.more, set()
+            remembered |= brought.changes
+            alerts += self._alerts(feed, brought)
+            enter_page(found, brought.page)
+        parts = baseline_parts(found)
+        drafts = [feed.draft("state:baseline", {"source": self.name, "tokens": part}) for part in parts]
+        # One transaction: a baseline is taken whole, or anew.
+        await feed.tell([Step([*drafts, *alerts], {**remembered, MARK: b"1"})])
+        await self._tell_crossings(feed)
+
+    async def _read(
+        self,
+        feed: Feed,
+        paths: set[str] | None,
+        *,
+        noticed: float | None = None,
+        found_at_start: bool = False,
+    ) -> None:
+        """Read what has changed, page by page, and tell each."""
+        more = True
+        while more:
+            brought = await self._read_page(feed, paths)
+            more, paths = brought.more, set()
+            await self._tell_page(feed, brought, noticed=noticed, found_at_start=found_at_start)
+        await self._tell_crossings(feed)
+
+    async def _read_page(self, feed: Feed, paths: set[str] | None) -> Brought:
+        """Read one page, and say what was written to."""
+        brought = await feed.in_thread(self._reading.read, paths, self._known_agents())
+        self._know(brought)
+        self._doubtful = brought.doubtful
+        self._again_at = monotonic() + brought.again
+        self._workspace.written.put(brought.written)
+        feed.skipping(brought.unreadable)
+        return brought
+
+    def _know(self, brought: Brought) -> None:
+        self._sessions.put(brought.sessions)
+        self._sessions.forget(brought.forgotten)
+
+    def _alerts(self, feed: Feed, brought: Brought) -> list[Draft]:
+        return [feed.alert("warning", reason, path=path) for path, reason in brought.complaints]
+
+    async def _tell_page(
+        self, feed: Feed, brought: Brought, *, noticed: float | None = None, found_at_start: bool = False
+    ) -> None:
+        """Tell what stands on the page, with what is to be remembered of it."""
+        page = brought.page
+        left_out = {line.agent for line in page.uses} & self._left_out
+        if complete := self._with_room(left_out):
+            await self._complete(feed, page, complete)
+        marked = {"foundAtStart": True} if found_at_start else {}
+        figures = usage_events(self._state.tokens, page)
+        drafts = [feed.draft("token:usage", {**data, **marked}) for data in figures]
+        used = {line.agent for line in page.uses}
+        changes = brought.changes | self._budgets.moved({one.after for one in page.transfers} - used, used)
+        drafts += [feed.alert("warning", warning.message, **warning.details) for warning in page.warnings]
+        drafts += self._alerts(feed, brought)
+        if drafts or changes:
+            refused = await feed.tell([Step(drafts, changes)], noticed=noticed)
+            # What moves to an agent is published in any case.
+            given = {one.after for one in page.transfers}
+            self._left_out = (self._left_out - (complete - refused) | refused) - given
+        agents = self._state.table("agents")
+        for agent, (at, summary) in page.activity.items():
+            count = agents.get(agent, {}).get("fileCount", 0)
+            self._activity.saw(agent, lastActivity=moment(at), activity=summary, fileCount=count)
+
+    def _with_room(self, agents: Iterable[str]) -> set[str]:
+        """Return those of these agents that are known, and as many others as there is room for."""
+        known = self._state.table("agents")
+        found = {agent for agent in agents if agent in known}
+        rest = sorted(set(agents) - found)
+        return found.union(rest[: self._workspace.quotas.room("agents")])
+
+    async def _complete(self, feed: Feed, page: Page, agents: set[str]) -> None:
+        """Put all that these agents have used onto a page, of which nothing has been published yet."""
+        uses = await feed.in_thread(self._reading.uses_of, agents)
+        whole = {line.session for line in uses}
+        kept = {line: sums for line, sums in page.uses.items() if line.session not in whole}
+        page.uses = {**kept, **uses}
+
+    async def _tell_left_out(self, feed: Feed) -> None:
+        """Publish what agents have used that a quota has left out, where there is room for them now."""
+        due = (feed.take_left_out() | self._appeared) & self._left_out
+        self._appeared = set()
+        if agents := self._with_room(due):
+            page = Page()
+            await self._complete(feed, page, agents)
+            await self._tell_uses(feed, page, agents)
+
+    async def _tell_uses(self, feed: Feed, page: Page, agents: set[str]) -> None:
+        drafts = [feed.draft("token:usage", data) for data in usage_events(self._state.tokens, page)]
+        refused = await feed.tell([Step(drafts, self._budgets.moved(set(), agents))])
+        self._left_out = self._left_out - agents | refused
+        await self._tell_crossings(feed)
+
+    async def _enter_reports(self, feed: Feed) -> None:
+        """Enter what was reported, and tell it; who reported it hears when it is kept."""
+        reports = self._take_reports()
+        try:
+            records = [report.records for report in reports]
+            brought = await feed.in_thread(self._reading.enter, records, self._known_agents())
+            self._know(brought)
+            await self._tell_page(feed, brought)
+            await self._tell_crossings(feed)
+        except BaseException as error:
+            for report in reports:
+                report.fail(Unavailable(f"It could not be kept: {error}"))
+            raise
+        for report in reports:
+            report.succeed()
+        if brought.more:
+            await self._read(feed, set())
+
+    def _take_reports(self) -> list[Report]:
+        reports, self._reports = self._reports, []
+        return reports
+
+    async def _tell_activity(self, feed: Feed) -> None:
+        if active := self._activity.drafts(feed, self._state.table("agents")):
+            await feed.tell([Step(active, {})])
+
+    async def _tell_crossings(self, feed: Feed) -> None:
+        config = self._workspace.config.budgets
+        for crossing in self._budgets.crossings(self._state):
+            drafts = [feed.draft("token:threshold", crossing.data)]
+            if config.on_exceed == "ask" and crossing.data["alert"] == "critical":
+                # In one transaction with the threshold: a crossing is asked about once, whatever ends the process.
+                drafts.append(feed.draft("question:asked", {"question": budget_question(crossing.data)}))
+            await feed.tell([Step(drafts, {crossing.key: crossing.memory})])
+
+    async def _show(self, feed: Feed) -> None:
+        self._show_at = None
+        self._workspace.runtimes.replace(await feed.in_thread(self._reading.show))

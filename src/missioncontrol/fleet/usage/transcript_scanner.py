@@ -1,0 +1,510 @@
+"""Reads what runtimes leave behind into the book: which files there are, how far each has been read, what to read next.
+
+Everything here is used on one thread, the source's. A reading is cut into pages, so that what it brings is told soon;
+between two pages nothing is held open but the databases. What a page has brought is handed to the event loop as values
+that nothing here changes any more. What has not changed since it was read is not opened again.
+
+A file that cannot be read holds up none of the others: it is named once, skipped, and tried again when it changes.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from time import monotonic
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from missioncontrol.events import Data, now
+from missioncontrol.fleet.runtime_status import RuntimeAgent
+from missioncontrol.fleet.source import Workspace
+from missioncontrol.fleet.usage.ledger import SESSION, Book, Page
+from missioncontrol.fleet.usage.lines import Line, Sums
+from missioncontrol.fleet.usage.sessions import KnownSession, Owners
+from missioncontrol.runtimes.files.jsonl import JsonlReader, Position
+from missioncontrol.runtimes.openclaw.agent_database import AgentDatabase, AgentPosition
+from missioncontrol.runtimes.openclaw.session_index import read_index
+from missioncontrol.runtimes.openclaw.state_database import StateDatabase, StatePosition
+from missioncontrol.runtimes.places import (
+    Place,
+    Runtime,
+    Transcript,
+    entered,
+    find_claude,
+    find_codex,
+    find_openclaw,
+    roster,
+    transcript_of,
+    transcripts,
+)
+from missioncontrol.runtimes.records import Record, UnreadableError
+from missioncontrol.threads import OwnerThread, WorkStopped
+from missioncontrol.watch.paths import readable
+
+PAGE_SECONDS = 0.25
+"""How long one page is read for, about."""
+
+PATIENT_TRIES = 3
+"""How often a file that cannot be read is tried before it is complained about."""
+
+RETRY_SECONDS = 300.0
+"""When a file that cannot be read is tried again though it looks the same: the reason may lie elsewhere."""
+
+MAX_ILLEGIBLE = 100
+"""How many files whose name is not UTF-8 are named."""
+
+SECOND_LOOKS = (0.02, 0.1, 0.3, 0.6)
+"""After how many seconds each a database that has changed is looked at again.
+
+SQLite writes its log before it says, in memory that it shares, that the new frames are committed; no notification
+follows the latter (https://www.sqlite.org/walformat.html, section 2.1).
+"""
+
+_AT = "at:"
+_BESIDE = ("-wal", "-shm", "-journal")
+
+Signature = tuple[int, ...]
+
+logger = logging.getLogger(__name__)
+AnyPosition = Position | AgentPosition | StatePosition
+_P = TypeVar("_P", Position, AgentPosition, StatePosition)
+_positions: dict[type[AnyPosition], msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (Position, AgentPosition, StatePosition)
+}
+
+
+class Failure(NamedTuple):
+    """A file that could not be read: how often, what it looked like then, when that was, and how long it took.
+
+    Both are in seconds, the moment monotonic.
+    """
+
+    tries: int
+    looked: Signature
+    at: float
+    took: float
+
+    def is_due(self, looks: Signature, now: float) -> bool:
+        """Say whether it is to be tried again: at first soon, later where it looks different or after a while.
+
+        One that takes long to fail is given a tenth of the time, however often it changes.
+        """
+        since = now - self.at
+        if self.tries < PATIENT_TRIES:
+            return True
+        return since >= RETRY_SECONDS or (looks != self.looked and since >= self.took * 10)
+
+
+class SecondLook(NamedTuple):
+    """A database that has changed a moment ago: what it looked like, how often it was looked at since, and when it is
+    to be looked at next, in seconds, monotonic."""
+
+    signature: Signature
+    looks: int
+    at: float
+
+
+class Below:
+    """Passes over the folders of a place that hold nothing to read, and lead to nothing."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def folder(self, path: str) -> bool:
+        """Say whether a folder of the place is passed over."""
+        folder = self._place.folder / path
+        if any(watched.is_relative_to(folder) for watched in self._place.watched):
+            return False
+        if not any(folder.is_relative_to(watched) for watched in self._place.watched):
+            return True
+        return not entered(self._place, folder.relative_to(self._place.folder).parts)
+
+
+class Places(NamedTuple):
+    """Where the runtimes are: whether that has `changed`, the folders to watch, and which runtimes there are."""
+
+    changed: bool
+    roots: dict[Path, Below]
+    runtimes: frozenset[Runtime]
+
+
+class Brought(NamedTuple):
+    """What a piece of reading has brought, to be told and remembered whole.
+
+    `sessions` are those that changed, `forgotten` those that are not kept any more, `written` the transcripts that were
+    written to. `complaints` name files that cannot be read, each once, as path and reason; `unreadable` are all that
+    are skipped now, `doubtful` says that some of them are to be tried again soon. `again` is in how many seconds
+    something is to be looked at again, infinite where nothing is; `more` says that there is more to read.
+    """
+
+    page: Page
+    changes: dict[str, bytes | None]
+    sessions: dict[str, KnownSession]
+    forgotten: set[str]
+    written: list[Transcript]
+    complaints: list[tuple[str, str]]
+    unreadable: list[str]
+    doubtful: bool
+    again: float
+    more: bool
+
+
+class Reading:
+    """The files of all runtimes, and the book that is kept of them."""
+
+    def __init__(self, workspace: Workspace, thread: OwnerThread) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            workspace: whose settings say where runtimes are.
+            thread: what all of this is used on; it says when to stop.
+        """
+        self._workspace = workspace
+        self._thread = thread
+        self._agents: Mapping[str, Data] | None = None
+        self._places: dict[Runtime, Place] = {}
+        self._homes: dict[Path, str] = {}
+        self._roster: dict[str, RuntimeAgent] = {}
+        self._config: Signature = ()
+        self._book = Book(Owners(workspace.root, {}, self._homes))
+        self._gateway_alive: bool | None = None
+        self._positions: dict[str, AnyPosition] = {}
+        self._kept: dict[str, bytes] = {}
+        self._moved: set[str] = set()
+        self._seen: dict[str, Signature] = {}
+        self._pending: deque[Transcript] = deque()
+        self._databases: dict[str, AgentDatabase | StateDatabase] = {}
+        self._failures: dict[str, Failure] = {}
+        # What has changed since it could not be read, and is to be tried again when its time has come.
+        self._postponed: dict[str, None] = {}
+        self._second_looks: dict[str, SecondLook] = {}
+        self._illegible: dict[str, None] = {}
+        self._complaints: list[tuple[str, str]] = []
+        self._written: list[Transcript] = []
+
+    def recall(self, memory: Mapping[str, bytes]) -> dict[str, KnownSession]:
+        """Take over what was remembered, and return the sessions that are known by it."""
+        self._book.recall(memory)
+        self._kept = {key.removeprefix(_AT): kept for key, kept in memory.items() if key.startswith(_AT)}
+        return {id_: session.known() for id_, session in self._book.sessions.all()}
+
+    def close(self) -> None:
+        """Close the databases."""
+        for database in self._databases.values():
+            database.close()
+        self._databases.clear()
+
+    def find(self) -> Places:
+        """Look where the runtimes are."""
+        config = self._workspace.config.sources
+        places = {
+            place.runtime: place
+            for place in (
+                find_openclaw(config.openclaw, self._workspace.root),
+                find_claude(config.claude),
+                find_codex(config.codex),
+            )
+            if place is not None
+        }
+        before = (self._places, self._config)
+        self._places = places
+        if (openclaw := places.get("openclaw")) is not None:
+            self._read_roster(openclaw)
+        roots = {place.folder: Below(place) for place in places.values() if place.folder.is_dir()}
+        return Places(before != (self._places, self._config), roots, frozenset(places))
+
+    def read(self, paths: Iterable[str] | None, agents: Mapping[str, Data]) -> Brought:
+        """Read one page.
+
+        Args:
+            paths: files that may have changed; None for all that there are. Where there is more to read, it goes on
+                with no paths.
+            agents: the agents of the workspace by id, to find out whose sessions are; the same mapping as before where
+                they are the same agents.
+        """
+        self._know(agents)
+        self._pending.extend(self._named(paths) if paths is not None else self._all())
+        until = monotonic() + PAGE_SECONDS
+        while self._pending and monotonic() < until:
+            transcript = self._pending.popleft()
+            path, began = str(transcript.path), monotonic()
+            self._thread.checkpoint(f"reading {path}")
+            try:
+                if self._read(transcript):
+                    self._pending.appendleft(transcript)
+            except FileNotFoundError:
+                self._forget(path)
+            except WorkStopped:
+                raise
+            except UnreadableError as error:
+                self._fail(path, str(error), monotonic() - began)
+            except Exception as error:
+                # Whatever it is, the file has brought it about: the others are read on.
+                logger.exception("usage.unreadable", extra={"path": path})
+                self._fail(path, f"{type(error).__name__}: {error}"[:200], monotonic() - began)
+        return self._turn_page()
+
+    def enter(self, reports: Iterable[Iterable[Record]], agents: Mapping[str, Data]) -> Brought:
+        """Enter what runtimes have reported themselves.
+
+        Args:
+            reports: the records of each report.
+            agents: the agents of the workspace by id.
+        """
+        self._know(agents)
+        for records in reports:
+            self._book.take(records, now())
+        return self._turn_page()
+
+    def uses_of(self, agents: Collection[str]) -> dict[Line, Sums]:
+        """Return all that the sessions of these agents have used so far; see `Book.uses_of`."""
+        return self._book.uses_of(agents)
+
+    def show(self) -> dict[str, RuntimeAgent]:
+        """Return what each agent does by its sessions, and those that settings name though they never did anything."""
+        agents = self._book.doings(now(), gateway_alive=self._gateway_alive)
+        return {**self._roster, **agents}
+
+    def _is_over(self) -> bool:
+        return self._thread.stopping
+
+    def _know(self, agents: Mapping[str, Data]) -> None:
+        if agents is not self._agents:
+            self._agents = agents
+            # An agent that its runtime's settings name is one before it has done anything.
+            self._book.know({**{id_: {} for id_ in self._roster}, **agents})
+
+    def _turn_page(self) -> Brought:
+        """Hand over the page, with what is to be remembered along with it, and begin a new one."""
+        page, told = self._book.turn_page()
+        changes: dict[str, bytes | None] = {**told}
+        for path in self._moved:
+            position = self._positions.get(path)
+            changes[f"{_AT}{path}"] = None if position is None else msgspec.json.encode(position)
+        self._moved.clear()
+        forgotten = {key.removeprefix(SESSION) for key, kept in told.items() if kept is None}
+        sessions = {id_: self._book.sessions[id_].known() for id_ in page.sessions - forgotten}
+        written, self._written = self._written, []
+        complaints, self._complaints = self._complaints, []
+        skipped = [path for path, failure in self._failures.items() if failure.tries >= PATIENT_TRIES]
+        doubtful = len(skipped) < len(self._failures) or bool(self._postponed)
+        skipped += self._illegible
+        again = min((look.at for look in self._second_looks.values()), default=math.inf) - monotonic()
+        more = bool(self._pending) or self._book.unsettled
+        return Brought(
+            page, changes, sessions, forgotten, written, complaints, skipped, doubtful, again, more
+        )
+
+    def _all(self) -> list[Transcript]:
+        found = [
+            transcript
+            for place in self._places.values()
+            for transcript in transcripts(place)
+            if self._is_text(transcript.path)
+        ]
+        there = {str(transcript.path) for transcript in found}
+        for path in [path for path in (*self._positions, *self._kept) if path not in there]:
+            self._forget(path)
+        return found
+
+    def _named(self, paths: Iterable[str]) -> list[Transcript]:
+        retried = [path for path, failure in self._failures.items() if failure.tries < PATIENT_TRIES]
+        retried += self._postponed
+        present = monotonic()
+        for name, look in self._second_looks.items():
+            if look.at <= present:
+                self._second_looks[name] = look._replace(at=math.inf)
+                retried.append(name)
+        found: dict[str, Transcript] = {}
+        for name in (*paths, *retried):
+            for tail in _BESIDE:
+                name = name.removesuffix(tail)
+            path = Path(name)
+            for place in self._places.values():
+                if (transcript := transcript_of(place, path)) is not None and self._is_text(path):
+                    found[name] = transcript
+        return [found[name] for name in sorted(found)]
+
+    def _is_text(self, path: Path) -> bool:
+        """Say whether a path can be sent and stored; one that cannot, since it is not UTF-8, is named once."""
+        shown = readable(name := str(path))
+        if shown != name and shown not in self._illegible and len(self._illegible) < MAX_ILLEGIBLE:
+            self._illegible[shown] = None
+            self._complaints.append((shown, f"{shown} is skipped: its name is not UTF-8. Rename it."))
+        return shown == name
+
+    def _read(self, transcript: Transcript) -> bool:
+        """Read a file on; says whether there is more in it."""
+        path, name = transcript.path, str(transcript.path)
+        signature = _signature(path)
+        # What a database looks like does not tell whether it has changed: SQLite itself is asked.
+        database = transcript.kind in ("openclaw-agent", "openclaw-state")
+        changed = self._seen.get(name) != signature
+        if not changed and not database:
+            return False
+        failure = self._failures.get(name)
+        if failure is not None:
+            looks = _change_times(path)
+            if not failure.is_due(looks, monotonic()):
+                if looks != failure.looked:
+                    # Nobody may tell of it again.
+                    self._postponed[name] = None
+                return False
+        self._postponed.pop(name, None)
+        more = self._read_on(transcript, name, signature)
+        self._failures.pop(name, None)
+        if more:
+            self._seen.pop(name, None)
+            return True
+        self._seen[name] = signature
+        if changed:
+            self._written.append(transcript)
+        if database:
+            self._look_again(name, signature)
+        return False
+
+    def _look_again(self, name: str, signature: Signature) -> None:
+        """See to it that a database is looked at a few times more after it has changed."""
+        look = self._second_looks.get(name)
+        looks = 0 if look is None or look.signature != signature else look.looks + 1
+        # The last one is kept, so that what looks the same begins no new round.
+        wait = SECOND_LOOKS[looks] if looks < len(SECOND_LOOKS) else math.inf
+        self._second_looks[name] = SecondLook(signature, looks, monotonic() + wait)
+
+    def _read_on(self, transcript: Transcript, name: str, signature: Signature) -> bool:
+        path, kind = transcript.path, transcript.kind
+        records: list[Record]
+        before: AnyPosition
+        after: AnyPosition
+        if kind == "openclaw-index":
+            self._book.take(read_index(path, transcript.agent), now())
+            return False
+        if kind == "openclaw-agent":
+            agents = self._databases.get(name)
+            if not isinstance(agents, AgentDatabase):
+                agents = self._databases[name] = AgentDatabase(path, transcript.agent or "", self._is_over)
+            before = self._position(name, AgentPosition)
+            records, after = agents.read(before)
+        elif kind == "openclaw-state":
+            state = self._databases.get(name)
+            if not isinstance(state, StateDatabase):
+                state = self._databases[name] = StateDatabase(path, self._is_over)
+            before = self._position(name, StatePosition)
+            records, after = state.read(before)
+            self._gateway_alive = state.gateway_alive(now())
+        else:
+            reader = JsonlReader(
+                kind,
+                agent=transcript.agent,
+                parent=transcript.parent,
+                checkpoint=lambda: self._thread.checkpoint(f"reading {path}"),
+            )
+            before = self._position(name, Position, signature[0])
+            records, after = reader.read(path, before)
+        self._book.take(records, now())
+        if after == before:
+            return False
+        self._positions[name] = after
+        self._moved.add(name)
+        return True
+
+    def look_at_gateway(self) -> None:
+        """See whether OpenClaw's gateway runs, though nothing has been written: it may have been killed."""
+        for database in self._databases.values():
+            if isinstance(database, StateDatabase):
+                try:
+                    self._gateway_alive = database.gateway_alive(now())
+                except (FileNotFoundError, UnreadableError):
+                    # Whoever reads it complains of it.
+                    self._gateway_alive = None
+
+    def _position(self, name: str, kind: type[_P], inode: int | None = None) -> _P:
+        """Return where a file has been read to: under this name, or under the one that it had before."""
+        if inode is not None and name not in self._positions and name not in self._kept:
+            for other in (*self._positions, *self._kept):
+                position = self._known(other, Position)
+                if position is not None and position.inode == inode and not Path(other).exists():
+                    self._forget(other)
+                    self._positions[name] = position
+                    break
+        known = self._known(name, kind)
+        return kind() if known is None else known
+
+    def _known(self, name: str, kind: type[_P]) -> _P | None:
+        kept = self._kept.pop(name, None)
+        if kept is not None:
+            try:
+                self._positions[name] = _positions[kind].decode(kept)
+            except msgspec.DecodeError:
+                # Of another kind, or of another release: it is read anew, and what was counted stays counted.
+                return None
+        position = self._positions.get(name)
+        return position if isinstance(position, kind) else None
+
+    def _forget(self, name: str) -> None:
+        """A file is gone: what was counted of it stays counted."""
+        if self._positions.pop(name, None) is not None or self._kept.pop(name, None) is not None:
+            self._moved.add(name)
+        self._seen.pop(name, None)
+        self._second_looks.pop(name, None)
+        self._failures.pop(name, None)
+        self._postponed.pop(name, None)
+        if (database := self._databases.pop(name, None)) is not None:
+            database.close()
+
+    def _fail(self, name: str, reason: str, took: float) -> None:
+        before = self._failures.get(name)
+        count = 1 if before is None else before.tries + 1
+        self._failures[name] = Failure(count, _change_times(Path(name)), monotonic(), took)
+        if count == PATIENT_TRIES:
+            again = "It is skipped, and tried again when it changes."
+            self._complaints.append((name, f"{name} cannot be read: {reason}. {again}"))
+
+    def _read_roster(self, place: Place) -> None:
+        try:
+            signature = _signature(place.folder / "openclaw.json")
+            if signature == self._config:
+                return
+            agents = roster(place)
+        except (FileNotFoundError, UnreadableError):
+            return
+        self._config = signature
+        at = signature[2] // 1_000_000
+        self._homes.clear()
+        self._homes.update({home: id_ for id_, home in agents.items() if home is not None})
+        self._agents = None
+        self._roster = {id_: RuntimeAgent("openclaw", id_, "unknown", at, "openclaw.json") for id_ in agents}
+
+
+def _signature(path: Path) -> Signature:
+    """Return what a file looks like from outside, with the log that SQLite keeps beside it.
+
+    Raises:
+        FileNotFoundError: it is not there.
+    """
+    signature: list[int] = []
+    for part in (path, path.with_name(f"{path.name}-wal")):
+        try:
+            status = part.stat(follow_symlinks=False)
+            signature += (status.st_ino, status.st_size, status.st_mtime_ns)
+        except FileNotFoundError:
+            if part is path:
+                raise
+    return tuple(signature)
+
+
+def _change_times(path: Path) -> Signature:
+    """Return when a file and what SQLite keeps beside it last changed in any way, their permissions included."""
+    signature: list[int] = []
+    for part in (path, *(path.with_name(f"{path.name}{tail}") for tail in _BESIDE)):
+        try:
+            status = part.stat(follow_symlinks=False)
+        except OSError:
+            signature.append(0)
+        else:
+            signature += (status.st_ino, status.st_size, status.st_ctime_ns)
+    return tuple(signature)

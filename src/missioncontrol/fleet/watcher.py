@@ -1,0 +1,131 @@
+"""The one watch over the workspace and the agents' own ones, from which every source learns where to look.
+
+It runs as a source of its own, so that it is supervised and seen like the others. Notifications are hints and may be
+lost; so the whole workspace is handed out again every `RESCAN_SECONDS`, and every `POLL_SECONDS` where the system
+gives no notifications for all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Iterable
+from time import monotonic
+
+from missioncontrol.fleet.agent_workspaces import WorkspaceFinder
+from missioncontrol.fleet.source import Feed, Inbox, Step, Workspace
+from missioncontrol.watch.notifications import Notices, WorkspaceGone, open_notices
+
+RESCAN_SECONDS = 60.0
+POLL_SECONDS = 2.0
+FIND_SECONDS = 2.0
+"""How often is looked where agents have their workspaces: no notification reports that one was made or configured."""
+
+REST = 0.02
+"""Seconds that a walk in the background rests after each 5 ms of work."""
+
+
+class Watcher:
+    """Hands places to look at to the inboxes."""
+
+    name = "workspace"
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        inboxes: Iterable[Inbox],
+        watched: asyncio.Event,
+    ) -> None:
+        """Prepare the watch.
+
+        Args:
+            workspace: what to watch.
+            inboxes: who is told.
+            watched: set once watches are in place.
+        """
+        self._workspace = workspace
+        self._inboxes = list(inboxes)
+        self._watched = watched
+        self._told_polling = False
+        self._agents = workspace.agent_workspaces
+        self._finder = WorkspaceFinder(
+            workspace.root, workspace.config.sources.openclaw, workspace.config.data_path
+        )
+
+    async def run(self, feed: Feed) -> None:
+        """Watch until cancelled; ends with an error when the workspace is gone."""
+        await self._find_workspaces(feed)
+        try:
+            notices = open_notices(self._workspace.root, self._agents)
+        except OSError as error:
+            await self._poll(feed, f"the system gives no file notifications: {error.strerror or error}")
+            return
+        try:
+            await notices.follow(self._agents.tops)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._look_again(feed, notices))
+                tasks.create_task(self._listen(notices))
+                tasks.create_task(self._follow_workspaces(feed, notices))
+        finally:
+            await notices.close()
+
+    async def _listen(self, notices: Notices) -> None:
+        while True:
+            paths, trees, at = await notices.next()
+            for inbox in self._inboxes:
+                inbox.put(paths, trees, at)
+
+    async def _find_workspaces(self, feed: Feed) -> list[str]:
+        """Look where agents have their workspaces, and return which of them came, went or changed."""
+        return self._agents.replace(await feed.in_thread(self._finder.find))
+
+    async def _follow_workspaces(self, feed: Feed, notices: Notices) -> None:
+        version = self._agents.version
+        while True:
+            await asyncio.sleep(FIND_SECONDS)
+            changed = await self._find_workspaces(feed)
+            # Before anything is looked at, so that nothing can change unnoticed in between.
+            await notices.follow(self._agents.tops)
+            if self._agents.version == version:
+                continue
+            version = self._agents.version
+            for inbox in self._inboxes:
+                inbox.put(trees=changed, noticed=monotonic())
+
+    async def _look_again(self, feed: Feed, notices: Notices) -> None:
+        rest = 0.0
+        while True:
+            started = monotonic()
+            await notices.place(rest=rest)
+            await self._hand_out_everything(feed)
+            # Only the first time is anybody waiting for it.
+            rest = REST
+            if notices.trouble is None:
+                feed.note(None)
+                await asyncio.sleep(RESCAN_SECONDS)
+            else:
+                await self._say_polling(feed, notices.trouble)
+                await asyncio.sleep(max(POLL_SECONDS, monotonic() - started))
+
+    async def _poll(self, feed: Feed, reason: str) -> None:
+        while True:
+            await self._find_workspaces(feed)
+            await self._hand_out_everything(feed)
+            await self._say_polling(feed, reason)
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _hand_out_everything(self, feed: Feed) -> None:
+        if not await feed.in_thread(self._workspace.root.is_dir):
+            raise WorkspaceGone(errno.ENOENT, "There is no such folder", str(self._workspace.root))
+        if self._watched.is_set():
+            for inbox in self._inboxes:
+                inbox.put(trees=[""])
+        self._watched.set()
+        feed.running()
+
+    async def _say_polling(self, feed: Feed, reason: str) -> None:
+        feed.note(f"polling every {POLL_SECONDS:g} seconds: {reason}")
+        if not self._told_polling:
+            self._told_polling = True
+            message = f"The workspace is looked through every {POLL_SECONDS:g} seconds: {reason}."
+            await feed.tell([Step([feed.alert("warning", message)], {})])

@@ -1,0 +1,292 @@
+"""Claude Code's transcripts.
+
+One response spans several lines, one for each part of it, and each repeats what the response has used so far: it is
+told once, and again where a later line says more. Its key is the message's id alone, since a session that is resumed or
+forked repeats the lines of the one before it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from missioncontrol.runtimes.calls import ASKING, tool_call
+from missioncontrol.runtimes.lines import (
+    MAX_PATH,
+    Number,
+    Time,
+    count,
+    decode,
+    dollars,
+    fit,
+    milliseconds,
+    shorten,
+)
+from missioncontrol.runtimes.persona import first_words, persona_of, text_of
+from missioncontrol.runtimes.records import MAX_LABEL, Record, SessionInfo, Status, Turn, Usage
+
+RUNTIME = "claude"
+PROVIDER = "anthropic"
+SYNTHETIC = "<synthetic>"
+"""The model of answers that no model gave."""
+
+_ENDED = frozenset({"end_turn", "stop_sequence", "max_tokens", "refusal", "model_context_window_exceeded"})
+_LOCAL = ("<command-", "<local-command-", "<bash-")
+"""How a line begins that the user's own commands left: no model is asked."""
+
+_INTERRUPTED = "[Request interrupted by user"
+_RECENT = 4
+_MAX_OPEN = 4
+_ABSENT = msgspec.Raw(b"")
+
+
+class Memory(msgspec.Struct, tag="claude", omit_defaults=True):
+    """What has to be remembered between two lines.
+
+    `recent` are the newest responses, each with the figures that were told of it; `calls` the newest calls, which a
+    response that grows repeats; `waiting` calls that wait for somebody's answer.
+    """
+
+    session: str = ""
+    parent: str | None = None
+    at: int = 0
+    cwd: str | None = None
+    version: str | None = None
+    title: str | None = None
+    model: str = ""
+    introduced: bool = False
+    recent: dict[str, list[int]] = {}
+    calls: list[str] = []
+    waiting: dict[str, str] = {}
+
+
+class _CacheCreation(msgspec.Struct):
+    ephemeral_5m_input_tokens: Number = None
+    ephemeral_1h_input_tokens: Number = None
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: Number = None
+    output_tokens: Number = None
+    cache_creation_input_tokens: Number = None
+    cache_read_input_tokens: Number = None
+    cache_creation: _CacheCreation | None = None
+
+
+class _Item(msgspec.Struct):
+    type: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: msgspec.Raw = _ABSENT
+    tool_use_id: str | None = None
+
+
+class _Message(msgspec.Struct):
+    id: str | None = None
+    role: str | None = None
+    model: str | None = None
+    content: msgspec.Raw = _ABSENT
+    stop_reason: str | None = None
+    usage: _Usage | None = None
+
+
+class _Line(msgspec.Struct, rename="camel"):
+    type: str | None = None
+    subtype: str | None = None
+    uuid: str | None = None
+    session_id: str | None = None
+    timestamp: Time = None
+    cwd: str | None = None
+    version: str | None = None
+    is_sidechain: bool | None = None
+    is_meta: bool | None = None
+    is_compact_summary: bool | None = None
+    is_api_error_message: bool | None = None
+    cost_usd: Number = msgspec.field(default=None, name="costUSD")
+    custom_title: str | None = None
+    ai_title: str | None = None
+    message: msgspec.Raw = _ABSENT
+
+
+_lines = msgspec.json.Decoder(_Line)
+_messages = msgspec.json.Decoder(_Message)
+_items = msgspec.json.Decoder(list[_Item | str])
+
+
+class ClaudeParser:
+    """Reads the lines of one session, or of one sub-agent of a session."""
+
+    def __init__(self, memory: Memory) -> None:
+        """Prepare; `memory` is where the last reading ended, with `session` set, and `parent` for a sub-agent."""
+        self.memory = memory
+
+    def parse(self, line: bytes | str) -> list[Record]:
+        """Return what a line tells.
+
+        Raises:
+            BrokenLineError: it is not JSON.
+        """
+        entry = decode(_lines, line)
+        if entry is None:
+            return []
+        memory = self.memory
+        memory.at = milliseconds(entry.timestamp) or memory.at
+        records = self._introduction(entry)
+        match entry.type:
+            case "assistant" | "user" if entry.message:
+                message = decode(_messages, entry.message)
+                if message is not None:
+                    told = self._answer if entry.type == "assistant" else self._asked
+                    records += told(entry, message)
+            case "system":
+                if entry.subtype in ("turn_duration", "stop_hook_summary"):
+                    records += self._turn(entry, "idle")
+                elif entry.subtype == "api_error":
+                    records += self._turn(entry, "busy")
+        return records
+
+    def _introduction(self, entry: _Line) -> list[Record]:
+        """Return who the session is where that is new."""
+        memory = self.memory
+        title = entry.custom_title or entry.ai_title
+        if title is not None and (title := shorten(title, MAX_LABEL)) == memory.title:
+            title = None
+        cwd = fit(entry.cwd, MAX_PATH)
+        started = memory.cwd is None and cwd is not None
+        if not started and title is None:
+            return []
+        memory.title = title or memory.title
+        if started:
+            memory.cwd, memory.version = cwd, fit(entry.version)
+            if memory.parent is None and memory.session.startswith("agent-") and entry.session_id:
+                memory.parent = fit(entry.session_id)
+        return [self._info()]
+
+    def _answer(self, entry: _Line, message: _Message) -> list[Record]:
+        memory = self.memory
+        if message.model == SYNTHETIC:
+            if not entry.is_api_error_message:
+                return self._turn(entry, "idle")
+            failed = Usage(
+                key=f"{RUNTIME}:{entry.uuid or memory.at}",
+                runtime=RUNTIME,
+                session=memory.session,
+                at=memory.at,
+                model=memory.model,
+                provider=PROVIDER,
+                failed="error",
+            )
+            return [failed, *self._turn(entry, "error", text_of(message.content))]
+        memory.model = fit(message.model) or memory.model
+        more = message.id in memory.recent
+        records: list[Record] = []
+        if message.usage is not None:
+            records += self._usage(entry, message, message.usage)
+        if b'"tool_use"' in bytes(message.content):
+            records += self._calls(message.content)
+        status: Status = "idle" if message.stop_reason in _ENDED else "busy"
+        return [*records, *self._turn(entry, status, beside=more)]
+
+    def _usage(self, entry: _Line, message: _Message, used: _Usage) -> list[Record]:
+        memory = self.memory
+        id_ = message.id or entry.uuid or f"{memory.session}:{memory.at}"
+        parts = used.cache_creation or _CacheCreation()
+        hour = count(parts.ephemeral_1h_input_tokens)
+        figures = [
+            count(used.input_tokens),
+            count(used.output_tokens),
+            count(used.cache_read_input_tokens),
+            max(count(used.cache_creation_input_tokens), hour + count(parts.ephemeral_5m_input_tokens)),
+            hour,
+        ]
+        known = memory.recent.pop(id_, None)
+        most = figures if known is None else [max(pair) for pair in zip(figures, known, strict=True)]
+        memory.recent[id_] = most
+        if len(memory.recent) > _RECENT:
+            del memory.recent[next(iter(memory.recent))]
+        if most == known:
+            return []
+        input_, output, cache_read, cache_write, cache_write_1h = most
+        return [
+            Usage(
+                key=f"{RUNTIME}:{id_}",
+                runtime=RUNTIME,
+                session=memory.session,
+                at=memory.at,
+                model=memory.model,
+                provider=PROVIDER,
+                input=input_,
+                output=output,
+                cache_read=cache_read,
+                cache_write=cache_write,
+                cache_write_1h=cache_write_1h,
+                cost=dollars(entry.cost_usd),
+            )
+        ]
+
+    def _calls(self, content: bytes) -> list[Record]:
+        memory = self.memory
+        records: list[Record] = []
+        for item in decode(_items, content) or []:
+            if isinstance(item, str) or item.type != "tool_use" or not item.name:
+                continue
+            call = tool_call(memory.session, memory.at, item.id or "", item.name, item.input)
+            if call.call_id in memory.calls:
+                continue
+            memory.calls = [*memory.calls[1 - _MAX_OPEN :], call.call_id]
+            records.append(call)
+            if item.name in ASKING and len(memory.waiting) < _MAX_OPEN:
+                memory.waiting[call.call_id] = item.name
+        return records
+
+    def _asked(self, entry: _Line, message: _Message) -> list[Record]:
+        memory = self.memory
+        if b'"tool_result"' in bytes(message.content):
+            if memory.waiting:
+                for item in decode(_items, message.content) or []:
+                    if isinstance(item, _Item):
+                        memory.waiting.pop(item.tool_use_id or "", None)
+            return self._turn(entry, "busy", beside=True)
+        if entry.is_meta or entry.is_compact_summary:
+            return []
+        text = text_of(message.content)
+        if text.startswith(_INTERRUPTED):
+            memory.waiting = {}
+            return self._turn(entry, "idle", "interrupted")
+        if text.startswith(_LOCAL):
+            return []
+        if not entry.is_sidechain:
+            memory.waiting = {}
+        records: list[Record] = []
+        if not memory.introduced and text:
+            memory.introduced = True
+            records.append(self._info(text))
+        return [*records, *self._turn(entry, "busy")]
+
+    def _turn(
+        self, entry: _Line, status: Status, detail: str | None = None, *, beside: bool = False
+    ) -> list[Record]:
+        memory = self.memory
+        if entry.is_sidechain and memory.parent is None and status != "busy":
+            # A sub-agent within its parent's transcript: that it is done does not end the parent's turn.
+            status, detail = "busy", None
+        if memory.waiting and status == "busy":
+            status, detail = "waiting", next(iter(memory.waiting.values()))
+        detail = shorten(detail, MAX_LABEL) if detail else None
+        return [Turn(memory.session, memory.at, status, detail, beside=beside and status == "busy")]
+
+    def _info(self, first_message: str | None = None) -> SessionInfo:
+        memory = self.memory
+        fields: dict[str, Any] = {}
+        if first_message:
+            fields = {"first_user_message": first_words(first_message), "persona": persona_of(first_message)}
+        return SessionInfo(
+            session=memory.session,
+            runtime=RUNTIME,
+            cwd=memory.cwd,
+            parent=memory.parent,
+            title=memory.title,
+            version=memory.version,
+            **fields,
+        )

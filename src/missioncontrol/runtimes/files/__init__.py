@@ -1,0 +1,1 @@
+"""Reading files that a runtime is writing: JSONL, SQLite databases, compressed archives."""

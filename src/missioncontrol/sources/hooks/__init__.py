@@ -1,1 +1,0 @@
-"""What runtimes say themselves at the moment when it happens, by calling the server."""

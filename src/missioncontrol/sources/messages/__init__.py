@@ -1,6 +1,0 @@
-"""What is said in transcripts, kept to be read and to be found; it tells no events."""
-
-from missioncontrol.sources.messages.index import END, NAME, MessageIndex, Said, SessionSpan, first_id
-from missioncontrol.sources.messages.source import Messages
-
-__all__ = ["END", "NAME", "MessageIndex", "Messages", "Said", "SessionSpan", "first_id"]

@@ -1,6 +1,0 @@
-"""The task queue: the tasks of the state, in step with the file that agents edit by hand."""
-
-from missioncontrol.sources.tasks.queue import TaskQueue
-from missioncontrol.sources.tasks.task import PRIORITIES, STATUSES
-
-__all__ = ["PRIORITIES", "STATUSES", "TaskQueue"]

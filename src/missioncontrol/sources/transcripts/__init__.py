@@ -1,1 +1,0 @@
-"""Readers of what agent runtimes leave behind: transcripts in JSONL and SQLite, and where they lie."""

@@ -1,0 +1,64 @@
+"""What a response costs, and who says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from genai_prices import Usage as Priced
+from genai_prices import calc_price
+
+from missioncontrol.fleet.usage.prices import Price, price
+from missioncontrol.runtimes.records import Usage
+
+AT = 1_795_395_127_261
+
+
+def usage(**fields: Any) -> Usage:
+    return Usage(
+        **{
+            "key": "claude:msg_1",
+            "runtime": "claude",
+            "session": "s",
+            "at": AT,
+            "model": "claude-sonnet-4-5",
+            "provider": "anthropic",
+            "input": 1000,
+            "output": 100,
+            "cache_read": 500,
+            "cache_write": 200,
+            "cost": None,
+            **fields,
+        }
+    )
+
+
+def test_the_transcripts_own_cost_wins() -> None:
+    assert price(usage(cost=0.125)) == Price(0.125, "transcript")
+
+
+@pytest.mark.parametrize("provider", ["anthropic", None, "a name of the runtime's own"])
+def test_else_the_price_table_says_it_with_cached_tokens_at_their_own_price(provider: str | None) -> None:
+    cost, source = price(usage(provider=provider))
+    assert source == "prices"
+    assert cost == pytest.approx(1000 * 3e-6 + 100 * 15e-6 + 500 * 0.3e-6 + 200 * 3.75e-6)
+
+
+def test_what_is_cached_for_an_hour_costs_more() -> None:
+    long = price(usage(cache_write_1h=200)).cost
+    assert long - price(usage()).cost == pytest.approx(200 * (6e-6 - 3.75e-6))
+
+
+@pytest.mark.parametrize("tokens", [100, 150_000, 250_000, 900_000])
+def test_a_large_request_is_priced_in_its_tier(tokens: int) -> None:
+    cost, _ = price(usage(input=tokens, cache_read=0, cache_write=0))
+    table = calc_price(Priced(input_tokens=tokens, output_tokens=100), model_ref="claude-sonnet-4-5")
+    assert cost == pytest.approx(float(table.total_price))
+
+
+def test_a_model_that_nobody_has_a_price_for_is_listed_as_unpriced() -> None:
+    assert price(usage(model="fake-1", provider="fake")) == Price(0.0, "none")
+
+
+def test_a_turn_that_used_nothing_costs_nothing() -> None:
+    assert price(usage(model="fake-1", input=0, output=0, cache_read=0, cache_write=0)).source == "transcript"
