@@ -34,7 +34,9 @@ sys.setswitchinterval(1e-6)
 from missioncontrol.runtimes.files.jsonl import JsonlReader, Position
 from missioncontrol.runtimes.openclaw.agent_database import AgentDatabase, AgentPosition
 from missioncontrol.runtimes.openclaw.state_database import StateDatabase, StatePosition
-from missioncontrol.runtimes.places import find_openclaw, gateway_address, roster, transcripts
+from missioncontrol.runtimes.openclaw.places import find_openclaw, gateway_address, roster
+from missioncontrol.runtimes.openclaw.runtime import LINES
+from missioncontrol.runtimes.registry import transcripts
 
 state = Path(sys.argv[1])
 place = find_openclaw(str(state), state / "workspace")
@@ -50,10 +52,10 @@ def read():
         elif transcript.kind == "openclaw-state":
             database = StateDatabase(transcript.path)
             database.read(StatePosition())
-            database.gateway_alive(0)
+            database.is_alive(0)
             database.cron_jobs()
         elif transcript.kind == "openclaw":
-            JsonlReader("openclaw").read(transcript.path, Position())
+            JsonlReader(transcript, LINES).read(Position())
 
 
 together = Barrier(6)

@@ -115,13 +115,19 @@ class BudgetConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class SourcesConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Which feeds are read beside the workspace: `auto`, `off`, or a path."""
+    """What is read besides the workspace.
 
-    openclaw: str = "auto"
-    claude: str = "auto"
-    codex: str = "auto"
+    `places` says where each runtime keeps its files: `auto`, `off`, or a path. In the config file the runtimes are keys
+    of `[sources]` themselves.
+    """
+
+    places: dict[str, str] = {}
     gateway: str = "auto"
     ignore: list[str] = []
+
+    def place_of(self, runtime: str) -> str:
+        """Return what is set for a runtime: `auto`, `off`, or a path."""
+        return self.places.get(runtime, "auto")
 
 
 class McpConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -382,6 +388,7 @@ def load_config(
         if value is not None:
             _set(tree, dotted, value)
             variables.pop(dotted, None)
+    _gather_places(tree)
     try:
         config = msgspec.convert(tree, Config, strict=False)
     except msgspec.ValidationError as error:
@@ -396,6 +403,17 @@ def load_config(
             raise ConfigError(f"{name} is {number}; write a finite number.")
     _check(config)
     return config
+
+
+def _gather_places(tree: dict[str, Any]) -> None:
+    """Put the keys of `[sources]` that name runtimes together; whether there are such runtimes is checked later."""
+    sources = tree.get("sources")
+    if isinstance(sources, dict) and "places" not in sources:
+        named = {key: value for key, value in sources.items() if key not in SourcesConfig.__struct_fields__}
+        tree["sources"] = {
+            **{key: value for key, value in sources.items() if key not in named},
+            "places": named,
+        }
 
 
 def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:

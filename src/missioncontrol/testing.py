@@ -30,12 +30,11 @@ from typing import IO, Literal, Self
 from missioncontrol.config import ENVIRONMENT
 from missioncontrol.errors import MissionControlError
 from missioncontrol.owner_secret import read_secret
+from missioncontrol.runtimes.registry import runtimes
 
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 _OWN_PREFIX = "MISSION_CONTROL_"
-_RUNTIME_FOLDERS = ("OPENCLAW_STATE_DIR", "CLAUDE_CONFIG_DIR", "CODEX_HOME")
-"""Where agents' runtimes are looked for, when they are not where they usually are."""
 
 
 class ServerFailed(MissionControlError):
@@ -77,7 +76,9 @@ class ServerProcess:
             for name, value in os.environ.items()
             if not name.startswith(_OWN_PREFIX) and name not in ENVIRONMENT
         }
-        nowhere = {name: str(data / "no-such-folder") for name in _RUNTIME_FOLDERS}
+        # Transcripts of the user's own agents are none of the test's.
+        variables = filter(None, (runtime.variable for runtime in runtimes().values()))
+        nowhere = {name: str(data / "no-such-folder") for name in variables}
         # Commands without --url are to find the user's own servers, not those of tests.
         nowhere["XDG_DATA_HOME"] = str(data)
         self._environment = inherited | nowhere | dict(env or {})

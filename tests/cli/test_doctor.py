@@ -79,7 +79,9 @@ def test_a_runtime_that_is_named_and_not_there_is_warned_about(tmp_path: Path) -
     (tmp_path / "claude/projects").mkdir(parents=True)
 
     def check(claude: str) -> Check:
-        return check_runtimes(Config(sources=SourcesConfig(openclaw="off", codex="off", claude=claude)))
+        return check_runtimes(
+            Config(sources=SourcesConfig(places={"openclaw": "off", "codex": "off", "claude": claude}))
+        )
 
     there = check(str(tmp_path / "claude"))
     assert (there.verdict, there.found) == ("ok", f"claude at {tmp_path / 'claude'}")

@@ -25,5 +25,7 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 def runtime(world: World, tmp_path: Path) -> Runtime:
     """An OpenClaw state folder that the world's sources read."""
     runtime = Runtime(tmp_path / "openclaw")
-    world.config.sources = SourcesConfig(openclaw=str(runtime.folder), claude="off", codex="off")
+    world.config.sources = SourcesConfig(
+        places={"openclaw": str(runtime.folder), "claude": "off", "codex": "off"}
+    )
     return runtime

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 async def test_a_commit_that_shows_after_its_log_was_written_is_counted_without_another(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.config.sources = SourcesConfig(openclaw=str(tmp_path), claude="off", codex="off")
+    world.config.sources = SourcesConfig(places={"openclaw": str(tmp_path), "claude": "off", "codex": "off"})
     world.kinds = [Tokens]
     connection = create(tmp_path / "agents/scout/agent/openclaw-agent.sqlite")
     begin_session(connection, "work")

@@ -206,7 +206,7 @@ async def fake_gateway(port: int = 0) -> AsyncIterator[FakeGateway]:
 def openclaw(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "openclaw"
     folder.mkdir()
-    world.config.sources = SourcesConfig(openclaw=str(folder), claude="off", codex="off")
+    world.config.sources = SourcesConfig(places={"openclaw": str(folder), "claude": "off", "codex": "off"})
     monkeypatch.setattr(link, "HEALTH_SECONDS", 0.05)
     monkeypatch.setattr(link, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(link, "LONGEST_PAUSE", 0.1)

@@ -31,7 +31,7 @@ def state(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     """The state folder of an OpenClaw with one agent that is well; what is unreadable is soon tried again."""
     monkeypatch.setattr("missioncontrol.fleet.usage.tracker.RETRY_SECONDS", 0.05)
     state = tmp_path / "openclaw"
-    world.config.sources = SourcesConfig(openclaw=str(state), claude="off", codex="off")
+    world.config.sources = SourcesConfig(places={"openclaw": str(state), "claude": "off", "codex": "off"})
     world.kinds = [Tokens, Messages]
     fill(state / "agents/scout/agent/openclaw-agent.sqlite", "good")
     return state
@@ -67,7 +67,9 @@ async def test_names_that_are_not_utf_8_are_named_once_and_the_others_are_counte
     world: World, state: Path, tmp_path: Path
 ) -> None:
     claude, codex = tmp_path / "claude", tmp_path / "codex"
-    world.config.sources = SourcesConfig(openclaw=str(state), claude=str(claude), codex=str(codex))
+    world.config.sources = SourcesConfig(
+        places={"openclaw": str(state), "claude": str(claude), "codex": str(codex)}
+    )
     line = json.dumps({"type": "session", "version": 3, "id": "s1", "cwd": "/"}).encode() + b"\n"
     odd = [
         os.fsencode(state) + b"/agents/\xff/sessions/s1.jsonl",
@@ -206,7 +208,7 @@ async def test_an_error_that_nobody_has_thought_of_skips_the_file_alone(
     def fail(path: Path, agent: str | None) -> None:
         raise ZeroDivisionError("nobody has thought of it")
 
-    monkeypatch.setattr(reading, "read_index", fail)
+    monkeypatch.setattr("missioncontrol.runtimes.openclaw.runtime.read_index", fail)
     await world.start()
     await world.until(lambda: any("ZeroDivisionError" in alert for alert in world.alerts()))
     assert calls(world, "scout") == 1

@@ -195,7 +195,9 @@ async def test_a_runtime_whose_folder_appears_later_is_found(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("missioncontrol.fleet.usage.tracker.DOUBT_SECONDS", 0.1)
-    world.config.sources = SourcesConfig(openclaw=str(tmp_path / "openclaw"), claude="off", codex="off")
+    world.config.sources = SourcesConfig(
+        places={"openclaw": str(tmp_path / "openclaw"), "claude": "off", "codex": "off"}
+    )
     await world.start()
     runtime = Runtime(tmp_path / "openclaw")
     runtime.write("scout", said("Go"), answered())
@@ -249,7 +251,9 @@ async def test_claude_codes_responses_count_once_are_priced_and_its_sub_agents_b
 ) -> None:
     project = tmp_path / "claude" / "projects" / "-home-user-website"
     project.mkdir(parents=True)
-    world.config.sources = SourcesConfig(openclaw="off", claude=str(tmp_path / "claude"), codex="off")
+    world.config.sources = SourcesConfig(
+        places={"openclaw": "off", "claude": str(tmp_path / "claude"), "codex": "off"}
+    )
     await world.start()
     with (project / "session-1.jsonl").open("w") as file:
         for output in (5, 5, 100):

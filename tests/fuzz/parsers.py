@@ -35,24 +35,21 @@ from missioncontrol.fleet.usage.ledger import Book, moment
 from missioncontrol.fleet.usage.lines import use_of
 from missioncontrol.fleet.usage.sessions import Owners
 from missioncontrol.protocol.messages import decode_message, message_ref, since_in
+from missioncontrol.runtimes.base import Place
 from missioncontrol.runtimes.claude import hooks as claude_hooks
 from missioncontrol.runtimes.claude.transcript import ClaudeParser
 from missioncontrol.runtimes.claude.transcript import Memory as ClaudeMemory
+from missioncontrol.runtimes.codex.messages import CodexMessageParser
 from missioncontrol.runtimes.codex.transcript import CodexParser
 from missioncontrol.runtimes.codex.transcript import Memory as CodexMemory
 from missioncontrol.runtimes.lines import BrokenLineError, Parser
 from missioncontrol.runtimes.messages import Memory as MessageMemory
 from missioncontrol.runtimes.messages import MessageParser
+from missioncontrol.runtimes.openclaw.places import configured_workspaces, gateway_address, roster
 from missioncontrol.runtimes.openclaw.session_index import read_index
 from missioncontrol.runtimes.openclaw.transcript import Memory as OpenClawMemory
 from missioncontrol.runtimes.openclaw.transcript import OpenClawParser
 from missioncontrol.runtimes.otel.signals import Kind, decode
-from missioncontrol.runtimes.places import (
-    Place,
-    configured_workspaces,
-    gateway_address,
-    roster,
-)
 from missioncontrol.runtimes.records import Record as Said
 from missioncontrol.runtimes.records import UnreadableError
 from missioncontrol.search.query import parse_query
@@ -120,7 +117,7 @@ def enter(told: Sequence[Said]) -> None:
         )
     for at, _ in page.activity.values():
         moment(at)
-    for doing in book.doings(NOW, gateway_alive=None).values():
+    for doing in book.doings(NOW, alive={}).values():
         rfc3339(doing.at)
     state.apply(records)
     state.encoded()
@@ -322,10 +319,9 @@ def _transcript(name: str, lines: list[dict[str, Any]], make: Callable[[], Parse
     return Target(name, _lines(make), [*lines, *lines, _ndjson(lines)])
 
 
-def _messages(runtime: Any, lines: list[dict[str, Any]]) -> Target:
-    return _transcript(
-        f"messages-{runtime}", lines, lambda: MessageParser(runtime, MessageMemory(session="s"), since=0)
-    )
+def _messages(runtime: str, lines: list[dict[str, Any]]) -> Target:
+    make = CodexMessageParser if runtime == "codex" else MessageParser
+    return _transcript(f"messages-{runtime}", lines, lambda: make(MessageMemory(session="s"), since=0))
 
 
 def targets() -> list[Target]:

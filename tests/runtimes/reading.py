@@ -6,10 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from missioncontrol.runtimes.files.jsonl import JsonlReader, Kind, Position
+from missioncontrol.runtimes.base import Place, Transcript
+from missioncontrol.runtimes.claude import runtime as claude
+from missioncontrol.runtimes.codex import runtime as codex
+from missioncontrol.runtimes.files.jsonl import JsonlReader, Position
+from missioncontrol.runtimes.openclaw import runtime as openclaw
 from missioncontrol.runtimes.openclaw.agent_database import AgentDatabase, AgentPosition
-from missioncontrol.runtimes.places import Place, transcripts
 from missioncontrol.runtimes.records import Record, SessionInfo, ToolCall, Turn, Usage
+from missioncontrol.runtimes.registry import transcripts
+
+LINES = {"openclaw": openclaw.LINES, "claude": claude.LINES, "codex": codex.LINES}
 
 
 class Total(NamedTuple):
@@ -30,25 +36,31 @@ def read_all(place: Place, agent: str | None = None) -> list[Record]:
             database = AgentDatabase(path, owner or "")
             records += database.read(AgentPosition())[0]
             database.close()
-        elif kind in ("openclaw", "claude", "codex"):
+        elif kind in LINES:
             records += read(path, kind, agent=owner, parent=parent)[0]
     return records
 
 
+def reader_of(
+    path: Path, kind: str = "openclaw", agent: str | None = None, parent: str | None = None
+) -> JsonlReader:
+    return JsonlReader(Transcript(path, kind, agent, parent), LINES[kind])
+
+
 def read(
     path: Path,
-    kind: Kind = "openclaw",
+    kind: str = "openclaw",
     position: Position | None = None,
     *,
     agent: str | None = None,
     parent: str | None = None,
 ) -> tuple[list[Record], Position]:
     """Read a file to its end."""
-    reader = JsonlReader(kind, agent=agent, parent=parent)
+    reader = reader_of(path, kind, agent, parent)
     position = position or Position()
     records: list[Record] = []
     while True:
-        more, after = reader.read(path, position)
+        more, after = reader.read(position)
         records += more
         if after.offset == position.offset:
             return records, after

@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from missioncontrol.fleet.messages.reading import reader_of
+from missioncontrol.runtimes.base import Transcript
 from missioncontrol.runtimes.files import database as databases
-from missioncontrol.runtimes.files.jsonl import JsonlReader, Position
+from missioncontrol.runtimes.files.jsonl import Position
 from missioncontrol.runtimes.files.regular import open_regular
 from missioncontrol.runtimes.openclaw.agent_database import AgentDatabase, AgentPosition
+from missioncontrol.runtimes.openclaw.messages import read_messages
 from missioncontrol.runtimes.openclaw.state_database import StateDatabase, StatePosition
-from missioncontrol.runtimes.places import Transcript
 from missioncontrol.runtimes.records import Message, Record, Turn, UnreadableError
 from missioncontrol.threads import OwnerThread, WorkStopped
 from tests.runtimes.installs import add_event, answer, begin_session, create, insert
-from tests.runtimes.reading import infos, total
+from tests.runtimes.reading import infos, reader_of, total
 
 ENDLESS = "WITH RECURSIVE forever(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM forever)"
 LOOSE = {
@@ -70,9 +70,7 @@ def read_all(path: Path, stop: Callable[[], bool] = lambda: False) -> tuple[list
 
 
 def messages_of(path: Path, thread: OwnerThread) -> list[Message]:
-    read = reader_of("openclaw-agent")
-    assert read is not None
-    return read(Transcript(path, "openclaw-agent", "scout"), None, 0, thread, str)[0]
+    return read_messages(Transcript(path, "openclaw-agent", "scout"), None, 0, thread, str)[0]
 
 
 @pytest.mark.parametrize("table", ["session_nodes", "session_windows", "transcript_events"])
@@ -294,7 +292,7 @@ def test_an_odd_lease_says_nothing_of_the_gateway(
         payload %= pid, socket.gethostname()
     loose.execute("INSERT INTO state_leases VALUES ('gateway-owner', ?, ?)", (expires, payload))
     database = StateDatabase(path)
-    assert database.gateway_alive(1000) in (True, None)
+    assert database.is_alive(1000) in (True, None)
     database.close()
 
 
@@ -302,7 +300,7 @@ def test_a_pipe_in_place_of_a_transcript_is_no_reason_to_wait(tmp_path: Path) ->
     path = tmp_path / "one.jsonl"
     os.mkfifo(path)
     with pytest.raises(UnreadableError, match="no regular file"):
-        JsonlReader("claude").read(path, Position())
+        reader_of(path, "claude").read(Position())
     with pytest.raises(UnreadableError, match="no regular file"):
         open_regular(path)
 

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from missioncontrol.runtimes.files import jsonl
-from missioncontrol.runtimes.files.jsonl import JsonlReader, Kind, Position
+from missioncontrol.runtimes.files.jsonl import Position
 from missioncontrol.runtimes.records import Record, UnreadableError
 from tests.runtimes import test_claude as claude
 from tests.runtimes import test_codex as codex
 from tests.runtimes.installs import SAMPLES, answer, asked
-from tests.runtimes.reading import read, total, usages
+from tests.runtimes.reading import read, reader_of, total, usages
 
 HEADER = {"type": "session", "version": 3, "id": "s", "timestamp": "2026-11-23T00:52:07Z", "cwd": "/w"}
 
@@ -155,7 +155,7 @@ def test_a_line_that_is_too_long_is_skipped_and_counted_once(
 
 def test_a_long_line_is_read_whole_however_little_is_asked_for(path: Path) -> None:
     append(path, text(answer(3, content=[{"type": "text", "text": "x" * 3_000_000}])))
-    records, _ = JsonlReader("openclaw").read(path, Position(), limit_bytes=10)
+    records, _ = reader_of(path).read(Position(), limit_bytes=10)
     more, position = read(path, position=_)
     assert total([*records, *more]).calls == 2
     assert position.offset == path.stat().st_size
@@ -164,11 +164,11 @@ def test_a_long_line_is_read_whole_however_little_is_asked_for(path: Path) -> No
 def test_no_more_is_read_at_a_time_than_is_asked_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonl, "_BLOCK", 512)
     append(path, text(*(answer(number) for number in range(3, 60))))
-    reader, position, told = JsonlReader("openclaw"), Position(), list[Record]()
+    reader, position, told = reader_of(path), Position(), list[Record]()
     readings = 0
     while position.offset < path.stat().st_size:
         before = position.offset
-        records, position = reader.read(path, position, limit_bytes=1_000)
+        records, position = reader.read(position, limit_bytes=1_000)
         assert position.offset - before < 2_048
         told += records
         readings += 1
@@ -251,7 +251,7 @@ def test_what_is_no_archive_is_broken_and_no_more(tmp_path: Path) -> None:
     assert (records, position.broken) == ([], 1)
 
 
-CONTENTS: dict[Kind, bytes] = {
+CONTENTS: dict[str, bytes] = {
     "openclaw": b"".join(
         file.read_bytes()
         for file in sorted((SAMPLES / "2026.7.35-jsonl/agents/scout/sessions").glob("*.jsonl*"))
@@ -288,18 +288,18 @@ BROKEN = b'{"broken\n\0\0\n{"type":"message","id":"\xff"}\n\n'
     cuts=st.lists(st.integers(0, 20_000), max_size=8),
     limit=st.integers(1, 5_000),
 )
-def test_any_split_into_readings_tells_the_same_as_one(kind: Kind, cuts: list[int], limit: int) -> None:
+def test_any_split_into_readings_tells_the_same_as_one(kind: str, cuts: list[int], limit: int) -> None:
     data = CONTENTS[kind] + BROKEN + CONTENTS[kind][:400]
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{codex.SESSION}.jsonl"
         path.write_bytes(data)
         expected, end = read(path, kind)
         path.write_bytes(b"")
-        reader, position, told = JsonlReader(kind), Position(), list[Record]()
+        reader, position, told = reader_of(path, kind), Position(), list[Record]()
         for cut in [*sorted(cuts), len(data)]:
             path.write_bytes(data[:cut])
             while True:
-                records, after = reader.read(path, position, limit)
+                records, after = reader.read(position, limit)
                 told += records
                 moved, position = after.offset != position.offset, kept(after)
                 if not moved:

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from missioncontrol.runtimes.codex.messages import CodexMessageParser
 from missioncontrol.runtimes.messages import MAX_SAID, MAX_TOLD, Memory, MessageParser
-from missioncontrol.runtimes.places import Kind
 from missioncontrol.runtimes.records import Message
 
 TIME = "2026-11-28T10:00:00.000Z"
 
 
-def said(kind: Kind, *lines: Any) -> list[Message]:
-    parser = MessageParser(kind, Memory(session="s"))
+def said(kind: str, *lines: Any) -> list[Message]:
+    parser = (CodexMessageParser if kind == "codex" else MessageParser)(Memory(session="s"))
     records = [record for line in lines for record in parser.parse(json.dumps(line))]
     return [record for record in records if isinstance(record, Message)]
 
@@ -200,7 +200,7 @@ ENTRIES = st.fixed_dictionaries(
 
 
 @given(st.sampled_from(["openclaw", "claude", "codex"]), st.lists(ENTRIES, max_size=4))
-def test_nothing_that_stands_in_a_line_does_harm(kind: Kind, entries: list[Any]) -> None:
+def test_nothing_that_stands_in_a_line_does_harm(kind: str, entries: list[Any]) -> None:
     for message in said(kind, *entries):
         assert message.text or message.role == "call"
         assert message.at >= 0

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from missioncontrol.runtimes.openclaw.places import find_openclaw
 from missioncontrol.runtimes.openclaw.transcript import Memory, OpenClawParser
-from missioncontrol.runtimes.places import find_openclaw
 from missioncontrol.runtimes.records import Record, Turn
 from tests.runtimes.installs import answer, asked, install
 from tests.runtimes.reading import (

@@ -106,14 +106,14 @@ def test_a_session_is_introduced_once_and_each_event_told_once(
 
 def test_a_killed_gateway_is_alive_until_its_lease_has_run_out(tmp_path: Path) -> None:
     state = StateDatabase(install(tmp_path, "2026.9.6-sqlite-crashed") / "state/openclaw.sqlite")
-    assert state.gateway_alive(LEASED_UNTIL - 1) is True
-    assert state.gateway_alive(LEASED_UNTIL) is False
+    assert state.is_alive(LEASED_UNTIL - 1) is True
+    assert state.is_alive(LEASED_UNTIL) is False
     state.close()
 
 
 def test_a_gateway_that_was_stopped_is_not_alive(tmp_path: Path) -> None:
     state = StateDatabase(install(tmp_path, "2026.9.6-sqlite") / "state/openclaw.sqlite")
-    assert state.gateway_alive(LEASED_UNTIL - 1) is False
+    assert state.is_alive(LEASED_UNTIL - 1) is False
     state.close()
 
 
@@ -121,27 +121,27 @@ def test_a_gateway_whose_process_is_gone_from_this_machine_is_not_alive(
     gateway: sqlite3.Connection, state: StateDatabase
 ) -> None:
     lease(gateway, pid=NEVER_GIVEN, host=socket.gethostname(), startedAt=5)
-    assert state.gateway_alive(LEASED_UNTIL - 1) is False
+    assert state.is_alive(LEASED_UNTIL - 1) is False
 
 
 def test_a_gateway_whose_number_another_process_has_now_is_not_alive(
     gateway: sqlite3.Connection, state: StateDatabase
 ) -> None:
     lease(gateway, pid=os.getpid(), host=socket.gethostname(), startedAt=5)
-    assert state.gateway_alive(LEASED_UNTIL - 1) is False
+    assert state.is_alive(LEASED_UNTIL - 1) is False
 
 
 def test_a_gateway_on_another_machine_is_believed(gateway: sqlite3.Connection, state: StateDatabase) -> None:
     lease(gateway, pid=NEVER_GIVEN, host="elsewhere.example", startedAt=5)
-    assert state.gateway_alive(LEASED_UNTIL - 1) is True
+    assert state.is_alive(LEASED_UNTIL - 1) is True
 
 
 def test_nobody_knows_of_a_gateway_that_has_left_nothing(
     gateway: sqlite3.Connection, state: StateDatabase
 ) -> None:
-    assert state.gateway_alive(1) is None
+    assert state.is_alive(1) is None
     insert(gateway, "gateway_boot_lifecycle", {"boot_id": "b", "pid": 1, "started_at_ms": 5})
-    assert state.gateway_alive(9) is None
+    assert state.is_alive(9) is None
 
 
 def test_the_jobs_of_the_gateway_are_told_apart_from_those_of_its_users(tmp_path: Path) -> None:

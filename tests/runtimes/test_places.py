@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from missioncontrol.runtimes.places import (
-    Place,
-    find_claude,
-    find_codex,
-    find_openclaw,
-    roster,
-    transcript_of,
-    transcripts,
-)
+from missioncontrol.runtimes.base import Place
+from missioncontrol.runtimes.claude.runtime import ClaudeCode
+from missioncontrol.runtimes.codex.runtime import Codex
+from missioncontrol.runtimes.openclaw.places import find_openclaw, roster
 from missioncontrol.runtimes.records import UnreadableError
+from missioncontrol.runtimes.registry import transcript_of, transcripts
 from tests.runtimes.installs import install
+
+
+def find_claude(setting: str, environment: Mapping[str, str] = os.environ) -> Place | None:
+    return ClaudeCode().find(setting, Path(), environment)
+
+
+def find_codex(setting: str, environment: Mapping[str, str] = os.environ) -> Place | None:
+    return Codex().find(setting, Path(), environment)
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from missioncontrol.fleet.written import Written
+from missioncontrol.runtimes.base import Transcript
 from missioncontrol.runtimes.files.database import Database
 from missioncontrol.runtimes.files.regular import open_regular, read_whole
-from missioncontrol.runtimes.places import Transcript
 from missioncontrol.runtimes.records import UnreadableError
 
 

@@ -15,7 +15,7 @@ from missioncontrol.config import Config
 from missioncontrol.events import now
 from missioncontrol.fleet.messages import END, Messages
 from missioncontrol.fleet.source import Feed, SourceHealth, Workspace
-from missioncontrol.runtimes.places import Transcript
+from missioncontrol.runtimes.base import Transcript
 from missioncontrol.search import Search
 from missioncontrol.server.routes.sessions import MAX_SESSIONS_PAGE
 from missioncontrol.state import FleetState

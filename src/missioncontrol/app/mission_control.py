@@ -28,6 +28,7 @@ from missioncontrol.app.drain import drain_window, first_return, spread
 from missioncontrol.app.home import Home
 from missioncontrol.app.pipeline import DELIVER, PROJECT, Pipeline
 from missioncontrol.app.simulation import Simulation
+from missioncontrol.app.simulation.sessions import SIMULATED
 from missioncontrol.app.telemetry_out import TelemetryOut
 from missioncontrol.config import DEFAULT_PORT, Config, ServerConfig, load_config
 from missioncontrol.errors import BadEvent, ConfigError, Damaged, Draining, MissionControlError
@@ -47,6 +48,7 @@ from missioncontrol.hub import Connection, Hub
 from missioncontrol.notify import Notifier, Routes, prepare
 from missioncontrol.owner_secret import load_secret
 from missioncontrol.private_files import make_private_folder
+from missioncontrol.runtimes.registry import check_settings
 from missioncontrol.search import Search
 from missioncontrol.server.access import Access, BrowserSessions, Owner, check_bind
 from missioncontrol.server.access.sessions import FILE_NAME as BROWSERS_FILE
@@ -114,6 +116,7 @@ class MissionControl(Broadcasts):
                 if isinstance(values, dict):
                     flags |= {f"{section}.{key}": value for key, value in values.items()}
             config = load_config(flags=flags)
+            check_settings(config.sources)
         self.config = config or Config()
         self._simulation = simulation
         self._service: Service | None = None
@@ -337,8 +340,8 @@ class MissionControl(Broadcasts):
         self._ticker = asyncio.create_task(self._uvicorn.main_loop())
         self._uvicorn.mcp.start()
         if self._simulation:
-            openclaw = config.sources.openclaw
-            runtime = None if openclaw in ("auto", "off") else Path(openclaw)
+            setting = config.sources.place_of(SIMULATED)
+            runtime = None if setting in ("auto", "off") else Path(setting)
             simulation = Simulation(workspace, runtime=runtime)
             # What cannot be written now, a later step tries again.
             with suppress(OSError):

@@ -18,6 +18,7 @@ from missioncontrol.cli.serve import run_server
 from missioncontrol.cli.settings import Host, Open, Port, WsPort, read_config
 from missioncontrol.cli.signals import before_early_end
 from missioncontrol.errors import ConfigError
+from missioncontrol.runtimes.registry import runtimes
 from missioncontrol.temporary import LEFT_OVER_SECONDS
 
 PREFIX = "mission-control-demo-"
@@ -65,6 +66,8 @@ def demo(
             # One of both is set, always.
             folder = Path(str(temporary)) / "workspace"
         _claim(folder)
+        from missioncontrol.app.simulation.sessions import SIMULATED
+
         beside = folder.with_name(f"{folder.name}-data")
         config = read_config(
             {
@@ -74,9 +77,8 @@ def demo(
                 "server.port": port,
                 "server.ws_port": ws_port,
                 # The transcripts of real agents have no place in a simulation: it writes its own.
-                "sources.openclaw": str(folder.with_name(f"{folder.name}-openclaw")),
-                "sources.claude": "off",
-                "sources.codex": "off",
+                **{f"sources.{name}": "off" for name in runtimes()},
+                f"sources.{SIMULATED}": str(folder.with_name(f"{folder.name}-{SIMULATED}")),
             }
         )
         return run_server(config, simulation=True, open_browser=open_, last=partial(_remove, temporary))

@@ -45,7 +45,7 @@ from missioncontrol.cli.status import ask_health
 from missioncontrol.client import ClientError
 from missioncontrol.config import Config
 from missioncontrol.events.sentences import clean, size
-from missioncontrol.runtimes.places import find_claude, find_codex, find_openclaw
+from missioncontrol.runtimes import registry
 
 Verdict = Literal["ok", "warn", "fail"]
 
@@ -183,17 +183,12 @@ def check_workspace(folder: Path) -> Check:
 def check_runtimes(config: Config) -> Check:
     """Which runtimes have left transcripts here, and are those there that the settings name."""
     sources = config.sources
-    named = {"openclaw": sources.openclaw, "claude": sources.claude, "codex": sources.codex}
-    places = {
-        "openclaw": find_openclaw(sources.openclaw, config.workspace_path),
-        "claude": find_claude(sources.claude),
-        "codex": find_codex(sources.codex),
-    }
-    there = [f"{name} at {place.folder}" for name, place in places.items() if place and place.folder.is_dir()]
+    places = registry.find_all(sources, config.workspace_path)
+    there = [f"{name} at {place.folder}" for name, place in places.items() if place.folder.is_dir()]
     missing = [
-        f"sources.{name} names {named[name]}, which is no folder"
+        f"sources.{name} names {sources.place_of(name)}, which is no folder"
         for name, place in places.items()
-        if place and named[name] != "auto" and not place.folder.is_dir()
+        if sources.place_of(name) != "auto" and not place.folder.is_dir()
     ]
     if missing:
         return Check(

@@ -20,6 +20,7 @@ from missioncontrol.cli.running import choose, find_running, read_running
 from missioncontrol.config import DEFAULT_URL, Config, TokenConfig, load_config
 from missioncontrol.errors import ConfigError
 from missioncontrol.owner_secret import read_secret
+from missioncontrol.runtimes.registry import check_settings
 
 CONFIG_VARIABLE = "MISSION_CONTROL_CONFIG"
 TOKEN_VARIABLE = "MISSION_CONTROL_TOKEN"  # noqa: S105 - the name of the variable
@@ -121,6 +122,7 @@ def read_config(
     environment = os.environ if environment is None else environment
     file = config_file(file, environment)
     config = load_config(file, flags, environment)
+    check_settings(config.sources)
     token = read_token(token, environment)
     if token is not None:
         from missioncontrol.server.access import MIN_TOKEN_LENGTH, is_loopback

@@ -21,7 +21,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from missioncontrol.fleet.layout import IDENTITY_FILE, SOUL_FILE, agent_of
-from missioncontrol.runtimes.places import Place, configured_workspaces, find_openclaw
+from missioncontrol.runtimes.base import Place
+from missioncontrol.runtimes.openclaw.places import configured_workspaces, find_openclaw
 from missioncontrol.runtimes.records import UnreadableError
 from missioncontrol.watch.ignore import Ignore
 from missioncontrol.watch.paths import parent_of

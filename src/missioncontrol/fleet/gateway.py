@@ -18,7 +18,7 @@ from missioncontrol.fleet.layout import AGENT_FOLDERS, STATE_FILE
 from missioncontrol.fleet.runtime_status import RuntimeAgent
 from missioncontrol.fleet.sentry import SentryReport, read_report
 from missioncontrol.fleet.source import MARK, Batch, Feed, Inbox, Step, Workspace
-from missioncontrol.runtimes.places import find_openclaw, gateway_address
+from missioncontrol.runtimes.openclaw.places import find_openclaw, gateway_address
 from missioncontrol.runtimes.records import UnreadableError
 from missioncontrol.watch.debounce import Doubt
 from missioncontrol.watch.paths import folders_above
@@ -197,7 +197,7 @@ class Gateway:
         if setting == "off":
             return None
         token = os.environ.get(TOKEN_VARIABLE)
-        place = find_openclaw(self._workspace.config.sources.openclaw, self._root)
+        place = find_openclaw(self._workspace.config.sources.place_of("openclaw"), self._root)
         address = None
         if place is not None:
             try:

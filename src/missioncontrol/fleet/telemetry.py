@@ -15,13 +15,11 @@ from time import monotonic
 import msgspec
 
 from missioncontrol.events import now, rfc3339
-from missioncontrol.runtimes.claude import telemetry as claude
-from missioncontrol.runtimes.codex import telemetry as codex
-from missioncontrol.runtimes.openclaw import telemetry as openclaw
 from missioncontrol.runtimes.otel import genai
 from missioncontrol.runtimes.otel.reading import Meaning, sender_session
 from missioncontrol.runtimes.otel.signals import Kind, Point, Sender, Signal
 from missioncontrol.runtimes.records import Record, Usage
+from missioncontrol.runtimes.registry import runtimes
 
 GRACE_SECONDS = 120.0
 MAX_SENDERS = 200
@@ -34,14 +32,6 @@ MAX_REPORT = 500
 """How many records are passed on at a time."""
 
 _OTHERS = "(others)"
-
-_DIALECTS: Sequence[Callable[[Signal], Meaning | None]] = (
-    claude.read,
-    codex.read,
-    openclaw.read,
-    genai.read,
-)
-"""Those of single runtimes come first: they say more than the conventions that all share."""
 
 
 class SenderReport(msgspec.Struct, rename="camel"):
@@ -185,7 +175,9 @@ class Receiver:
 
 
 def _read(signal: Signal) -> Meaning | None:
-    for read in _DIALECTS:
+    # Those of single runtimes come first: they say more than the conventions that all share.
+    own = (runtime.read_signal for runtime in runtimes().values())
+    for read in (*filter(None, own), genai.read):
         meaning = read(signal)
         if meaning is not None:
             return meaning

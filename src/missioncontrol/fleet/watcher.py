@@ -49,7 +49,7 @@ class Watcher:
         self._told_polling = False
         self._agents = workspace.agent_workspaces
         self._finder = WorkspaceFinder(
-            workspace.root, workspace.config.sources.openclaw, workspace.config.data_path
+            workspace.root, workspace.config.sources.place_of("openclaw"), workspace.config.data_path
         )
 
     async def run(self, feed: Feed) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from missioncontrol.runtimes.places import Transcript
+from missioncontrol.runtimes.base import Transcript
 
 
 class Written:

@@ -7,13 +7,12 @@ read: where a runtime gives an entry no id, the number of its line stands for it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from missioncontrol.redaction import LONGEST_SECRET
 from missioncontrol.runtimes.lines import Time, decode, fit, milliseconds
-from missioncontrol.runtimes.places import Kind
 from missioncontrol.runtimes.records import Message, Record, Role
 
 MAX_SAID = 16_000
@@ -35,7 +34,8 @@ _NOT_SAID = (
 _JITTER_MS = 1_000
 """By how much an entry may be earlier than the one in front of it without that the clock was turned back."""
 
-_ABSENT = msgspec.Raw(b"")
+Said: TypeAlias = tuple[Role, str, str | None]
+ABSENT = msgspec.Raw(b"")
 _MAX_DEPTH = 4
 
 
@@ -72,33 +72,20 @@ class _Message(msgspec.Struct, rename={"tool_call_id": "toolCallId", "tool_name"
     timestamp: Time = None
 
 
-class _Entry(msgspec.Struct, rename={"is_meta": "isMeta"}):
+class Entry(msgspec.Struct, rename={"is_meta": "isMeta"}):
+    """A line, as far as messages are read of it; `payload` is that of a rollout."""
+
     type: str | None = None
     id: str | None = None
     uuid: str | None = None
     timestamp: Time = None
     is_meta: bool | None = None
-    message: msgspec.Raw = _ABSENT
-    payload: msgspec.Raw = _ABSENT
+    message: msgspec.Raw = ABSENT
+    payload: msgspec.Raw = ABSENT
 
 
-class _Payload(msgspec.Struct):
-    type: str | None = None
-    id: str | None = None
-    role: str | None = None
-    name: str | None = None
-    call_id: str | None = None
-    content: Any = None
-    summary: Any = None
-    arguments: Any = None
-    input: Any = None
-    action: Any = None
-    output: Any = None
-
-
-_entries = msgspec.json.Decoder(_Entry)
+_entries = msgspec.json.Decoder(Entry)
 _messages = msgspec.json.Decoder(_Message)
-_payloads = msgspec.json.Decoder(_Payload)
 # Also what prepares `_Item` for `msgspec.convert`, before any thread needs it.
 _items = msgspec.json.Decoder(_Item)
 _MAX_TOOLS = 32
@@ -107,20 +94,16 @@ _MAX_TOOLS = 32
 class MessageParser:
     """Reads what is said in the lines of one session, whatever runtime wrote them."""
 
-    def __init__(
-        self, kind: Kind, memory: Memory, since: int = 0, redact: Callable[[str], str] = str
-    ) -> None:
+    def __init__(self, memory: Memory, since: int = 0, redact: Callable[[str], str] = str) -> None:
         """Prepare.
 
         Args:
-            kind: what the transcript is.
             memory: where the last reading ended; `session` is set, in case the transcript does not name itself.
             since: what was said before is passed over, in milliseconds since 1970.
             redact: masks the secrets of a text; without it they stay.
         """
         self.memory = memory
         self._redact = redact
-        self._kind = kind
         self._since = since
 
     def parse(self, line: bytes | str) -> list[Record]:
@@ -134,13 +117,10 @@ class MessageParser:
         if entry is None:
             return []
         self.memory.at = milliseconds(entry.timestamp) or self.memory.at
-        if self._kind == "codex":
-            said = self._codex(entry)
-        elif entry.type == "session" and entry.id:
+        if entry.type == "session" and entry.id:
             self.memory.session = fit(entry.id) or self.memory.session
             return []
-        else:
-            said = self._message(entry)
+        said = self.read_entry(entry)
         key = entry.uuid or entry.id or str(self.memory.line)
         records: list[Record] = []
         if 0 < self.memory.at < self._since:
@@ -162,7 +142,8 @@ class MessageParser:
         self.memory.told = told + 1 if told - _JITTER_MS < at <= told else at
         return self.memory.told
 
-    def _message(self, entry: _Entry) -> Iterator[tuple[Role, str, str | None]]:
+    def read_entry(self, entry: Entry) -> Iterator[Said]:
+        """Yield what an entry has to read: who says it, the text, and the tool that a call or a result is of."""
         if not entry.message or entry.is_meta:
             return
         message = decode(_messages, entry.message)
@@ -171,13 +152,16 @@ class MessageParser:
         self.memory.at = milliseconds(entry.timestamp) or milliseconds(message.timestamp) or self.memory.at
         match message.role:
             case "user" | "assistant":
-                yield from self._items(message.role, message.content)
+                yield from self.read_items(message.role, message.content)
             case "toolResult":
-                yield "result", _text(message.content), message.tool_name or self._tool(message.tool_call_id)
+                yield (
+                    "result",
+                    text_of(message.content),
+                    message.tool_name or self.tool_of(message.tool_call_id),
+                )
 
-    def _items(
-        self, role: Literal["user", "assistant"], content: Any
-    ) -> Iterator[tuple[Role, str, str | None]]:
+    def read_items(self, role: Literal["user", "assistant"], content: Any) -> Iterator[Said]:
+        """Yield what the items of a message's content say."""
         for item in content if isinstance(content, list) else [{"type": "text", "text": content}]:
             if isinstance(item, str):
                 item = {"type": "text", "text": item}
@@ -192,44 +176,25 @@ class MessageParser:
                 case "thinking" if isinstance(part.thinking, str):
                     yield "thinking", part.thinking, None
                 case "tool_use" | "toolCall" if part.name:
-                    self._called(part.id, part.name)
-                    yield "call", _arguments(part.input or part.arguments), part.name
+                    self.remember_call(part.id, part.name)
+                    yield "call", written_arguments(part.input or part.arguments), part.name
                 case "tool_result":
-                    yield "result", _text(part.content), self._tool(part.tool_use_id)
+                    yield "result", text_of(part.content), self.tool_of(part.tool_use_id)
 
-    def _codex(self, entry: _Entry) -> Iterator[tuple[Role, str, str | None]]:
-        payload = decode(_payloads, entry.payload) if entry.payload else None
-        if payload is None:
-            return
-        if entry.type == "session_meta":
-            self.memory.session = self.memory.session or fit(payload.id) or ""
-        if entry.type != "response_item":
-            return
-        match payload.type:
-            case "message" if payload.role in ("user", "assistant"):
-                if not _text(payload.content).startswith("# AGENTS.md"):
-                    yield from self._items("user" if payload.role == "user" else "assistant", payload.content)
-            case "reasoning":
-                yield "thinking", _text(payload.summary), None
-            case "function_call" | "custom_tool_call" | "local_shell_call":
-                name = payload.name or "shell"
-                self._called(payload.call_id, name)
-                yield "call", _arguments(payload.arguments or payload.input or payload.action), name
-            case "function_call_output" | "custom_tool_call_output":
-                yield "result", _text(payload.output), self._tool(payload.call_id)
-
-    def _called(self, id_: str | None, name: str) -> None:
+    def remember_call(self, id_: str | None, name: str) -> None:
+        """Remember which tool a call is of, for its result."""
         tools = self.memory.tools
         if id_:
             tools[id_] = name
         while len(tools) > _MAX_TOOLS:
             del tools[next(iter(tools))]
 
-    def _tool(self, call_id: str | None) -> str | None:
+    def tool_of(self, call_id: str | None) -> str | None:
+        """Return the tool that a call was of; None where that is not known."""
         return self.memory.tools.get(call_id or "")
 
 
-def _arguments(arguments: Any) -> str:
+def written_arguments(arguments: Any) -> str:
     """Write a call's arguments as lines of names and values."""
     if isinstance(arguments, str):
         text = arguments
@@ -252,12 +217,12 @@ def _value(value: Any) -> str:
     return msgspec.json.encode(value).decode("utf-8", "replace")
 
 
-def _text(content: Any, depth: int = _MAX_DEPTH) -> str:
+def text_of(content: Any, depth: int = _MAX_DEPTH) -> str:
     """Return the texts of a content, however they are wrapped."""
     if isinstance(content, str):
         return content
     if depth and isinstance(content, list):
-        return "\n".join(filter(None, (_text(part, depth - 1) for part in content)))
+        return "\n".join(filter(None, (text_of(part, depth - 1) for part in content)))
     if depth and isinstance(content, dict):
-        return _text(content.get("text") or content.get("content") or content.get("output"), depth - 1)
+        return text_of(content.get("text") or content.get("content") or content.get("output"), depth - 1)
     return ""

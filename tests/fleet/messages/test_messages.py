@@ -21,7 +21,7 @@ from missioncontrol.errors import QueryTooSlow, Unavailable
 from missioncontrol.fleet.messages import END, NAME, MessageIndex, Messages, Said, first_id
 from missioncontrol.fleet.messages import index as index_module
 from missioncontrol.fleet.usage.tracker import Tokens
-from missioncontrol.runtimes.files.jsonl import JsonlMessageReader
+from missioncontrol.runtimes.files.jsonl import JsonlReader
 from missioncontrol.runtimes.records import Message
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +43,9 @@ class Library(World):
         self.config = Config(
             data=str(folder / "data"),
             search=SearchConfig(**search),
-            sources=SourcesConfig(claude=str(self.claude), openclaw=str(self.openclaw), codex="off"),
+            sources=SourcesConfig(
+                places={"claude": str(self.claude), "openclaw": str(self.openclaw), "codex": "off"}
+            ),
         )
 
     def say(self, *texts: str, session: str = "s1", at: int = NOW, first: int = 0) -> None:
@@ -194,14 +196,14 @@ async def test_a_file_that_cannot_be_read_holds_up_no_other(
 ) -> None:
     library.say("secret", session="a-locked-one")
     library.say("one")
-    read = JsonlMessageReader.read
+    read = JsonlReader.read
 
-    def refuse(self: JsonlMessageReader, path: Path, *rest: Any) -> Any:
-        if path.stem == "a-locked-one":
+    def refuse(self: JsonlReader, *arguments: Any) -> Any:
+        if self._transcript.path.stem == "a-locked-one":
             raise PermissionError(13, "Permission denied")
-        return read(self, path, *rest)
+        return read(self, *arguments)
 
-    monkeypatch.setattr(JsonlMessageReader, "read", refuse)
+    monkeypatch.setattr(JsonlReader, "read", refuse)
     await library.start()
     await library.until_said("one")
     assert library.supervisor is not None

@@ -137,7 +137,7 @@ def doing(*sessions: tuple[str, int], alive: bool | None = None) -> str:
     standings = Standings({})
     for number, session in enumerate(known):
         standings.changed(str(number), session)
-    return standings.doings(NOW, gateway_alive=alive)["scout"].status
+    return standings.doings(NOW, alive={"openclaw": alive})["scout"].status
 
 
 def test_an_agent_is_busy_while_one_of_its_sessions_is_and_as_the_last_one_ended_after() -> None:
@@ -188,7 +188,7 @@ def test_a_session_that_ends_ends_its_sub_agents() -> None:
     take(book, SessionInfo("d", "claude", parent="p"), Turn("d", NOW, "error", "no"))
     take(book, Turn("p", NOW + 1, "offline", evidence=HOOK))
     assert [book.sessions[id_].doing for id_ in "pcd"] == ["offline", "offline", "error"]
-    shown = book.doings(NOW + 2, gateway_alive=None)["claude-a"]
+    shown = book.doings(NOW + 2, alive={})["claude-a"]
     assert (shown.status, shown.evidence) == ("offline", HOOK)
 
 

@@ -80,7 +80,7 @@ def test_a_book_of_very_many_sessions_keeps_a_bounded_number_and_forgets_the_res
     again = make_book(20, 30)
     again.recall(remembered)
     assert again.sessions == book.sessions
-    assert again.doings(NOW + 500, gateway_alive=None) == book.doings(NOW + 500, gateway_alive=None)
+    assert again.doings(NOW + 500, alive={}) == book.doings(NOW + 500, alive={})
 
 
 def test_a_session_that_is_resumed_after_many_others_counts_on_where_it_was() -> None:
@@ -140,8 +140,8 @@ def test_what_agents_do_is_what_all_their_sessions_say(given_steps: list[Any]) -
         one.agent, one.doing, one.at = agent, doing, now
         standings.changed(id_, one)
         now += 1
-        shown = standings.doings(now, gateway_alive=alive)
+        shown = standings.doings(now, alive={"openclaw": alive})
         by_agent: dict[str, list[Session]] = {}
         for known in sessions.values():
             by_agent.setdefault(known.agent, []).append(known)
-        assert shown == {name: agent_doing(some, now, alive) for name, some in by_agent.items()}
+        assert shown == {name: agent_doing(some, now, {"openclaw": alive}) for name, some in by_agent.items()}

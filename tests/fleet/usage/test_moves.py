@@ -304,12 +304,12 @@ def test_what_an_agent_does_moves_with_its_sessions() -> None:
         session = sessions[id_] = keeper.book.sessions[id_]
         session.doing, session.at = "busy", NOW + at
         standings.changed(id_, session)
-    assert standings.doings(NOW + 9, gateway_alive=None).keys() == {"main"}
+    assert standings.doings(NOW + 9, alive={}).keys() == {"main"}
     for id_ in ("s", "u"):
         sessions[id_].agent = "a"
         standings.changed(id_, sessions[id_])
-    doings = standings.doings(NOW + 9, gateway_alive=None)
+    doings = standings.doings(NOW + 9, alive={})
     assert {agent: one.at - NOW for agent, one in doings.items()} == {"main": 0, "a": 2}
     sessions["t"].agent = "a"
     standings.changed("t", sessions["t"])
-    assert standings.doings(NOW + 9, gateway_alive=None).keys() == {"a"}
+    assert standings.doings(NOW + 9, alive={}).keys() == {"a"}

@@ -36,7 +36,9 @@ class Machine(World):
         super().__init__(folder)
         self.claude = folder / "claude" / "projects"
         self.claude.mkdir(parents=True)
-        self.config.sources = SourcesConfig(openclaw="off", codex="off", claude=str(self.claude))
+        self.config.sources = SourcesConfig(
+            places={"openclaw": "off", "codex": "off", "claude": str(self.claude)}
+        )
         self.kinds = [Tokens]
 
     async def start(self) -> None:

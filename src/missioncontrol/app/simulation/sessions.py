@@ -9,6 +9,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from missioncontrol.runtimes.openclaw.transcript import RUNTIME
+
+SIMULATED = RUNTIME
+"""The runtime in whose form the transcripts are written."""
+
 KEPT_BYTES = 256 * 1024
 """How long a transcript may become before its session is reset and a new one begins."""
 

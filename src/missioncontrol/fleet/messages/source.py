@@ -19,10 +19,10 @@ from typing import ParamSpec, TypeVar
 
 from missioncontrol.errors import Unavailable
 from missioncontrol.fleet.messages.index import MessageIndex, Said, SessionSpan
-from missioncontrol.fleet.messages.reading import reader_of
 from missioncontrol.fleet.source import Feed, Workspace
 from missioncontrol.redaction import LONGEST_SECRET, redact, revision
-from missioncontrol.runtimes.places import Transcript
+from missioncontrol.runtimes import registry
+from missioncontrol.runtimes.base import Transcript
 from missioncontrol.runtimes.records import UnreadableError
 from missioncontrol.store.clock import Clock, ClockDoubt
 from missioncontrol.threads import OwnerThread, WorkStopped
@@ -192,7 +192,7 @@ class Messages:
         """
         path = str(transcript.path)
         thread.checkpoint(f"reading {path}")
-        read = reader_of(transcript.kind)
+        read = registry.kinds()[transcript.kind].messages
         if read is None:
             return False
         kept = self._index.position(path)

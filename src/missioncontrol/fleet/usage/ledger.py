@@ -179,9 +179,9 @@ class Book:
                     found.setdefault(line, Sums()).add(use.sums())
         return found
 
-    def doings(self, now: int, *, gateway_alive: bool | None) -> dict[str, RuntimeAgent]:
+    def doings(self, now: int, *, alive: Mapping[str, bool | None]) -> dict[str, RuntimeAgent]:
         """Return what each agent does, by its sessions; see `Standings.doings`."""
-        return self._standings.doings(now, gateway_alive=gateway_alive)
+        return self._standings.doings(now, alive=alive)
 
     def _changed(self, id_: str, session: Session) -> None:
         self.page.sessions.add(id_)

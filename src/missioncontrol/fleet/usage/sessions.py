@@ -20,6 +20,7 @@ from missioncontrol.fleet.usage.prices import UNPRICED
 from missioncontrol.fleet.usage.reconciled import NOTHING, Figures, Reconciled
 from missioncontrol.fleet.usage.session_uses import SessionUse
 from missioncontrol.runtimes.records import SessionInfo
+from missioncontrol.runtimes.registry import title_of
 
 SILENT_SECONDS = 900
 
@@ -28,7 +29,6 @@ OPEN = ("busy", "waiting")
 
 Doing = Literal["busy", "idle", "waiting", "error", "offline", "unknown"]
 
-_NAMES = {"openclaw": "OpenClaw", "claude": "Claude Code", "codex": "Codex"}
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -108,7 +108,7 @@ class Owners:
 
     - A session whose first user message says "You are NAME" belongs to NAME where the workspace knows that agent.
     - A sub-agent's session belongs to whom its parent belongs.
-    - OpenClaw keeps an agent's sessions in a folder of its name.
+    - A runtime may keep its sessions by agent.
     - Else it is the agent in whose folder it works; and where there is none, the runtime in that folder is an agent.
 
     The first may change at any time, as agents appear, are renamed and go; so each is a question of its own.
@@ -152,9 +152,7 @@ class Owners:
             return home, home
         folder = info.cwd or ""
         last = Path(folder).name or "home"
-        return self._named_after(
-            info.runtime, folder, last
-        ), f"{_NAMES.get(info.runtime, info.runtime)} · {last}"
+        return self._named_after(info.runtime, folder, last), f"{title_of(info.runtime)} · {last}"
 
     def _at_home(self, cwd: Path) -> str | None:
         for folder in (cwd, *cwd.parents):
@@ -172,13 +170,13 @@ class Owners:
         return f"{id_}-{_UNFIT.sub('-', folder).strip('-')[-40:]}"
 
 
-def agent_doing(sessions: list[Session], now: int, gateway_alive: bool | None) -> RuntimeAgent:
+def agent_doing(sessions: list[Session], now: int, alive: Mapping[str, bool | None]) -> RuntimeAgent:
     """Say what an agent does.
 
     Args:
         sessions: the agent's: its newest one, and all that are open.
         now: the time in milliseconds since 1970.
-        gateway_alive: whether OpenClaw's gateway runs; None where it is not known.
+        alive: whether the process runs that runs a runtime's sessions, by the runtime's name, as far as that is known.
     """
     newest = max(sessions, key=lambda session: session.at)
     open_ = [session for session in sessions if session.doing in OPEN]
@@ -188,7 +186,7 @@ def agent_doing(sessions: list[Session], now: int, gateway_alive: bool | None) -
         if found := [session for session in live if session.doing == doing]:
             shown, status = max(found, key=lambda session: session.at), doing
     if status in ("busy", "waiting"):
-        if shown.runtime == "openclaw" and gateway_alive is False:
+        if alive.get(shown.runtime) is False:
             status = "offline"
         elif shown not in live:
             status = "silent"
@@ -198,7 +196,7 @@ def agent_doing(sessions: list[Session], now: int, gateway_alive: bool | None) -
         name=newest.name,
         status=status,
         at=shown.at,
-        evidence=shown.evidence or f"{_NAMES.get(shown.runtime, shown.runtime)} transcript",
+        evidence=shown.evidence or f"{title_of(shown.runtime)} transcript",
         detail=shown.detail if status in ("error", "waiting") else None,
         model=newest.model,
     )

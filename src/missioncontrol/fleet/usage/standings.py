@@ -36,7 +36,7 @@ class Standings:
         self._open: set[str] = set()
         self._changed: dict[str, Session] = {}
         self._owners: dict[str, str] = {}
-        self._gateway_alive: bool | None = None
+        self._alive: dict[str, bool | None] = {}
 
     def changed(self, id_: str, session: Session) -> None:
         """Note that a session is new, or another than it was."""
@@ -47,15 +47,15 @@ class Standings:
         for id_ in ids:
             self._owners.pop(id_, None)
 
-    def doings(self, now: int, *, gateway_alive: bool | None) -> dict[str, RuntimeAgent]:
+    def doings(self, now: int, *, alive: Mapping[str, bool | None]) -> dict[str, RuntimeAgent]:
         """Return what each agent does.
 
         Args:
             now: the time in milliseconds since 1970.
-            gateway_alive: whether OpenClaw's gateway runs; None where it is not known.
+            alive: whether the process runs that runs a runtime's sessions, by the runtime's name, where that is known.
         """
-        judged = set(self._agents) if gateway_alive != self._gateway_alive else set(self._open)
-        self._gateway_alive = gateway_alive
+        judged = set(self._agents) if alive != self._alive else set(self._open)
+        self._alive = dict(alive)
         lacking: set[str] = set()
         for id_, session in self._changed.items():
             judged.update(self._place(id_, session, lacking))
@@ -66,7 +66,7 @@ class Standings:
                 self._made.pop(agent, None)
                 self._open.discard(agent)
                 continue
-            self._made[agent] = agent_doing([known.newest, *known.open.values()], now, gateway_alive)
+            self._made[agent] = agent_doing([known.newest, *known.open.values()], now, alive)
             silent = [id_ for id_, one in known.open.items() if now - one.at >= SILENT_SECONDS * 1000]
             for id_ in silent:
                 del known.open[id_]

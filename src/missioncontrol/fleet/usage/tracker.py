@@ -245,7 +245,7 @@ class Tokens:
                 if await self._find(feed, hearing):
                     batch.trees.add("")
                 await self._read(feed, None if batch.trees else batch.paths, noticed=batch.noticed)
-                await feed.in_thread(reading.look_at_gateway)
+                await feed.in_thread(reading.check_alive)
                 await self._show(feed)
                 await self._tell_activity(feed)
         finally:

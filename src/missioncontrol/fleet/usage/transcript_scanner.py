@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from time import monotonic
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,22 +25,8 @@ from missioncontrol.fleet.source import Workspace
 from missioncontrol.fleet.usage.ledger import SESSION, Book, Page
 from missioncontrol.fleet.usage.lines import Line, Sums
 from missioncontrol.fleet.usage.sessions import KnownSession, Owners
-from missioncontrol.runtimes.files.jsonl import JsonlReader, Position
-from missioncontrol.runtimes.openclaw.agent_database import AgentDatabase, AgentPosition
-from missioncontrol.runtimes.openclaw.session_index import read_index
-from missioncontrol.runtimes.openclaw.state_database import StateDatabase, StatePosition
-from missioncontrol.runtimes.places import (
-    Place,
-    Runtime,
-    Transcript,
-    entered,
-    find_claude,
-    find_codex,
-    find_openclaw,
-    roster,
-    transcript_of,
-    transcripts,
-)
+from missioncontrol.runtimes import registry
+from missioncontrol.runtimes.base import FileKind, FileReader, Place, Transcript
 from missioncontrol.runtimes.records import Record, UnreadableError
 from missioncontrol.threads import OwnerThread, WorkStopped
 from missioncontrol.watch.paths import readable
@@ -68,13 +54,9 @@ _AT = "at:"
 _BESIDE = ("-wal", "-shm", "-journal")
 
 Signature = tuple[int, ...]
+Positions = msgspec.json.Decoder[Any]
 
 logger = logging.getLogger(__name__)
-AnyPosition = Position | AgentPosition | StatePosition
-_P = TypeVar("_P", Position, AgentPosition, StatePosition)
-_positions: dict[type[AnyPosition], msgspec.json.Decoder[Any]] = {
-    kind: msgspec.json.Decoder(kind) for kind in (Position, AgentPosition, StatePosition)
-}
 
 
 class Failure(NamedTuple):
@@ -121,7 +103,7 @@ class Below:
             return False
         if not any(folder.is_relative_to(watched) for watched in self._place.watched):
             return True
-        return not entered(self._place, folder.relative_to(self._place.folder).parts)
+        return not registry.enters(self._place, folder.relative_to(self._place.folder).parts)
 
 
 class Places(NamedTuple):
@@ -129,7 +111,7 @@ class Places(NamedTuple):
 
     changed: bool
     roots: dict[Path, Below]
-    runtimes: frozenset[Runtime]
+    runtimes: frozenset[str]
 
 
 class Brought(NamedTuple):
@@ -166,18 +148,23 @@ class Reading:
         self._workspace = workspace
         self._thread = thread
         self._agents: Mapping[str, Data] | None = None
-        self._places: dict[Runtime, Place] = {}
+        self._places: dict[str, Place] = {}
         self._homes: dict[Path, str] = {}
         self._roster: dict[str, RuntimeAgent] = {}
-        self._config: Signature = ()
+        self._rosters: dict[str, dict[str, tuple[RuntimeAgent, Path | None]]] = {}
+        """The agents that each runtime's settings name, with the folders in which they work."""
+
+        self._configs: dict[str, Signature] = {}
         self._book = Book(Owners(workspace.root, {}, self._homes))
-        self._gateway_alive: bool | None = None
-        self._positions: dict[str, AnyPosition] = {}
+        self._alive: dict[str, bool | None] = {}
+        """Whether the process runs that runs a runtime's sessions."""
+
+        self._positions: dict[str, msgspec.Struct] = {}
         self._kept: dict[str, bytes] = {}
         self._moved: set[str] = set()
         self._seen: dict[str, Signature] = {}
         self._pending: deque[Transcript] = deque()
-        self._databases: dict[str, AgentDatabase | StateDatabase] = {}
+        self._databases: dict[str, tuple[Transcript, FileReader]] = {}
         self._failures: dict[str, Failure] = {}
         # What has changed since it could not be read, and is to be tried again when its time has come.
         self._postponed: dict[str, None] = {}
@@ -194,28 +181,18 @@ class Reading:
 
     def close(self) -> None:
         """Close the databases."""
-        for database in self._databases.values():
+        for _, database in self._databases.values():
             database.close()
         self._databases.clear()
 
     def find(self) -> Places:
         """Look where the runtimes are."""
-        config = self._workspace.config.sources
-        places = {
-            place.runtime: place
-            for place in (
-                find_openclaw(config.openclaw, self._workspace.root),
-                find_claude(config.claude),
-                find_codex(config.codex),
-            )
-            if place is not None
-        }
-        before = (self._places, self._config)
-        self._places = places
-        if (openclaw := places.get("openclaw")) is not None:
-            self._read_roster(openclaw)
-        roots = {place.folder: Below(place) for place in places.values() if place.folder.is_dir()}
-        return Places(before != (self._places, self._config), roots, frozenset(places))
+        before = (self._places, dict(self._configs))
+        self._places = registry.find_all(self._workspace.config.sources, self._workspace.root)
+        for place in self._places.values():
+            self._read_roster(place)
+        roots = {place.folder: Below(place) for place in self._places.values() if place.folder.is_dir()}
+        return Places(before != (self._places, self._configs), roots, frozenset(self._places))
 
     def read(self, paths: Iterable[str] | None, agents: Mapping[str, Data]) -> Brought:
         """Read one page.
@@ -266,7 +243,7 @@ class Reading:
 
     def show(self) -> dict[str, RuntimeAgent]:
         """Return what each agent does by its sessions, and those that settings name though they never did anything."""
-        agents = self._book.doings(now(), gateway_alive=self._gateway_alive)
+        agents = self._book.doings(now(), alive=self._alive)
         return {**self._roster, **agents}
 
     def _is_over(self) -> bool:
@@ -303,7 +280,7 @@ class Reading:
         found = [
             transcript
             for place in self._places.values()
-            for transcript in transcripts(place)
+            for transcript in registry.transcripts(place)
             if self._is_text(transcript.path)
         ]
         there = {str(transcript.path) for transcript in found}
@@ -325,7 +302,7 @@ class Reading:
                 name = name.removesuffix(tail)
             path = Path(name)
             for place in self._places.values():
-                if (transcript := transcript_of(place, path)) is not None and self._is_text(path):
+                if (transcript := registry.transcript_of(place, path)) is not None and self._is_text(path):
                     found[name] = transcript
         return [found[name] for name in sorted(found)]
 
@@ -342,7 +319,7 @@ class Reading:
         path, name = transcript.path, str(transcript.path)
         signature = _signature(path)
         # What a database looks like does not tell whether it has changed: SQLite itself is asked.
-        database = transcript.kind in ("openclaw-agent", "openclaw-state")
+        database = registry.kinds()[transcript.kind].database
         changed = self._seen.get(name) != signature
         if not changed and not database:
             return False
@@ -376,35 +353,11 @@ class Reading:
         self._second_looks[name] = SecondLook(signature, looks, monotonic() + wait)
 
     def _read_on(self, transcript: Transcript, name: str, signature: Signature) -> bool:
-        path, kind = transcript.path, transcript.kind
-        records: list[Record]
-        before: AnyPosition
-        after: AnyPosition
-        if kind == "openclaw-index":
-            self._book.take(read_index(path, transcript.agent), now())
-            return False
-        if kind == "openclaw-agent":
-            agents = self._databases.get(name)
-            if not isinstance(agents, AgentDatabase):
-                agents = self._databases[name] = AgentDatabase(path, transcript.agent or "", self._is_over)
-            before = self._position(name, AgentPosition)
-            records, after = agents.read(before)
-        elif kind == "openclaw-state":
-            state = self._databases.get(name)
-            if not isinstance(state, StateDatabase):
-                state = self._databases[name] = StateDatabase(path, self._is_over)
-            before = self._position(name, StatePosition)
-            records, after = state.read(before)
-            self._gateway_alive = state.gateway_alive(now())
-        else:
-            reader = JsonlReader(
-                kind,
-                agent=transcript.agent,
-                parent=transcript.parent,
-                checkpoint=lambda: self._thread.checkpoint(f"reading {path}"),
-            )
-            before = self._position(name, Position, signature[0])
-            records, after = reader.read(path, before)
+        kind = registry.kinds()[transcript.kind]
+        reader = self._opened(transcript, name, kind)
+        before = None if kind.positions is None else self._position(name, kind.positions, signature[0])
+        records, after = reader.read(before)
+        self._note_alive(transcript, reader)
         self._book.take(records, now())
         if after == before:
             return False
@@ -412,38 +365,55 @@ class Reading:
         self._moved.add(name)
         return True
 
-    def look_at_gateway(self) -> None:
-        """See whether OpenClaw's gateway runs, though nothing has been written: it may have been killed."""
-        for database in self._databases.values():
-            if isinstance(database, StateDatabase):
-                try:
-                    self._gateway_alive = database.gateway_alive(now())
-                except (FileNotFoundError, UnreadableError):
-                    # Whoever reads it complains of it.
-                    self._gateway_alive = None
+    def _opened(self, transcript: Transcript, name: str, kind: FileKind) -> FileReader:
+        """Return what reads a file; that of a database stays open."""
+        if not kind.database:
+            return kind.open(transcript, self._thread)
+        known = self._databases.get(name)
+        if known is None or known[0].kind != transcript.kind:
+            known = self._databases[name] = (transcript, kind.open(transcript, self._thread))
+        return known[1]
 
-    def _position(self, name: str, kind: type[_P], inode: int | None = None) -> _P:
+    def _note_alive(self, transcript: Transcript, reader: FileReader) -> None:
+        if registry.kinds()[transcript.kind].reports_alive:
+            self._alive[registry.runtime_of(transcript.kind)] = reader.is_alive(now())
+
+    def check_alive(self) -> None:
+        """Check whether the processes still run that run sessions, though nothing has been written."""
+        for transcript, reader in self._databases.values():
+            try:
+                self._note_alive(transcript, reader)
+            except (FileNotFoundError, UnreadableError):
+                # The reading of the file reports that.
+                self._alive.pop(registry.runtime_of(transcript.kind), None)
+
+    def _position(self, name: str, positions: Positions, inode: int) -> Any:
         """Return where a file has been read to: under this name, or under the one that it had before."""
-        if inode is not None and name not in self._positions and name not in self._kept:
+        renames = "inode" in positions.type.__struct_fields__
+        if renames and name not in self._positions and name not in self._kept:
             for other in (*self._positions, *self._kept):
-                position = self._known(other, Position)
-                if position is not None and position.inode == inode and not Path(other).exists():
+                position = self._known(other, positions)
+                if (
+                    position is not None
+                    and getattr(position, "inode", None) == inode
+                    and not Path(other).exists()
+                ):
                     self._forget(other)
                     self._positions[name] = position
                     break
-        known = self._known(name, kind)
-        return kind() if known is None else known
+        known = self._known(name, positions)
+        return positions.type() if known is None else known
 
-    def _known(self, name: str, kind: type[_P]) -> _P | None:
+    def _known(self, name: str, positions: Positions) -> Any:
         kept = self._kept.pop(name, None)
         if kept is not None:
             try:
-                self._positions[name] = _positions[kind].decode(kept)
+                self._positions[name] = positions.decode(kept)
             except msgspec.DecodeError:
                 # Of another kind, or of another release: it is read anew, and what was counted stays counted.
                 return None
         position = self._positions.get(name)
-        return position if isinstance(position, kind) else None
+        return position if isinstance(position, positions.type) else None
 
     def _forget(self, name: str) -> None:
         """A file is gone: what was counted of it stays counted."""
@@ -454,7 +424,7 @@ class Reading:
         self._failures.pop(name, None)
         self._postponed.pop(name, None)
         if (database := self._databases.pop(name, None)) is not None:
-            database.close()
+            database[1].close()
 
     def _fail(self, name: str, reason: str, took: float) -> None:
         before = self._failures.get(name)
@@ -465,19 +435,29 @@ class Reading:
             self._complaints.append((name, f"{name} cannot be read: {reason}. {again}"))
 
     def _read_roster(self, place: Place) -> None:
+        """Read which agents a runtime's settings name, where they have changed."""
+        runtime = registry.runtimes()[place.runtime]
+        file = runtime.settings_file(place)
+        if file is None:
+            return
         try:
-            signature = _signature(place.folder / "openclaw.json")
-            if signature == self._config:
+            signature = _signature(file)
+            if signature == self._configs.get(place.runtime):
                 return
-            agents = roster(place)
+            agents = runtime.agents(place)
         except (FileNotFoundError, UnreadableError):
             return
-        self._config = signature
+        self._configs[place.runtime] = signature
         at = signature[2] // 1_000_000
+        self._rosters[place.runtime] = {
+            id_: (RuntimeAgent(place.runtime, id_, "unknown", at, file.name), home)
+            for id_, home in agents.items()
+        }
+        named = [(id_, *one) for known in self._rosters.values() for id_, one in known.items()]
         self._homes.clear()
-        self._homes.update({home: id_ for id_, home in agents.items() if home is not None})
+        self._homes.update({home: id_ for id_, _, home in named if home is not None})
+        self._roster = {id_: agent for id_, agent, _ in named}
         self._agents = None
-        self._roster = {id_: RuntimeAgent("openclaw", id_, "unknown", at, "openclaw.json") for id_ in agents}
 
 
 def _signature(path: Path) -> Signature:

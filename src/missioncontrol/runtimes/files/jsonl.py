@@ -12,20 +12,16 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
-from missioncontrol.runtimes import messages
-from missioncontrol.runtimes.claude import transcript as claude
-from missioncontrol.runtimes.codex import transcript as codex
+from missioncontrol.runtimes.base import FileReader, Transcript
 from missioncontrol.runtimes.files.archive import ARCHIVE_SUFFIX, Archive
 from missioncontrol.runtimes.files.regular import open_regular
 from missioncontrol.runtimes.lines import BrokenLineError, Parser
-from missioncontrol.runtimes.openclaw import transcript as openclaw
 from missioncontrol.runtimes.records import Record, UnreadableError
-
-Kind = Literal["openclaw", "claude", "codex"]
+from missioncontrol.threads import OwnerThread
 
 MAX_LINE = 64 << 20
 """The longest line that is read, in bytes; a longer one is skipped."""
@@ -33,6 +29,7 @@ MAX_LINE = 64 << 20
 PORTION = 8 << 20
 _BLOCK = 1 << 20
 _HEAD, _TAIL = 512, 128
+_NO_MEMORY = msgspec.Raw(b"")
 _CHECKPOINT = re.compile(r"\.checkpoint\.[0-9a-f-]{36}$", re.IGNORECASE)
 
 
@@ -40,7 +37,8 @@ class Position(msgspec.Struct, omit_defaults=True):
     """How far a file has been read, and what has to be remembered of it; small, and kept as JSON.
 
     `offset` is the byte after the last line that was read, `fingerprint` that of the bytes before it. `broken` counts
-    the lines that could not be read. `skipping` is set within a line that is too long.
+    the lines that could not be read. `skipping` is set within a line that is too long. `memory` is what the parser
+    remembers, as JSON.
     """
 
     inode: int = 0
@@ -48,45 +46,47 @@ class Position(msgspec.Struct, omit_defaults=True):
     fingerprint: str = ""
     broken: int = 0
     skipping: bool = False
-    memory: openclaw.Memory | claude.Memory | codex.Memory | messages.Memory | None = None
+    memory: msgspec.Raw = _NO_MEMORY
 
 
-_positions = msgspec.json.Decoder(Position)
+POSITIONS = msgspec.json.Decoder(Position)
 
 
-class JsonlReader:
-    """Reads the transcripts of one kind, each from a position of its own."""
+class LineFormat(NamedTuple):
+    """How the lines of a kind of transcripts are parsed.
+
+    `memories` decodes what a parser remembers between two lines, a type with a tag of its own; `first` makes it for a
+    file that is read from its start. `parser` makes a parser that goes on with it, and changes it.
+    """
+
+    memories: msgspec.json.Decoder[Any]
+    first: Callable[[Transcript], Any]
+    parser: Callable[[Transcript, Any], Parser]
+
+
+class JsonlReader(FileReader):
+    """Reads a transcript on from a position."""
 
     def __init__(
-        self,
-        kind: Kind,
-        *,
-        agent: str | None = None,
-        parent: str | None = None,
-        checkpoint: Callable[[], None] = lambda: None,
+        self, transcript: Transcript, format_: LineFormat, checkpoint: Callable[[], None] = lambda: None
     ) -> None:
-        """Prepare.
+        """Prepare; nothing is opened before it is read.
 
         Args:
-            kind: whose transcripts they are.
-            agent: the name of the folder that OpenClaw keeps the agent in.
-            parent: the session that started the session, for a sub-agent.
-            checkpoint: called after each block of a file; ends the reading by raising.
+            transcript: the file.
+            format_: how its lines are parsed.
+            checkpoint: called after each block of the file; ends the reading by raising.
         """
-        self._kind = kind
+        self._transcript = transcript
+        self._format = format_
         self._checkpoint = checkpoint
-        self._agent = agent
-        self._parent = parent
 
-    def read(
-        self, path: Path, position: Position, limit_bytes: int = PORTION
-    ) -> tuple[list[Record], Position]:
+    def read(self, position: Position, limit_bytes: int = PORTION) -> tuple[list[Record], Position]:
         """Return what is new, and where to read on.
 
         There is more to read at once where the offset has moved. A file that ends with `.zst` is read whole, and once.
 
         Args:
-            path: the file.
             position: where the last reading ended; a new one for the first. It stays as it is.
             limit_bytes: about how much to read at most; a line is always read whole.
 
@@ -94,7 +94,8 @@ class JsonlReader:
             FileNotFoundError: the file is not there.
             UnreadableError: it cannot be read, or is a symbolic link; the message says why.
         """
-        position = _positions.decode(msgspec.json.encode(position))
+        path = self._transcript.path
+        position = POSITIONS.decode(msgspec.json.encode(position))
         try:
             with open_regular(path) as file:
                 status = os.fstat(file.fileno())
@@ -105,9 +106,9 @@ class JsonlReader:
                     position = Position(broken=position.broken)
                 position.inode = status.st_ino
                 if path.name.endswith(ARCHIVE_SUFFIX):
-                    records = self._read_archive(path, file, status.st_size, position)
+                    records = self._read_archive(file, status.st_size, position)
                 else:
-                    records = self._read_on(path, file, position, limit_bytes)
+                    records = self._read_on(file, position, limit_bytes)
                 if position.offset:
                     position.fingerprint = _fingerprint(file, position.offset)
         except FileNotFoundError:
@@ -116,20 +117,21 @@ class JsonlReader:
             raise UnreadableError(error.strerror or str(error)) from None
         return records, position
 
-    def _read_on(self, path: Path, file: BinaryIO, position: Position, limit: int) -> list[Record]:
+    def _read_on(self, file: BinaryIO, position: Position, limit: int) -> list[Record]:
         file.seek(position.offset)
-        parser = self._parser(path.name, position)
-        lines = _Lines(parser, position)
+        memory = self._remembered(position)
+        lines = _Lines(self._format.parser(self._transcript, memory), position)
         end = position.offset + limit
         while position.offset < end and (block := file.read(_BLOCK)):
             lines.take(block)
             self._checkpoint()
+        position.memory = msgspec.Raw(msgspec.json.encode(memory))
         return lines.records
 
-    def _read_archive(self, path: Path, file: BinaryIO, size: int, position: Position) -> list[Record]:
+    def _read_archive(self, file: BinaryIO, size: int, position: Position) -> list[Record]:
         if position.offset == size:
             return []
-        lines = _Lines(self._parser(path.name, position), position)
+        lines = _Lines(self._format.parser(self._transcript, self._remembered(position)), position)
         position.offset = 0
         file.seek(0)
         archive = Archive(file)
@@ -139,56 +141,17 @@ class JsonlReader:
         lines.end()
         position.broken += archive.damaged
         # What is left of it is only that it was read.
-        position.offset, position.skipping, position.memory = size, False, None
+        position.offset, position.skipping, position.memory = size, False, _NO_MEMORY
         return lines.records
 
-    def _parser(self, name: str, position: Position) -> Parser:
-        """Return a parser that goes on with what is remembered, which it changes."""
-        memory = position.memory
-        match self._kind:
-            case "openclaw":
-                if not isinstance(memory, openclaw.Memory):
-                    memory = position.memory = openclaw.Memory(session=_session_of(name))
-                return openclaw.OpenClawParser(self._agent, memory)
-            case "claude":
-                if not isinstance(memory, claude.Memory):
-                    memory = claude.Memory(session=_session_of(name), parent=self._parent)
-                    position.memory = memory
-                return claude.ClaudeParser(memory)
-            case "codex":
-                if not isinstance(memory, codex.Memory):
-                    memory = position.memory = codex.Memory(session=codex.session_of(name))
-                return codex.CodexParser(memory)
-
-
-class JsonlMessageReader(JsonlReader):
-    """Reads what is said in such transcripts, and nothing else of them."""
-
-    def __init__(
-        self,
-        kind: Kind,
-        since: int,
-        checkpoint: Callable[[], None] = lambda: None,
-        redact: Callable[[str], str] = str,
-    ) -> None:
-        """Prepare.
-
-        Args:
-            kind: whose transcripts they are.
-            since: what was said before is passed over, in milliseconds since 1970.
-            checkpoint: called after each block of a file; ends the reading by raising.
-            redact: masks the secrets of a text; without it they stay.
-        """
-        super().__init__(kind, checkpoint=checkpoint)
-        self._since = since
-        self._redact = redact
-
-    def _parser(self, name: str, position: Position) -> Parser:
-        memory = position.memory
-        if not isinstance(memory, messages.Memory):
-            named = codex.session_of(name) if self._kind == "codex" else _session_of(name)
-            memory = position.memory = messages.Memory(session=named)
-        return messages.MessageParser(self._kind, memory, self._since, self._redact)
+    def _remembered(self, position: Position) -> Any:
+        """Return what the parser remembers; that of another kind, or of another release, is made again."""
+        if position.memory:
+            try:
+                return self._format.memories.decode(position.memory)
+            except msgspec.DecodeError:
+                pass
+        return self._format.first(self._transcript)
 
 
 class _Lines:
@@ -246,6 +209,15 @@ class _Lines:
             self._position.broken += 1
 
 
+def opens(format_: LineFormat) -> Callable[[Transcript, OwnerThread], JsonlReader]:
+    """Return what opens transcripts of a format on a thread; see `FileKind.open`."""
+
+    def open_(transcript: Transcript, thread: OwnerThread) -> JsonlReader:
+        return JsonlReader(transcript, format_, lambda: thread.checkpoint(f"reading {transcript.path}"))
+
+    return open_
+
+
 def _fingerprint(file: BinaryIO, offset: int) -> str:
     """Return a short name for the bytes at the beginning of a file and those just before an offset."""
     if not offset:
@@ -257,7 +229,8 @@ def _fingerprint(file: BinaryIO, offset: int) -> str:
     return hashlib.blake2b(head + tail, digest_size=12).hexdigest()
 
 
-def _session_of(name: str) -> str:
+def session_of(path: Path) -> str:
     """Return the session's id that a file's name begins with."""
+    name = path.name
     stem = name.partition(".jsonl")[0].removesuffix(ARCHIVE_SUFFIX)
     return _CHECKPOINT.sub("", stem)

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from missioncontrol.events import now
+from missioncontrol.runtimes.base import FileReader
 from missioncontrol.runtimes.files.archive import unpack
 from missioncontrol.runtimes.files.database import (
     MAX_VALUE,
@@ -63,10 +64,10 @@ class AgentPosition(msgspec.Struct, omit_defaults=True):
     broken: int = 0
 
 
-_positions = msgspec.json.Decoder(AgentPosition)
+AGENT_POSITIONS = msgspec.json.Decoder(AgentPosition)
 
 
-class AgentDatabase:
+class AgentDatabase(FileReader):
     """The sessions of one agent: `agents/<id>/agent/openclaw-agent.sqlite`. To be used on one thread."""
 
     def __init__(self, path: Path, agent: str, stop: Callable[[], bool] = lambda: False) -> None:
@@ -101,7 +102,7 @@ class AgentDatabase:
             WorkStopped: the reading was stopped.
         """
         before = position
-        position = _positions.decode(msgspec.json.encode(position))
+        position = AGENT_POSITIONS.decode(msgspec.json.encode(position))
         database = self._database
         with database.reading():
             version = database.version()

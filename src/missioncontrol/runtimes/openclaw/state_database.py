@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from missioncontrol.runtimes.base import FileReader
 from missioncontrol.runtimes.files.database import Database, Row, number_of, text_of, time_of
 from missioncontrol.runtimes.openclaw.transcript import RUNTIME
 from missioncontrol.runtimes.records import MAX_LABEL, Record, SessionInfo, Turn
@@ -32,6 +33,9 @@ class StatePosition(msgspec.Struct, omit_defaults=True):
 
     signature: str = ""
     sequence: int = 0
+
+
+STATE_POSITIONS = msgspec.json.Decoder(StatePosition)
 
 
 class CronJob(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -74,7 +78,7 @@ _cron_states = msgspec.json.Decoder(_CronState)
 _leases = msgspec.json.Decoder(_Lease)
 
 
-class StateDatabase:
+class StateDatabase(FileReader):
     """The gateway's database, `state/openclaw.sqlite`. To be used on one thread.
 
     Every method raises `FileNotFoundError` where the database is not there, `UnreadableError` where it is locked or
@@ -121,7 +125,7 @@ class StateDatabase:
         self._done = (version, position) if position == before else None
         return records, position
 
-    def gateway_alive(self, now: int) -> bool | None:
+    def is_alive(self, now: int) -> bool | None:
         """Say whether the gateway runs; None where nothing tells.
 
         A gateway that was killed leaves everything as it was: its lease runs out after some minutes, and on this

@@ -1,0 +1,87 @@
+"""OpenClaw: transcripts in JSONL or SQLite by agent, a gateway with a database of its own, and its telemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from missioncontrol.runtimes.base import FileKind, FileReader, Place, Runtime, Transcript
+from missioncontrol.runtimes.files.jsonl import POSITIONS, LineFormat, opens, session_of
+from missioncontrol.runtimes.files.jsonl_messages import reads_messages
+from missioncontrol.runtimes.messages import MessageParser
+from missioncontrol.runtimes.openclaw import places, telemetry
+from missioncontrol.runtimes.openclaw.agent_database import AGENT_POSITIONS, AgentDatabase
+from missioncontrol.runtimes.openclaw.messages import read_messages
+from missioncontrol.runtimes.openclaw.session_index import read_index
+from missioncontrol.runtimes.openclaw.state_database import STATE_POSITIONS, StateDatabase
+from missioncontrol.runtimes.openclaw.transcript import RUNTIME, Memory, OpenClawParser
+from missioncontrol.runtimes.records import Record
+from missioncontrol.threads import OwnerThread
+
+
+class _Index(FileReader):
+    """The index of an agent's sessions, which is read whole each time."""
+
+    def __init__(self, transcript: Transcript, thread: OwnerThread) -> None:
+        self._transcript = transcript
+
+    def read(self, position: Any) -> tuple[list[Record], Any]:
+        return read_index(self._transcript.path, self._transcript.agent), position
+
+
+def _agent_database(transcript: Transcript, thread: OwnerThread) -> AgentDatabase:
+    return AgentDatabase(transcript.path, transcript.agent or "", lambda: thread.stopping)
+
+
+def _state_database(transcript: Transcript, thread: OwnerThread) -> StateDatabase:
+    return StateDatabase(transcript.path, lambda: thread.stopping)
+
+
+LINES = LineFormat(
+    msgspec.json.Decoder(Memory),
+    lambda transcript: Memory(session=session_of(transcript.path)),
+    lambda transcript, memory: OpenClawParser(transcript.agent, memory),
+)
+
+
+class OpenClaw(Runtime):
+    """OpenClaw."""
+
+    name = RUNTIME
+    title = "OpenClaw"
+    variable = "OPENCLAW_STATE_DIR"
+    kinds = (
+        FileKind(
+            "openclaw",
+            opens(LINES),
+            POSITIONS,
+            messages=reads_messages(MessageParser, lambda transcript: session_of(transcript.path)),
+        ),
+        FileKind("openclaw-index", _Index, None),
+        FileKind("openclaw-agent", _agent_database, AGENT_POSITIONS, database=True, messages=read_messages),
+        FileKind("openclaw-state", _state_database, STATE_POSITIONS, database=True, reports_alive=True),
+    )
+    read_signal = staticmethod(telemetry.read)
+
+    def find(self, setting: str, workspace: Path, environment: Mapping[str, str]) -> Place | None:
+        """Find the state folder; see `find_openclaw`."""
+        return places.find_openclaw(setting, workspace, environment)
+
+    def transcript_of(self, place: Place, path: Path, parts: tuple[str, ...]) -> Transcript | None:
+        """Return what a file of the state folder is, by its path alone."""
+        return places.transcript_of(path, parts)
+
+    def enters(self, place: Place, parts: tuple[str, ...]) -> bool:
+        """Report whether a folder may hold sessions or a database."""
+        return places.enters(parts)
+
+    def settings_file(self, place: Place) -> Path:
+        """Return `openclaw.json`."""
+        return place.folder / places.SETTINGS_FILE
+
+    def agents(self, place: Place) -> dict[str, Path | None]:
+        """Return the agents that `openclaw.json` names; see `roster`."""
+        return places.roster(place)

@@ -1,0 +1,143 @@
+"""The runtimes that there are: those of this package, and those that other packages add.
+
+Another package adds one by an entry point of the group `mission_control.runtimes`, whose value is a subclass of
+`Runtime`. One that cannot be loaded, or whose name or kinds are taken, is left out and logged: it holds up no other.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from missioncontrol.config import SourcesConfig
+from missioncontrol.errors import ConfigError
+from missioncontrol.runtimes.base import FileKind, Place, Runtime, Transcript
+from missioncontrol.runtimes.claude.runtime import ClaudeCode
+from missioncontrol.runtimes.codex.runtime import Codex
+from missioncontrol.runtimes.openclaw.runtime import OpenClaw
+
+GROUP = "mission_control.runtimes"
+BUILT_IN: tuple[type[Runtime], ...] = (OpenClaw, ClaudeCode, Codex)
+
+_MAX_DEPTH = 8
+"""How deep below a place folders are entered."""
+
+logger = logging.getLogger(__name__)
+
+
+@cache
+def runtimes() -> Mapping[str, Runtime]:
+    """Return all runtimes by name, those of this package first."""
+    found = {made.name: made() for made in BUILT_IN}
+    kinds = {kind.name for runtime in found.values() for kind in runtime.kinds}
+    for entry in entry_points(group=GROUP):
+        try:
+            runtime = entry.load()()
+            taken = kinds & {kind.name for kind in runtime.kinds}
+            if not isinstance(runtime, Runtime):
+                raise TypeError("it is no Runtime")
+            if runtime.name in found or taken:
+                raise ValueError(
+                    f"its name, or that of one of its kinds of files, is taken: {taken or runtime.name}"
+                )
+        except Exception:
+            logger.exception("runtime.not_loaded", extra={"entry_point": entry.value})
+            continue
+        found[runtime.name] = runtime
+        kinds |= {kind.name for kind in runtime.kinds}
+    return found
+
+
+@cache
+def kinds() -> Mapping[str, FileKind]:
+    """Return the kinds of files of all runtimes, by name."""
+    return {kind.name: kind for runtime in runtimes().values() for kind in runtime.kinds}
+
+
+@cache
+def _owners_of_kinds() -> Mapping[str, str]:
+    return {kind.name: runtime.name for runtime in runtimes().values() for kind in runtime.kinds}
+
+
+def runtime_of(kind: str) -> str:
+    """Return the name of the runtime that a kind of files belongs to."""
+    return _owners_of_kinds()[kind]
+
+
+def title_of(runtime: str) -> str:
+    """Return a runtime's name for people; the name itself for one that is not known here."""
+    known = runtimes().get(runtime)
+    return runtime if known is None else known.title
+
+
+def check_settings(sources: SourcesConfig) -> None:
+    """Check that each place that the settings name belongs to a runtime.
+
+    Raises:
+        ConfigError: there is no such runtime.
+    """
+    for name in sources.places:
+        if name not in runtimes():
+            known = ", ".join(runtimes())
+            raise ConfigError(
+                f"sources.{name} is no setting, and there is no runtime of that name; there are {known}."
+            )
+
+
+def find(
+    name: str, sources: SourcesConfig, workspace: Path, environment: Mapping[str, str] = os.environ
+) -> Place | None:
+    """Find the folder of a runtime as the settings say; None where there is none."""
+    runtime = runtimes().get(name)
+    return None if runtime is None else runtime.find(sources.place_of(name), workspace, environment)
+
+
+def find_all(sources: SourcesConfig, workspace: Path) -> dict[str, Place]:
+    """Find the folders of all runtimes, by name."""
+    found = ((name, find(name, sources, workspace)) for name in runtimes())
+    return {name: place for name, place in found if place is not None}
+
+
+def transcripts(place: Place) -> list[Transcript]:
+    """Return what there is to read at a place, by path. Symbolic links are not followed."""
+    found = (transcript_of(place, path) for folder in place.watched for path in _files(place, folder))
+    return sorted(transcript for transcript in found if transcript is not None)
+
+
+def transcript_of(place: Place, path: Path) -> Transcript | None:
+    """Return what a file at a place is; None where it is nothing to read. The file is not opened."""
+    try:
+        parts = path.relative_to(place.folder).parts
+    except ValueError:
+        return None
+    return runtimes()[place.runtime].transcript_of(place, path, parts)
+
+
+def enters(place: Place, parts: tuple[str, ...]) -> bool:
+    """Report whether a folder of a place, by its path below it, may hold something to read."""
+    return len(parts) <= _MAX_DEPTH and runtimes()[place.runtime].enters(place, parts)
+
+
+def _files(place: Place, folder: Path) -> Iterator[Path]:
+    """Walk a folder, without following links and without entering what holds no transcripts."""
+    if folder.is_symlink():
+        return
+    pending = [folder]
+    while pending:
+        current = pending.pop()
+        try:
+            with os.scandir(current) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        below = Path(entry.path)
+                        if enters(place, below.relative_to(place.folder).parts):
+                            pending.append(below)
+                    elif entry.is_file(follow_symlinks=False):
+                        yield Path(entry.path)
+        except OSError:
+            # It is gone already, or not ours to read.
+            continue
