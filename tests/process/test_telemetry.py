@@ -150,7 +150,7 @@ def test_what_was_reported_outlives_a_kill(tmp_path: Path) -> None:
         server.kill()
         server.start()
         assert used_by(server, "scout")["tokens"] == 70
-        assert [agent["id"] for agent in ask(server, "/api/agents")] == ["scout"]
+        eventually(lambda: [agent["id"] for agent in ask(server, "/api/agents")] == ["scout"])
 
 
 def post(server: ServerProcess, body: bytes, **headers: str) -> tuple[int, str, bytes]:
