@@ -228,8 +228,9 @@ class TasksConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class QuotasConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """How much the state may hold: records by kind, and bytes of one record. What is over is refused.
 
-    `questions` is how many may be open; `questions_reserved` of these are kept for permissions and budgets.
-    `questions_per_asker` is how many of one agent may be open, and as many permissions and budgets again.
+    `questions` is how many may be open; `questions_reserved` of these are kept for permissions.
+    `questions_per_asker` is how many of one agent may be open, `questions_per_author` how many of all agents that one
+    token, or all programs without one, speak for; and as many permissions again.
     """
 
     agents: int = 5_000
@@ -238,6 +239,7 @@ class QuotasConfig(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     record_bytes: int = 65_536
     questions: int = 1_000
     questions_per_asker: int = 20
+    questions_per_author: int = 100
     questions_reserved: int = 200
 
 
@@ -248,6 +250,7 @@ MAX_QUOTAS = {
     "record_bytes": 65_536,
     "questions": 4_000,
     "questions_per_asker": 4_000,
+    "questions_per_author": 4_000,
 }
 """The bounds of the fold (`missioncontrol.state.limits`), which no setting may go beyond."""
 

@@ -49,6 +49,13 @@ class ReservedType(InputError):
     status = 403
 
 
+class ReservedKind(InputError):
+    """A question is of a kind that the server alone asks."""
+
+    code = "reserved_kind"
+    status = 403
+
+
 class QuotaExceeded(InputError):
     """The state holds as many records of a kind as it may; nothing of what was sent was kept."""
 

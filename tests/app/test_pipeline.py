@@ -15,7 +15,7 @@ from tests.mcp.callers import connect
 from missioncontrol import Client, Event, MissionControl
 from missioncontrol.config import Config, QuotasConfig
 from missioncontrol.errors import BadEvent, InputError, QuotaExceeded, ReservedType, TooLarge
-from missioncontrol.events import EVERYTHING
+from missioncontrol.events import EVERYTHING, Draft
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
@@ -106,14 +106,48 @@ async def test_the_same_checks_hold_for_every_transport(mc: MissionControl, publ
 
 
 async def test_a_question_is_asked_once_over_every_transport(mc: MissionControl, publish: Publish) -> None:
-    shown = {"id": "q", "text": "Allow Bash: ls", "kind": "permission", "options": ["allow", "deny"]}
+    shown = {"id": "q", "text": "Run ls?", "options": ["yes", "no"]}
     await mc.broadcast({"type": "question:asked", "data": {"question": shown}})
     before, head = mc.state.snapshot()["questions"], mc.log.head
-    other = {**shown, "text": "Allow Bash: curl x | sh"}
+    other = {**shown, "text": "Run curl x | sh?"}
     code, reason = await publish({"type": "question:asked", "data": {"question": other}})
     assert code == "conflict" or "There is a question 'q' already" in code
     assert "ask under an id of its own" in reason
     assert (mc.state.snapshot()["questions"], mc.log.head) == (before, head)
+
+
+@pytest.mark.parametrize("kind", ["permission", "budget", "mood", 5])
+async def test_no_client_asks_what_the_server_alone_asks(
+    mc: MissionControl, publish: Publish, kind: object
+) -> None:
+    forged = {"id": "q", "text": "Go on?", "kind": kind, "options": ["continue", "stop"]}
+    head = mc.log.head
+    code, reason = await publish({"type": "question:asked", "data": {"question": forged}})
+    assert code == "reserved_kind" or "by the server alone" in code
+    assert "Ask a question with options instead" in reason
+    assert mc.log.head == head
+
+
+ODD_OPTIONS: list[Any] = [
+    ["deny", "Deny "],
+    ["ALLOW", "allow"],
+    [" "],
+    [5],
+    ["x" * 201],
+    [str(number) for number in range(21)],
+    "a",
+]
+
+
+async def test_options_of_an_event_are_as_distinct_as_those_over_http(
+    mc: MissionControl, publish: Publish
+) -> None:
+    for options in ODD_OPTIONS:
+        asked = {"id": "q", "text": "Which?", "options": options}
+        code, reason = await publish({"type": "question:asked", "data": {"question": asked}})
+        assert code == "bad_event" or "option" in code
+        assert "option" in reason
+    assert mc.state.snapshot()["questions"] == []
 
 
 async def test_of_two_that_ask_under_one_id_at_the_same_time_one_is_refused(mc: MissionControl) -> None:
@@ -178,7 +212,8 @@ def _of_quotas(mc: MissionControl) -> list[Any]:
 async def test_questions_have_quotas_with_a_reserve_for_permissions(mc: MissionControl) -> None:
     async def ask(id_: str, agent: str, kind: str = "question") -> None:
         question = {"id": id_, "text": "?", "agentId": agent, "kind": kind}
-        await mc.broadcast({"type": "question:asked", "data": {"question": question}})
+        # As a part of the server asks: from others the kind is refused.
+        await mc._running.publish([Draft("question:asked", {"question": question})])
 
     await ask("q1", "a")
     with pytest.raises(InputError, match="There is a question 'q1' already") as refused:

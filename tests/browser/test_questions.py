@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
+from tests.asking import ask_permission
 from tests.browser.signing_in import sign_in
 from tests.browser.test_views import open_view as open_signed_out
 from tests.browser.test_views import put_state
@@ -100,22 +101,11 @@ def test_an_answer_that_is_refused_says_so_and_can_be_given_again(page: Page, se
 
 
 def test_a_permission_that_the_terminal_gives_has_no_buttons(page: Page, server: ServerProcess) -> None:
-    details = {
-        "tool": "Bash",
-        "input": {"command": "rm -rf build"},
-        "note": "It is answered in the terminal.",
-    }
-    ask(server, "Bash", kind="permission", details=details)
+    ask_permission(server, "Bash", {"command": "rm -rf build"}, held=False)
     open_view(page, server, "/questions")
     expect(question(page, "Bash")).to_contain_text("rm -rf build")
     expect(question(page, "Bash")).to_contain_text("It is answered in the terminal.")
     expect(question(page, "Bash").get_by_role("button")).to_have_count(0)
-
-
-def permission(server: ServerProcess, tool: str, given: dict[str, Any], **fields: Any) -> str:
-    details = {"tool": tool, "input": given}
-    options = ["allow", "deny"]
-    return ask(server, f"Allow {tool}", kind="permission", options=options, details=details, **fields)
 
 
 def open_ids(server: ServerProcess) -> list[str]:
@@ -244,7 +234,7 @@ def test_an_answer_that_is_taken_back_is_never_sent(page: Page, server: ServerPr
 def test_a_dangerous_option_is_never_the_first_and_the_warning_is_in_sight(
     page: Page, server: ServerProcess
 ) -> None:
-    id_ = permission(server, "Bash", {"command": "ls \u202e", "dangerouslyDisableSandbox": True})
+    id_ = ask_permission(server, "Bash", {"command": "ls \u202e", "dangerouslyDisableSandbox": True})
     open_view(page, server, "/questions")
     card = question(page, "Allow Bash")
     expect(card.locator(".part-warning").first).to_contain_text("dangerouslyDisableSandbox is true")
@@ -260,7 +250,7 @@ def test_a_diff_of_two_hundred_lines_is_read_and_allowed_on_a_phone(
     before = "\n".join(f"const item{number} = price({number}) * quantity({number});" for number in range(200))
     after = before.replace("price(199)", "free(199)").replace("price(7)", "free(7)")
     given = {"file_path": "/shop/src/checkout.ts", "old_string": before, "new_string": after}
-    id_ = permission(server, "Edit", given)
+    id_ = ask_permission(server, "Edit", given)
     with chromium.new_context(
         viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True, service_workers="block"
     ) as context:
@@ -283,7 +273,7 @@ def test_a_diff_of_two_hundred_lines_is_read_and_allowed_on_a_phone(
 
 
 def test_an_answer_approves_what_this_page_has_shown(chromium: Browser, server: ServerProcess) -> None:
-    id_ = permission(server, "Bash", {"command": "ls"})
+    id_ = ask_permission(server, "Bash", {"command": "ls"})
 
     def another(route: Route) -> None:
         body = route.fetch().json()

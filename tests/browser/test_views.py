@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
+from tests.asking import ask_permission
 
 from missioncontrol.client import publish
 from missioncontrol.testing import ServerProcess, start_server
@@ -103,17 +104,13 @@ def fill(server: ServerProcess) -> None:
     for options in ([], [MARKUP, "x" * 200]):
         asked = {"text": f"{MARKUP} {RIGHT_TO_LEFT} {'long' * 60}", "agentId": "scout", "options": options}
         httpx.post(f"{server.url}/api/questions", json=asked).raise_for_status()
-    given = {
-        "tool": MARKUP,
-        "input": {"command": f"{MARKUP} {'long' * 200}", "old_string": MARKUP, "new_string": "x" * 400},
-    }
-    over = {"text": MARKUP, "kind": "permission", "options": [MARKUP], "details": given}
-    httpx.post(f"{server.url}/api/questions", json=over).raise_for_status()
-    asked = httpx.post(f"{server.url}/api/questions", json=over).raise_for_status().json()
-    answer = {"answer": MARKUP, "digest": asked["digest"]}
+    given = {"command": f"{MARKUP} {'long' * 200}", "old_string": MARKUP, "new_string": "x" * 400}
+    for agent in ("scout", MARKUP):
+        id_ = ask_permission(server, MARKUP, given, agent=agent)
+    path = f"{server.url}/api/questions/{id_}"
+    answer = {"answer": "deny", "digest": httpx.get(path).json()["digest"]}
     owner = {"Authorization": f"Bearer {server.owner_secret}"}
-    path = f"{server.url}/api/questions/{asked['id']}/answer"
-    httpx.post(path, json=answer, headers=owner).raise_for_status()
+    httpx.post(f"{path}/answer", json=answer, headers=owner).raise_for_status()
     changed = {"action": "created", "path": f"agents/scout/{MARKUP}/{'long' * 60}.md", "agentId": "scout"}
     publish(server.url, "file:change", {**changed, "size": 1234})
     httpx.post(f"{server.url}/api/standups").raise_for_status()

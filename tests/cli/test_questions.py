@@ -18,6 +18,7 @@ from missioncontrol.cli import main
 from missioncontrol.cli.server import Server
 from missioncontrol.client import call
 from missioncontrol.testing import ServerProcess, start_server
+from tests.asking import ask_permission
 
 pytestmark = pytest.mark.process
 
@@ -147,21 +148,6 @@ def on_a_terminal(
         os.close(screen)
 
 
-def permission(
-    server: ServerProcess, given: dict[str, Any], options: tuple[str, ...] = ("allow", "deny")
-) -> str:
-    asked = {
-        "text": "Allow Edit",
-        "kind": "permission",
-        "agentId": "scout",
-        "options": options,
-        "details": {"tool": "Edit", "input": given},
-    }
-    body = json.dumps(asked).encode()
-    id_: str = json.loads(call(server.url, "/api/questions", method="POST", body=body))["id"]
-    return id_
-
-
 def status_of(server: ServerProcess, id_: str) -> str:
     found: str = json.loads(call(server.url, f"/api/questions/{id_}"))["status"]
     return found
@@ -174,12 +160,12 @@ def test_a_permission_is_shown_whole_on_the_terminal_before_it_is_given(server: 
         "old_string": before,
         "new_string": before.replace("line 7\n", "seven\x1b\n"),
     }
-    id_ = permission(server, given)
+    id_ = ask_permission(server, "Edit", given)
     status, shown = on_a_terminal(
         server, id_, ("2) allow (dangerous): ", "2"), ("Type 'allow' again", "allow")
     )
     assert (status, shown.rstrip().endswith(f"{id_}: allow")) == (0, True), shown
-    assert "scout asks for permission" in shown
+    assert "claude-scout asks for permission" in shown
     assert "  /a⟦U+202E⟧\n" in shown
     assert "  -line 7\n  +seven⟦ESC⟧\n" in shown
     assert all(f"   line {number}\n" in shown for number in range(120) if number != 7)
@@ -202,7 +188,7 @@ def test_what_is_dangerous_is_asked_for_twice(server: ServerProcess) -> None:
 def test_without_a_terminal_a_permission_needs_the_digest_of_what_was_shown(
     server: ServerProcess, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    id_ = permission(server, {"file_path": "/a"})
+    id_ = ask_permission(server, "Edit", {"file_path": "/a"})
     status, _, wrong = run(server, capsys, "answer", id_, "allow")
     assert status == 2
     assert "--digest" in wrong
@@ -214,7 +200,7 @@ def test_without_a_terminal_a_permission_needs_the_digest_of_what_was_shown(
 
 
 def test_a_permission_of_the_terminal_alone_is_shown_and_not_asked_for(server: ServerProcess) -> None:
-    id_ = permission(server, {"file_path": "/a"}, ())
+    id_ = ask_permission(server, "Edit", {"file_path": "/a"}, held=False)
     status, shown = on_a_terminal(server, id_)
     assert status == 2
     assert "in the terminal of the agent" in shown

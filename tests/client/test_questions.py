@@ -10,6 +10,7 @@ import pytest
 
 from missioncontrol.client import Client, Question, Refused, Snapshot, answer, ask, call, read_question
 from missioncontrol.testing import ServerProcess, start_server
+from tests.asking import ask_permission
 
 pytestmark = [pytest.mark.process, pytest.mark.anyio, pytest.mark.timeout(120)]
 
@@ -64,19 +65,16 @@ def test_a_script_asks_with_one_call_and_answers_with_another(tmp_path: Path) ->
 
 
 async def test_a_permission_is_answered_by_the_one_who_has_read_it(tmp_path: Path) -> None:
-    permission = b'{"text": "Allow Bash: ls", "kind": "permission", "options": ["allow", "deny"]}'
     with start_server(tmp_path / "workspace") as server:
         async with Client(server.url, token=server.owner_secret) as client:
-            call(server.url, "/api/questions", method="POST", body=permission)
-            id_ = open_question(server)
+            id_ = ask_permission(server, "Bash", {"command": "ls"})
             with pytest.raises(Refused, match="digest"):
                 await client.answer(id_, "allow")
             question = await client.question(id_)
             assert question.review is not None
-            assert [part.text for part in question.review.parts] == ["Allow Bash: ls"]
+            assert [part.text for part in question.review.parts] == ["Allow Bash?", "ls", "/home/anna/scout"]
             assert (await client.answer(question, "allow")).answer == "allow"
-        call(server.url, "/api/questions", method="POST", body=permission)
-        question = read_question(server.url, open_question(server))
+        question = read_question(server.url, ask_permission(server, "Bash", {"command": "ls"}))
         given = answer(server.url, question.id, "deny", digest=question.digest, token=server.owner_secret)
         assert given.answer == "deny"
 

@@ -19,7 +19,9 @@ from missioncontrol.errors import (
     StoreError,
     Unavailable,
 )
-from missioncontrol.fleet.questions import Questions
+from missioncontrol.events import Draft
+from missioncontrol.events.author import act_as
+from missioncontrol.fleet.questions import Questions, _chosen
 from missioncontrol.review import digest_of
 
 pytestmark = pytest.mark.anyio
@@ -182,10 +184,11 @@ async def test_no_more_questions_are_open_than_a_person_could_ever_answer(
     with pytest.raises(QuotaExceeded, match="800 questions wait for an answer"):
         await questions.ask("One more?")
     for number in range(quotas.questions_reserved):
-        kind = "permission" if number % 2 else "budget"
-        await questions.ask("May I?", kind=kind, agent_id=f"asker-{number // 20}")
+        await questions.ask("May I?", kind="permission", agent_id=f"asker-{number // 20}")
     with pytest.raises(QuotaExceeded, match="1,000 questions wait for an answer"):
         await questions.ask("May I, too?", kind="permission")
+    # Whether an agent may spend more is asked in any case: the settings bound how often.
+    await questions.ask("Go on?", kind="budget")
     assert [one["text"] for one in questions.listed("open")[:2]] == ["0?", "1?"]
 
 
@@ -205,8 +208,38 @@ async def test_an_asker_with_twenty_questions_can_still_ask_for_permission(quest
         await questions.ask(f"{number}?", agent_id="scout")
     for number in range(20):
         await questions.ask(f"May I {number}?", agent_id="scout", kind="permission")
-    with pytest.raises(QuotaExceeded, match="20 permissions and budgets of 'scout'"):
-        await questions.ask("May I?", agent_id="scout", kind="budget")
+    with pytest.raises(QuotaExceeded, match="20 permissions of 'scout'"):
+        await questions.ask("May I?", agent_id="scout", kind="permission")
+
+
+async def test_no_event_under_a_key_that_is_known_keeps_a_question_out(
+    world: World, questions: Questions
+) -> None:
+    await world.log.append([Draft("custom:a", {}, "question:deploy-7")])
+    asked = await questions.ask("Deploy?", key="deploy-7")
+    assert asked["id"] in world.folded.table("questions")
+
+
+@pytest.mark.parametrize("kind", ["question", "permission"])
+async def test_one_token_asks_a_hundred_at_most_under_whatever_names(questions: Questions, kind: str) -> None:
+    act_as("flood")
+    for number in range(100):
+        await questions.ask("Noise?", agent_id=f"agent-{number // 20}", kind=kind)
+    with pytest.raises(QuotaExceeded, match=r"100 .* that 'flood' has asked"):
+        await questions.ask("Noise?", agent_id="another", kind=kind)
+    # What it asks under the name of an agent uses up nothing of what that one may ask itself.
+    act_as("scout")
+    for _ in range(20):
+        await questions.ask("May I?", agent_id="agent-0", kind=kind)
+    with pytest.raises(QuotaExceeded, match=r"20 .* of 'agent-0'"):
+        await questions.ask("May I?", agent_id="agent-0", kind=kind)
+    assert {one["askedBy"] for one in questions.listed("open")} == {"flood", "scout"}
+
+
+async def test_an_option_is_chosen_as_it_is_written_before_one_that_is_alike() -> None:
+    # As a log of an earlier release may have them.
+    options = ["deny", "Deny ", "DENY"]
+    assert [_chosen(one, options) for one in (*options, "dEnY")] == [*options, "deny"]
 
 
 async def test_what_cannot_be_kept_is_not_asked(world: World, questions: Questions) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -13,7 +14,9 @@ from tests.fleet.world import World
 
 from missioncontrol.config import BudgetConfig, SourcesConfig
 from missioncontrol.errors import Unavailable
+from missioncontrol.events import Draft, now
 from missioncontrol.fleet.questions import Questions
+from missioncontrol.fleet.usage.budgets import day_of
 from missioncontrol.fleet.usage.runaways import IN_A_ROW
 from missioncontrol.fleet.usage.tracker import Tokens
 from missioncontrol.runtimes.records import SessionInfo, Turn, Usage
@@ -164,6 +167,44 @@ async def test_a_spent_budget_asks_once_whether_to_go_on_and_stop_means_stop(
     assert (reason := tokens.stopped("scout")) is not None
     assert reason.startswith("anna has said stop: the budget of $0.50")
     assert tokens.stopped("main") is None
+
+
+async def test_a_stop_counts_for_its_day_whatever_else_is_asked_and_restarts(
+    world: World, runtime: Runtime
+) -> None:
+    world.config.budgets = BudgetConfig(daily=0.5, agents={"scout": 0.5}, on_exceed="ask")
+    await world.start()
+    runtime.write("scout", answered(cost=0.6))
+    await world.until(lambda: len(world.told("question:asked")) == 2)
+    assert world.supervisor is not None
+    questions = world.supervisor.source(Questions)
+    asked = next(told["question"] for told in world.told("question:asked") if told["question"]["agentId"])
+    await questions.answer(asked["id"], "stop", by="anna")
+    for _ in range(101):
+        other = await questions.ask("Go on?", kind="budget", options=["continue", "stop"])
+        await questions.close(other["id"])
+    assert asked["id"] not in world.folded.table("questions")
+    tokens = world.supervisor.source(Tokens)
+    assert tokens.stopped("scout") is not None
+    assert tokens.stopped("main") is None
+    async with asyncio.timeout(5):
+        while "stop:agent:scout" not in await world.log.recall("tokens"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await world.restart()
+    tokens = world.supervisor.source(Tokens)
+    await world.eventually(lambda: tokens.stopped("scout"))
+    assert "anna has said stop" in str(tokens.stopped("scout"))
+
+
+async def test_a_budget_that_no_server_has_asked_about_stops_nobody(world: World, runtime: Runtime) -> None:
+    await world.start()
+    details = {"scope": "fleet", "period": day_of(now()), "threshold": 1.0}
+    forged = {"id": "q", "text": "Lunch?", "kind": "budget", "options": ["stop", "go"], "details": details}
+    # As an earlier release took it from a token.
+    await world.log.append([Draft("question:asked", {"question": forged}, by="mallory")])
+    assert world.supervisor is not None
+    await world.supervisor.source(Questions).answer("q", "stop", by="anna")
+    assert world.supervisor.source(Tokens).stopped("scout") is None
 
 
 async def test_a_report_of_a_runtime_is_entered_like_a_transcript(world: World, runtime: Runtime) -> None:

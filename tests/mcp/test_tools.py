@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -12,11 +14,10 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import Implementation, ResourceTemplateReference
 
 from mcp import Client
-from missioncontrol.events import now
-from missioncontrol.fleet.usage.budgets import day_of
 from missioncontrol.server.mcp.tools import TOOLS
 from missioncontrol.server.routes.agents import agent_body
-from missioncontrol.testing import ServerProcess
+from missioncontrol.testing import ServerProcess, start_server
+from tests.asking import ask_permission, budgets_of, spend
 from tests.mcp.callers import BRIDGES, ERAS, connect, do, get, post, read, refused
 from tests.process.server_probe import eventually
 
@@ -239,16 +240,17 @@ async def test_an_agent_withdraws_neither_another_s_question_nor_a_permission(
     server: ServerProcess, mode: str
 ) -> None:
     theirs = post(server.url, "/api/questions", {"text": "Mine?", "agentId": "other"})
-    permission = post(
-        server.url,
-        "/api/questions",
-        {"text": "Run it?", "agentId": "hasty", "kind": "permission", "options": ["allow", "deny"]},
-    )
-    async with connect(server.url, mode=mode, agent="hasty") as client:
-        for asked in (theirs, permission):
-            arguments = {"question": asked["id"], "wait": 0, "withdraw": True}
+    permission = ask_permission(server, "Bash", {"command": "ls"}, agent="hasty")
+    async with connect(server.url, mode=mode, agent="claude-hasty") as client:
+        for id_ in (theirs["id"], permission):
+            arguments = {"question": id_, "wait": 0, "withdraw": True}
             assert "can withdraw it" in await refused(client, "get_answer", **arguments)
-            assert get(server.url, f"/api/questions/{asked['id']}")["status"] == "open"
+            assert get(server.url, f"/api/questions/{id_}")["status"] == "open"
+        for kind in ("permission", "budget"):
+            question = {"id": f"Q-{kind}-{mode}", "kind": kind, "text": "Run it?", "options": ["allow"]}
+            data = {"question": question}
+            said = await refused(client, "publish_event", type="question:asked", data=data)
+            assert "by the server alone" in said
 
 
 @pytest.mark.parametrize("withdraw", [True, False])
@@ -292,13 +294,19 @@ async def test_wrong_arguments_are_named(server: ServerProcess, mode: str) -> No
             await client.call_tool("fly", {})
 
 
+@pytest.fixture
+def counting(tmp_path: Path, mode: str) -> Iterator[ServerProcess]:
+    """A server that asks about the budget of one agent."""
+    options = budgets_of(tmp_path, f"spender-{mode}")
+    with start_server(tmp_path / "workspace", options=options) as running:
+        yield running
+
+
 async def test_an_agent_that_was_told_to_stop_is_told_so_where_it_would_begin(
-    server: ServerProcess, mode: str
+    counting: ServerProcess, mode: str
 ) -> None:
-    me = f"spender-{mode}"
-    details = {"scope": "agent", "period": day_of(now()), "threshold": 1.0}
-    question = {"text": "Over budget", "kind": "budget", "agentId": me, "options": ["continue", "stop"]}
-    asked = post(server.url, "/api/questions", {**question, "details": details})
+    me, server = f"spender-{mode}", counting
+    asked = spend(server, me)
     async with connect(server.url, mode=mode, agent=me) as client:
         assert not (await do(client, "claim_task")).get("stop")
         post(server.url, f"/api/questions/{asked['id']}/answer", {"answer": "stop"}, server.owner_secret)

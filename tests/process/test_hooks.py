@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from missioncontrol.testing import ServerProcess, start_server
+from tests.asking import budgets_of, spend
 from tests.process.claude_session import ClaudeSession, Object, until
 from tests.runtimes.hooks.payloads import EVENTS, payload
 
@@ -366,27 +367,20 @@ def test_a_killed_server_goes_on_where_it_was(
     assert sorted(one["id"] for one in agents(server)) == ["claude-held", AGENT]
 
 
+@pytest.fixture
+def counting(tmp_path: Path, home: Path) -> Iterator[ServerProcess]:
+    """A server that asks about budgets."""
+    options, env = budgets_of(tmp_path, AGENT), {"CLAUDE_CONFIG_DIR": str(home)}
+    with start_server(tmp_path / "counted", options=options, env=env) as server:
+        yield server
+
+
 def test_a_stopped_budget_stops_claude_only_where_that_was_asked_for(
-    server: ServerProcess, home: Path
+    counting: ServerProcess, home: Path
 ) -> None:
-    session = ClaudeSession(server, home, transcript=False)
+    session = ClaudeSession(counting, home, transcript=False)
     session.prompt("Spend.")
-    details = {"scope": "agent", "period": datetime.now().strftime("%Y-%m-%d"), "threshold": 5.0}
-    asked = httpx.post(
-        f"{server.url}/api/questions",
-        json={
-            "text": "Go on?",
-            "kind": "budget",
-            "agentId": AGENT,
-            "options": ["continue", "stop"],
-            "details": details,
-        },
-    ).json()
-    answer = {"answer": "stop", "answeredBy": "anna"}
-    owner = {"Authorization": f"Bearer {server.owner_secret}"}
-    httpx.post(
-        f"{server.url}/api/questions/{asked['id']}/answer", json=answer, headers=owner
-    ).raise_for_status()
+    answer(counting, spend(counting, AGENT), "stop").raise_for_status()
     assert session.prompt("More.").status_code == 204
     told = session.prompt("More.", "?budgets=1").json()
     assert told["continue"] is False
@@ -394,3 +388,26 @@ def test_a_stopped_budget_stops_claude_only_where_that_was_asked_for(
     before = session.hook("PreToolUse", "?budgets=1", tool_name="Bash", tool_input=RM, tool_use_id="t").json()
     assert before["hookSpecificOutput"]["permissionDecision"] == "deny"
     assert session.hook("Stop", "?budgets=1").status_code == 204
+
+
+def test_what_a_budget_asks_belongs_to_the_server_and_a_person(counting: ServerProcess, home: Path) -> None:
+    session = ClaudeSession(counting, home, transcript=False)
+    session.prompt("Spend.")
+    # Whatever key it might be asked under, an agent that asks first keeps nothing from being asked.
+    key = f"budget:agent:{AGENT}:{datetime.now():%Y-%m-%d}"
+    first = httpx.post(f"{counting.url}/api/questions", json={"text": "Lunch?", "key": key}).json()
+    asked = spend(counting, AGENT)
+    assert asked["id"] != first["id"]
+    path = f"{counting.url}/api/questions/{asked['id']}"
+    assert httpx.request("DELETE", path, json={"key": key}).status_code == 403
+    answer(counting, asked, "stop").raise_for_status()
+    # Nothing that an agent can ask and withdraw makes the server forget it, and neither does a restart.
+    for number in range(105):
+        mine = {"text": f"{number}?", "options": ["a"], "key": f"k{number}"}
+        id_ = httpx.post(f"{counting.url}/api/questions", json=mine).json()["id"]
+        withdrawn = httpx.request("DELETE", f"{counting.url}/api/questions/{id_}", json={"key": mine["key"]})
+        assert withdrawn.status_code == 200
+    assert session.prompt("More.", "?budgets=1").json()["continue"] is False
+    counting.kill()
+    counting.start()
+    until(lambda: session.prompt("More.", "?budgets=1").status_code == 200)

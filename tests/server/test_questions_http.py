@@ -9,6 +9,8 @@ import httpx
 import pytest
 from tests.server.site import PUBLISHER, READER, TOKENS, Site, check_problem
 
+from missioncontrol.fleet.questions import id_of_key
+
 pytestmark = pytest.mark.anyio
 
 
@@ -17,6 +19,64 @@ async def ask(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
     assert response.status_code == 201, response.text
     asked: dict[str, Any] = response.json()
     return asked
+
+
+async def ask_permission(
+    site: Site, details: dict[str, Any], options: tuple[str, ...] = ("allow", "deny")
+) -> str:
+    """Ask as a part of the server does."""
+    question = {
+        "id": f"Q-{site.log.head}",
+        "kind": "permission",
+        "text": "Allow Bash: ls",
+        "options": list(options),
+        "details": details,
+    }
+    await site.tell("question:asked", question=question)
+    return str(question["id"])
+
+
+@pytest.mark.parametrize("kind", ["permission", "budget"])
+async def test_permissions_and_budgets_are_asked_by_the_server_alone(
+    site: Site, client: httpx.AsyncClient, kind: str
+) -> None:
+    forged = {"text": "Go on?", "kind": kind, "options": ["continue", "stop"], "details": {"scope": "fleet"}}
+    for token in ("", site.owner):
+        if token:
+            client.headers["authorization"] = f"Bearer {token}"
+        problem = check_problem(await client.post("/api/questions", json=forged), 403, "reserved_kind")
+        assert "Ask a question with options instead" in problem["detail"]
+    assert (await ask(client, kind="question"))["kind"] == "question"
+
+
+@pytest.mark.parametrize("kind", ["permission", "budget"])
+async def test_what_the_server_asks_is_withdrawn_by_a_person_alone(
+    site: Site, client: httpx.AsyncClient, kind: str
+) -> None:
+    # As an earlier release has asked it, under a key that can be guessed.
+    key = "budget:agent:scout:2026-11-23"
+    question = {"id": id_of_key(key), "kind": kind, "text": "Go on?", "options": ["continue", "stop"]}
+    await site.tell("question:asked", question=question)
+    path = f"/api/questions/{question['id']}"
+    check_problem(await client.request("DELETE", path, json={"key": key}), 403, "forbidden")
+    assert (await client.get(path)).json()["status"] == "open"
+    async with site.client(site.owner) as person:
+        assert (await person.delete(path)).json()["reason"] == "withdrawn"
+
+
+async def test_what_cannot_be_shown_whole_is_answered_in_the_terminal_alone(
+    site: Site, client: httpx.AsyncClient
+) -> None:
+    id_ = await ask_permission(site, {"tool": "Bash", "summary": "ls", "tooLong": "90,000 bytes"})
+    asked = (await client.get(f"/api/questions/{id_}")).json()
+    assert asked["review"]["complete"] is False
+    async with site.client(site.owner) as person:
+        answer = {"answer": "allow", "digest": asked["digest"]}
+        problem = check_problem(
+            await person.post(f"/api/questions/{id_}/answer", json=answer), 409, "conflict"
+        )
+    assert "cannot be shown whole" in problem["detail"]
+    assert "in the terminal" in problem["detail"]
 
 
 async def test_whoever_asks_gets_the_answer_as_soon_as_it_is_given(
@@ -43,10 +103,9 @@ async def test_a_permission_is_given_with_the_digest_of_its_review(
 ) -> None:
     client.headers["authorization"] = f"Bearer {site.owner}"
     details = {"tool": "Bash", "summary": "ls", "input": {"command": "ls \u202e"}}
-    asked = await ask(
-        client, text="Allow Bash: ls", kind="permission", options=["allow", "deny"], details=details
-    )
-    path = f"/api/questions/{asked['id']}"
+    id_ = await ask_permission(site, details)
+    path = f"/api/questions/{id_}"
+    asked = (await client.get(path)).json()
     review = asked["review"]
     assert {"kind": "code", "label": "Command", "text": "ls ⟦U+202E⟧"} in review["parts"]
     assert [(one["text"], one.get("dangerous", False)) for one in review["options"]] == [

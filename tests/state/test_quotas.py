@@ -78,6 +78,7 @@ def test_no_setting_goes_beyond_the_bounds_of_the_fold() -> None:
         "record_bytes": limits.MAX_RECORD_BYTES,
         "questions": limits.MAX_OPEN_QUESTIONS,
         "questions_per_asker": limits.MAX_OPEN_QUESTIONS,
+        "questions_per_author": limits.MAX_OPEN_QUESTIONS,
     }
     for name, most in MAX_QUOTAS.items():
         for value in (0, most + 1):

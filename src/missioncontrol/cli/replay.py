@@ -20,8 +20,8 @@ from missioncontrol.cli.status import duration
 from missioncontrol.cli.values import EventPatterns
 from missioncontrol.cli.watch import JsonPrinter, Printer
 from missioncontrol.client import Event, Publisher
-from missioncontrol.errors import BadEvent, ConfigError
-from missioncontrol.events import Data, Draft, Patterns, read_event
+from missioncontrol.errors import BadEvent, ConfigError, ReservedKind
+from missioncontrol.events import Data, Draft, Patterns, read_event, refuse_foreign
 from missioncontrol.events.shapes import fit, is_reserved
 
 INTO_BATCH = 500
@@ -246,7 +246,12 @@ def publishable(event: Event, key: str) -> list[Draft]:
     if not is_reserved(event.type):
         data = event.data if event.data.get("timestamp") else {**event.data, "timestamp": event.time}
         try:
-            return [Draft(event.type, fit(event.type, data), key, event.source)]
+            draft = Draft(event.type, fit(event.type, data), key, event.source)
+            refuse_foreign([draft])
+            return [draft]
+        except ReservedKind:
+            # A permission or a budget is asked by the server alone.
+            return []
         except BadEvent:
             # An earlier release accepted what is refused today.
             return []

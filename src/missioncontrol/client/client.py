@@ -225,7 +225,7 @@ class Client:
             Refused: the server does not take the question.
             Unreachable: it could not be asked; while it waits for the answer, the server may come and go.
         """
-        asking = Asking(text, agent_id, list(options), "question", task_id, details, expires_in)
+        asking = Asking(text, agent_id, list(options), task_id, details, expires_in)
         if key is not None:
             asking.key = key
         return await ask_and_wait(self._api(), asking)

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Iterable
 from time import monotonic, sleep
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -63,7 +63,6 @@ class Asking(msgspec.Struct, rename="camel", omit_defaults=True):
     text: str
     agent_id: str | None = None
     options: list[str] = []
-    kind: Literal["question", "permission", "budget"] = "question"
     task_id: str | None = None
     details: Data | None = None
     expires_in: float | None = None
@@ -132,7 +131,7 @@ def ask(
         Refused: the server does not take the question.
         Unreachable: it could not be asked; while it waits for the answer, the server may come and go.
     """
-    asking = Asking(text, agent_id, list(options), "question", task_id, details, expires_in)
+    asking = Asking(text, agent_id, list(options), task_id, details, expires_in)
     if key is not None:
         asking.key = key
     question = _read(call(url, _PATH, method="POST", body=asking.encoded(), token=token))

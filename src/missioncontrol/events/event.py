@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,7 +21,7 @@ from missioncontrol.errors import BadEvent, BadMessage, TooLarge
 from missioncontrol.events.catalogue import CATALOGUE, Shape
 from missioncontrol.events.limits import MAX_DEPTH, MAX_MESSAGE_DEPTH, check_json, is_deeper
 from missioncontrol.events.patterns import check_type
-from missioncontrol.events.shapes import fit, refuse_reserved
+from missioncontrol.events.shapes import ASKED, check_asked, fit, refuse_reserved
 
 MAX_DATA_BYTES = 256 * 1024
 MAX_KEY_LENGTH = 256
@@ -119,6 +119,11 @@ class Record:
             self._data, self._host = event.data, event.host
         return self._host
 
+    @property
+    def by(self) -> str | None:
+        """Who has published it; None in logs of earlier releases. Read from the body anew each time."""
+        return _head_of(self.body).by
+
     def __repr__(self) -> str:
         return f"Record({self.id}, {self.type!r})"
 
@@ -163,13 +168,17 @@ def read_event(body: bytes) -> Event:
             return _event_decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             pass
+    head = _head_of(body)
+    return Event(head.type, head.id, head.time, head.source, {}, head.host, head.traceparent, head.by)
+
+
+def _head_of(body: bytes) -> _Head:
     # We write every body ourselves, with `data` last: what is before it is small and flat.
     data = _DATA.search(body)
     try:
-        head = _head_decoder.decode(body[: data.start()] + b"}" if data else body)
+        return _head_decoder.decode(body[: data.start()] + b"}" if data else body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        head = _Head()
-    return Event(head.type, head.id, head.time, head.source, {}, head.host, head.traceparent, head.by)
+        return _Head()
 
 
 def read_record(body: bytes) -> Record:
@@ -222,6 +231,22 @@ def encode_data(draft: Draft) -> bytes:
             f"or send the inner part as a string."
         )
     return data
+
+
+def refuse_foreign(drafts: Sequence[Draft]) -> None:
+    """Check that drafts of a client tell nothing that the server alone tells, and ask what can be answered.
+
+    Raises:
+        ReservedType: a draft is of a type that only the server publishes.
+        ReservedKind: a draft asks a question of a kind that only the server asks.
+        BadEvent: a draft asks a question with options that cannot be told from each other.
+    """
+    types = {draft.type for draft in drafts}
+    refuse_reserved(types)
+    if ASKED in types:
+        for draft in drafts:
+            if draft.type == ASKED:
+                check_asked(draft.data)
 
 
 def is_traceparent(text: str) -> bool:
@@ -324,6 +349,7 @@ def decode_drafts(body: bytes) -> list[Draft]:
     Raises:
         BadEvent: a draft has a wrong shape; the message names it by its position.
         ReservedType: a draft is of a type that only the server publishes.
+        ReservedKind: a draft asks a question of a kind that only the server asks.
         BadMessage: the text is not JSON.
         TooDeep: it has too many levels.
         TooLarge: it has too many elements.
@@ -331,7 +357,7 @@ def decode_drafts(body: bytes) -> list[Draft]:
     text = _checked(body)
     with _refusing():
         drafts = _many_decoder.decode(text) if text.startswith(b"[") else _one_decoder.decode_lines(text)
-    refuse_reserved({draft.type for draft in drafts})
+    refuse_foreign(drafts)
     return drafts
 
 
@@ -349,7 +375,7 @@ async def decode_long_drafts(body: bytes) -> list[Draft]:
         if size > LONG_BYTES:
             size = 0
             await asyncio.sleep(0)
-    refuse_reserved({draft.type for draft in drafts})
+    refuse_foreign(drafts)
     return drafts
 
 
@@ -390,6 +416,7 @@ def convert_drafts(items: object) -> list[Draft]:
     Raises:
         BadEvent: a draft has a wrong shape; the message names it by its position.
         ReservedType: a draft is of a type that only the server publishes.
+        ReservedKind: a draft asks a question of a kind that only the server asks.
     """
     try:
         drafts = msgspec.convert(items, list[Draft])
@@ -397,5 +424,5 @@ def convert_drafts(items: object) -> list[Draft]:
         raise BadEvent(f"An event is not of the expected shape: {error}.") from None
     except RecursionError as error:
         raise BadEvent(f"An event is nested too deeply: {error}.") from None
-    refuse_reserved({draft.type for draft in drafts})
+    refuse_foreign(drafts)
     return drafts

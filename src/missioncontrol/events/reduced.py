@@ -24,7 +24,7 @@ _TYPES = tuple(f"{category}:" for category in REDUCED_CATEGORIES)
 _DATA = re.compile(rb',"data":\{')
 _KEPT = {
     "question": frozenset(
-        {"id", "kind", "agentId", "taskId", "askedAt", "expiresAt", "status", "event", "host"}
+        {"id", "kind", "agentId", "taskId", "askedAt", "askedBy", "expiresAt", "status", "event", "host"}
         | {"answeredBy", "answeredAt", "reason", "closedAt"}
     ),
     "question:answered": frozenset({"questionId", "answeredBy", "timestamp"}),

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import inspect
 
 from missioncontrol.errors import BadEvent, ReservedType
+from missioncontrol.events.asking import refuse_reserved_kind, wrong_options
 from missioncontrol.events.catalogue import CATALOGUE, MAX_ID_LENGTH, Shape
 
 RESERVED_TYPES = frozenset(
@@ -25,6 +26,9 @@ RESERVED_TYPES = frozenset(
 )
 RESERVED_PREFIXES = ("state:", "notification:", "log:")
 """What only the server itself publishes: types, and whole categories."""
+
+ASKED = "question:asked"
+"""Clients publish it, but only for questions of their own kind."""
 
 _INSTEAD = {
     "question:answered": ", or answer with POST /api/questions/{id}/answer",
@@ -113,6 +117,19 @@ def refuse_reserved(types: Iterable[str]) -> None:
             )
 
 
+def check_asked(data: dict[str, Any]) -> None:
+    """Check the data of a `question:asked` that a client wants to publish, beyond its shape.
+
+    Raises:
+        ReservedKind: the question is of a kind that the server alone asks.
+        BadEvent: its options are not as they should be.
+    """
+    question = data.get("question")
+    if isinstance(question, dict):
+        refuse_reserved_kind(question.get("kind"))
+        _check_options(question.get("options"))
+
+
 def fit(type_: str, data: dict[str, Any]) -> dict[str, Any]:
     """Return data with every field of its type's shape, null where it has none; of other types as it is.
 
@@ -158,6 +175,15 @@ def _check_record(type_: str, record: dict[str, Any], rule: _Record) -> None:
         if name in rule.ids and value is not None and len(value) > MAX_ID_LENGTH:
             wanted = f"a string that is not empty and has at most {MAX_ID_LENGTH} characters"
             raise BadEvent(_must(type_, f"{rule.field}.{name}", wanted, None))
+
+
+def _check_options(options: Any) -> None:
+    if options is None:
+        return
+    if not isinstance(options, list):
+        raise BadEvent(_must(ASKED, "question.options", "a list, each of it a string, or null", None))
+    if (wrong := wrong_options(options)) is not None:
+        raise BadEvent(f"In the data of {ASKED!r}, `question.options`: {wrong}")
 
 
 def _check_days(type_: str, data: dict[str, Any]) -> None:

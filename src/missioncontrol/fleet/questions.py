@@ -16,15 +16,14 @@ from typing import Any
 
 from missioncontrol.errors import BadQuestion, Conflict, NotFound, NotShown, Unavailable
 from missioncontrol.events import Data, now, rfc3339
+from missioncontrol.events.asking import CLIENT_KIND, MAX_OPTION, wrong_options
 from missioncontrol.events.author import author
 from missioncontrol.events.hosts import find_id
 from missioncontrol.fleet.source import Feed, Workspace
-from missioncontrol.review import TERMINAL, digest_of
+from missioncontrol.review import TERMINAL, digest_of, review
 from missioncontrol.state import QUESTION_KINDS
 
 MAX_TEXT = 4_000
-MAX_OPTIONS = 20
-MAX_OPTION = 200
 MAX_ANSWER = 20_000
 MAX_NAME = 100
 MAX_EXPIRY_SECONDS = 30 * 86_400.0
@@ -43,7 +42,7 @@ def question(
     text: str,
     *,
     key: str | None = None,
-    kind: str = "question",
+    kind: str = CLIENT_KIND,
     agent_id: str | None = None,
     options: Sequence[str] = (),
     details: Mapping[str, Any] | None = None,
@@ -90,6 +89,7 @@ class Questions:
         self._questions = workspace.fleet.table("questions")
         self._feed: Feed | None = None
         self._changed = asyncio.Event()
+        self._once = secrets.token_hex(8)
 
     def attach(self, feed: Feed) -> None:
         """Tell by this feed, and hear of what is answered at other nodes; only `run` lets questions expire."""
@@ -142,13 +142,21 @@ class Questions:
         found = [one for one in self._questions.values() if status in (None, one["status"])]
         return sorted(found, key=lambda one: (one["status"] != "open", one["askedAt"], one["event"]))
 
+    def is_of_client(self, id_: str) -> bool:
+        """Return whether a question is one that a client may have asked: no permission and no budget.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        return bool(self.find(id_)["kind"] == CLIENT_KIND)
+
     async def ask(
         self,
         text: str,
         *,
         agent_id: str | None = None,
         options: Sequence[str] = (),
-        kind: str = "question",
+        kind: str = CLIENT_KIND,
         details: Mapping[str, Any] | None = None,
         task_id: str | None = None,
         expires_in: float | None = None,
@@ -160,7 +168,7 @@ class Questions:
             text: what is asked, in at most 4,000 characters.
             agent_id: who asks.
             options: the answers there are, at most 20; none where any text will do.
-            kind: `question`, `permission` or `budget`.
+            kind: `question`; `permission` and `budget` are for parts of the server alone.
             details: more that whoever answers should see.
             task_id: the task that it is about.
             expires_in: seconds after which no answer is needed any more.
@@ -185,7 +193,9 @@ class Questions:
         )
         if (known := self._questions.get(asked["id"])) is not None:
             return _same(known, asked)
-        await self._tell("question:asked", {"question": asked}, key and f"question:{key}")
+        # Of two that ask under one key at the same time the log keeps one. Others cannot know this key, under which any
+        # event of theirs would keep the question out of the log.
+        await self._tell("question:asked", {"question": asked}, key and f"question:{self._once}:{key}")
         return _same(self._questions.get(asked["id"], asked), asked)
 
     async def answer(
@@ -203,7 +213,7 @@ class Questions:
             BadQuestion: the answer is empty, or none of the question's options.
             NotFound: there is no such question.
             NotShown: the digest is not that of the question, or missing for a permission.
-            Conflict: it is not open any more, or is a permission that only the terminal gives.
+            Conflict: it is not open any more, or cannot be shown whole or is a permission that only the terminal gives.
             Unavailable: the log cannot be written.
         """
         asked = self._open(id_)
@@ -325,6 +335,8 @@ def _check_shown(asked: Data, digest: str | None) -> None:
     id_ = asked["id"]
     if asked["kind"] == "permission" and not asked["options"]:
         raise Conflict(f"The permission {id_} is not given here. {TERMINAL}")
+    if not review(asked).complete:
+        raise Conflict(f"The {asked['kind']} {id_} cannot be shown whole. {TERMINAL}")
     if digest is None and asked["kind"] == "permission":
         raise NotShown(
             f"An answer to the permission {id_} has to say what was approved: read it with GET /api/questions/{id_}, "
@@ -343,6 +355,9 @@ def _chosen(answer: str, options: Sequence[str]) -> str:
         raise BadQuestion(f"An answer has 1 to {MAX_ANSWER:,} characters.")
     if not options:
         return said
+    if answer in options:
+        return answer
+    # A log of an earlier release may have two options that differ in their case alone.
     for option in options:
         if option.strip().casefold() == said.casefold():
             return option
@@ -362,10 +377,8 @@ def _check(
         raise BadQuestion(f"text must be a text of 1 to {MAX_TEXT:,} characters.")
     if kind not in QUESTION_KINDS:
         raise BadQuestion(f"kind {kind[:40]!r} is none of {', '.join(QUESTION_KINDS)}.")
-    if len(options) > MAX_OPTIONS or not all(0 < len(option.strip()) <= MAX_OPTION for option in options):
-        raise BadQuestion(f"options are at most {MAX_OPTIONS} texts of 1 to {MAX_OPTION} characters.")
-    if len({option.strip().casefold() for option in options}) < len(options):
-        raise BadQuestion("Two of the options are the same; an answer could not be told from another.")
+    if (wrong := wrong_options(options)) is not None:
+        raise BadQuestion(wrong)
     for name, value in (("agentId", agent_id), ("taskId", task_id), ("key", key)):
         if value is not None and not 0 < len(value) <= MAX_NAME:
             raise BadQuestion(f"{name} must be a text of 1 to {MAX_NAME} characters, or left out.")

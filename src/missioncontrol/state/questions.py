@@ -13,7 +13,9 @@ from missioncontrol.state.values import id_in, list_in, place_of, text_in, time_
 
 QUESTION_KINDS = ("question", "permission", "budget")
 
-_NOT_ASKED = frozenset({"answer", "answeredBy", "answeredAt", "reason", "closedAt", "digest", "review"})
+_NOT_ASKED = frozenset(
+    {"askedBy", "answer", "answeredBy", "answeredAt", "reason", "closedAt", "digest", "review"}
+)
 """What becomes of a question, and what the server makes of it: not part of what is asked."""
 
 
@@ -45,6 +47,9 @@ class Questions(Table):
             "status": "open",
             "event": record.id,
         }
+        # Who has published it, which is not what the asker says of itself; logs of earlier releases do not know.
+        if by := record.by:
+            fields["askedBy"] = by
         asked = {name: value for name, value in item.items() if name not in _NOT_ASKED}
         self.put(id_, {**place_of(id_, record), **asked, **fields})
 

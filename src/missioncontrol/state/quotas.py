@@ -131,7 +131,7 @@ class Quotas:
                 self._check_size(table, record, most_bytes)
                 self._count(table, id_in(record, *names), getattr(added, table))
         elif draft.type == "question:asked":
-            self._check_question(data, added, own)
+            self._check_question(draft, added, own)
         elif own and draft.type == "token:usage" and move_in(data):
             # Both halves, or what an agent has used would be lost.
             return
@@ -241,8 +241,8 @@ class Quotas:
         if self._state.bound(table, old["id"]) + self._size_of(updates) > most_bytes:
             self._check_size(table, {**old, **updates}, most_bytes)
 
-    def _check_question(self, data: Data, added: _Added, own: bool) -> None:
-        question = object_in(data, "question")
+    def _check_question(self, draft: Draft, added: _Added, own: bool) -> None:
+        question = object_in(draft.data, "question")
         id_ = id_in(question, "id")
         if id_ is None:
             return
@@ -252,20 +252,39 @@ class Quotas:
                 return
             raise Conflict(f"There is a question {id_[:100]!r} already; ask under an id of its own.")
         self._check_size("questions", question, self.config.record_bytes)
+        if own and question.get("kind") == "budget":
+            # The settings bound how many there are, and what is spent has to be asked about whoever else asks.
+            return
         waiting = [one for one in (*questions.values(), *added.questions.values()) if _is_open(one)]
-        self._check_waiting(question, waiting)
-        added.questions[id_] = {**question, "status": "open"}
+        self._check_waiting(question, draft.by, waiting)
+        added.questions[id_] = {**question, "status": "open", "askedBy": draft.by}
 
-    def _check_waiting(self, question: Data, waiting: Sequence[Data]) -> None:
+    def _check_waiting(self, question: Data, author: str | None, waiting: Sequence[Data]) -> None:
+        """Check how many questions wait; `author` is who publishes this one, None for a part of the server."""
         config = self.config
         asker = question.get("agentId")
-        own = {asker, f"{asker}@{self._host}"}
-        urgent = question.get("kind") in _URGENT
+        names = {asker, f"{asker}@{self._host}"}
+        permission = question.get("kind") == "permission"
         # Questions and permissions are counted apart, so that an agent that asks much can still ask for permission.
-        mine = sum(one.get("agentId") in own and (one.get("kind") in _URGENT) == urgent for one in waiting)
+        alike = [one for one in waiting if (one.get("kind") == "permission") == permission]
+        what = "permissions" if permission else "questions"
+        if author is not None:
+            # Whoever asks under the name of another agent uses up nothing of what that one may ask. Of what an earlier
+            # release has kept, nobody knows who asked it.
+            alike = [one for one in alike if one.get("askedBy") in (author, None)]
+            count = sum(one.get("askedBy") == author for one in alike)
+            if count >= config.questions_per_author:
+                self._refuse(
+                    "questions",
+                    QuotaExceeded(
+                        f"{count:,} {what} that {author[:100]!r} has asked wait for an answer, under whatever "
+                        f"agent's name, which is as many as there may be: wait for one of them, withdraw one, or set "
+                        f"quotas.questions_per_author higher."
+                    ),
+                )
+        mine = sum(one.get("agentId") in names for one in alike)
         if mine >= config.questions_per_asker:
             whose = "an asker without a name" if asker is None else f"{str(asker)[:100]!r}"
-            what = "permissions and budgets" if urgent else "questions"
             self._refuse(
                 "questions",
                 QuotaExceeded(
@@ -274,7 +293,7 @@ class Quotas:
                 ),
             )
         # A flood of questions must not keep an agent from asking whether it may go on.
-        reserve = 0 if urgent else config.questions_reserved
+        reserve = 0 if permission else config.questions_reserved
         if len(waiting) >= config.questions - reserve:
             self._refuse(
                 "questions",
@@ -292,7 +311,6 @@ class Quotas:
         raise error
 
 
-_URGENT = frozenset({"permission", "budget"})
 _CHECKED = frozenset({"agent", "task", "lead", "question", "token"})
 _OF_AGENTS = frozenset({"agent:statusChange", "token:usage", "token:threshold"})
 

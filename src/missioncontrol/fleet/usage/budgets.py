@@ -6,7 +6,7 @@ same transaction as its event, so that nothing is told twice and nothing is miss
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from time import localtime, strftime
@@ -22,6 +22,10 @@ from missioncontrol.state import FleetState
 FLEET = "fleet"
 CONTINUE, STOP = "continue", "stop"
 PREFIX = "budget:"
+STOPS = "stop:"
+SOURCE = "tokens"
+"""The source that asks about budgets: what events show as `by`."""
+
 
 Level = Literal["warning", "critical"]
 Scope = Literal["agent", "fleet"]
@@ -38,6 +42,14 @@ class Told(msgspec.Struct, frozen=True):
     day: str
     level: Level | None
     held: bool = False
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """That a person has said stop: for which day, of which budget, and who it was."""
+
+    day: str
+    threshold: float
+    by: str | None
 
 
 class Crossing(msgspec.Struct, frozen=True):
@@ -60,6 +72,7 @@ def day_of(at: int) -> str:
 
 
 _told = msgspec.json.Decoder(Told)
+_stop = msgspec.json.Decoder(Stop)
 
 
 class Budgets:
@@ -138,12 +151,15 @@ class Budgets:
 
 
 def budget_question(crossed: Data) -> Data:
-    """Write the question whether to go on, for the data of a `token:threshold`; it is over when the day is."""
+    """Write the question whether to go on, for the data of a `token:threshold`; it is over when the day is.
+
+    Its id is a random one: what others can guess, they can ask first. A crossing is asked about once all the same,
+    since it is remembered in one transaction with this.
+    """
     whole = crossed["scope"] == FLEET
     who = "The fleet" if whole else crossed["agent"]
     return question(
         f"{who} has spent ${crossed['currentCost']:,.2f} of ${crossed['threshold']:,.2f} for today. Go on?",
-        key=f"budget:{crossed['scope']}:{crossed['agent']}:{crossed['period']}",
         kind="budget",
         agent_id=None if whole else crossed["agent"],
         options=[CONTINUE, STOP],
@@ -154,21 +170,78 @@ def budget_question(crossed: Data) -> Data:
     )
 
 
-def stopped(questions: Iterable[Data], agent_id: str) -> str | None:
-    """Return the sentence why an agent is to stop for today; None where nobody has said that it is."""
-    day = day_of(now())
-    for asked in questions:
-        if asked["kind"] != "budget" or asked.get("answer") != STOP:
-            continue
-        details = asked.get("details")
-        if not isinstance(details, dict) or details.get("period") != day:
-            continue
-        if details.get("scope") == FLEET or asked["agentId"] == agent_id:
-            by = asked.get("answeredBy") or "The person in charge"
-            return (
-                f"{by} has said stop: the budget of ${details.get('threshold', 0):,.2f} for {day} is spent."
-            )
-    return None
+class Stops:
+    """Who was told to stop for a day by a person's answer to a budget question.
+
+    The state keeps only so many questions that are over; what a person has decided for a day counts for all of it. So
+    it is taken from the question as soon as the answer is in the state, and remembered with the source that asks.
+    """
+
+    def __init__(self) -> None:
+        self._stops: dict[str, Stop] = {}
+        self._remembered: set[str] = set()
+
+    def recall(self, memory: Mapping[str, bytes]) -> None:
+        """Take over what was remembered, and keep what was heard meanwhile."""
+        kept = {key: _stop.decode(value) for key, value in memory.items() if key.startswith(STOPS)}
+        self._stops = kept | self._stops
+        self._remembered = set(kept)
+
+    def hear(self, questions: Iterable[Data]) -> None:
+        """Take over what the state has of today's answers."""
+        day = day_of(now())
+        for asked in questions:
+            if asked["kind"] == "budget" and asked.get("answer") == STOP and _is_own(asked):
+                key, stop = _stop_in(asked)
+                if stop.day == day and (key not in self._stops or self._stops[key].day != day):
+                    self._stops[key] = stop
+                    self._remembered.discard(key)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to be remembered."""
+        return len(self._remembered) < len(self._stops)
+
+    def changes(self) -> dict[str, bytes | None]:
+        """Return what is to be remembered now, and what of it to be forgotten, and take it as remembered."""
+        day = day_of(now())
+        over = [key for key, stop in self._stops.items() if stop.day != day]
+        changes: dict[str, bytes | None] = {key: None for key in over if key in self._remembered}
+        for key in over:
+            del self._stops[key]
+        changes |= {
+            key: msgspec.json.encode(stop) for key, stop in self._stops.items() if key not in self._remembered
+        }
+        self._remembered = set(self._stops)
+        return changes
+
+    def of(self, agent_id: str) -> str | None:
+        """Return the sentence why an agent is to stop for today; None where nobody has said that it is."""
+        day = day_of(now())
+        for key in (f"{STOPS}{FLEET}", f"{STOPS}agent:{agent_id}"):
+            stop = self._stops.get(key)
+            if stop is not None and stop.day == day:
+                by = stop.by or "The person in charge"
+                return f"{by} has said stop: the budget of ${stop.threshold:,.2f} for {day} is spent."
+        return None
+
+
+def _is_own(asked: Data) -> bool:
+    """Return whether a budget question is one of a server's own; of earlier releases' questions nobody knows."""
+    return asked.get("askedBy") in (None, SOURCE)
+
+
+def _stop_in(asked: Data) -> tuple[str, Stop]:
+    details = asked.get("details")
+    details = details if isinstance(details, dict) else {}
+    day, threshold = details.get("period"), details.get("threshold")
+    stop = Stop(
+        day if isinstance(day, str) else "",
+        threshold if isinstance(threshold, (int, float)) else 0.0,
+        asked.get("answeredBy"),
+    )
+    whole = details.get("scope") == FLEET
+    return f"{STOPS}{FLEET}" if whole else f"{STOPS}agent:{asked['agentId']}", stop
 
 
 def _end_of_day() -> int:

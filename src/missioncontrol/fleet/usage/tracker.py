@@ -19,7 +19,7 @@ from missioncontrol.events import Record as Event
 from missioncontrol.events.hosts import find_id, id_at_home
 from missioncontrol.fleet.activity import Activity
 from missioncontrol.fleet.source import MARK, Feed, Step, Workspace
-from missioncontrol.fleet.usage.budgets import Budgets, budget_question, stopped
+from missioncontrol.fleet.usage.budgets import SOURCE, STOPS, Budgets, Stops, budget_question
 from missioncontrol.fleet.usage.events import baseline_parts, enter_page, usage_events
 from missioncontrol.fleet.usage.ledger import Page, moment
 from missioncontrol.fleet.usage.session_index import SessionIndex
@@ -66,7 +66,7 @@ _NO_SESSIONS = SessionIndex()
 class Tokens:
     """Tells token use, budgets, runaways and activity; what agents do it leaves to the source of agents to tell."""
 
-    name = "tokens"
+    name = SOURCE
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -78,6 +78,7 @@ class Tokens:
         self._runtimes: frozenset[str] = frozenset()
         self._show_at: float | None = None
         self._doubtful = False
+        self._stops = Stops()
         self._again_at = math.inf
         # Those by which the owners of sessions were found last; None where that is to be done again.
         self._agents: Mapping[str, Data] | None = None
@@ -86,7 +87,15 @@ class Tokens:
         self._appeared: set[str] = set()
 
     def committed(self, records: Sequence[Event]) -> None:
-        """Note whether agents have appeared, were renamed or are gone: their sessions are found out again."""
+        """Note whether agents have appeared, were renamed or are gone: their sessions are found out again.
+
+        And whether a person has answered something, of which a stop is remembered.
+        """
+        if any(record.type == "question:answered" for record in records):
+            # At once: what the state knows of it now, it may have forgotten with the next commit.
+            self._hear_stops()
+            if self._stops.has_news and self._wake is not None:
+                self._wake()
         for record in records:
             if record.type == "agent:statusChange" and (id_ := self._left_out_in(record)) is not None:
                 self._appeared.add(id_)
@@ -180,7 +189,11 @@ class Tokens:
 
     def stopped(self, agent_id: str) -> str | None:
         """Return why an agent is to stop for today: a person has said so when a budget was spent. None if it is not."""
-        return stopped(self._workspace.fleet.table("questions").values(), self._state_id(agent_id))
+        self._hear_stops()
+        return self._stops.of(self._state_id(agent_id))
+
+    def _hear_stops(self) -> None:
+        self._stops.hear(self._workspace.fleet.table("questions").values())
 
     def _state_id(self, agent_id: str) -> str:
         agents = self._workspace.fleet.table("agents").keys()
@@ -200,8 +213,12 @@ class Tokens:
         first = memory.pop(MARK, None) is None
         if first:
             # A first reading that was cut short is done anew.
-            await feed.tell([Step([], dict.fromkeys(memory))])
-            memory = {}
+            stops = {key: kept for key, kept in memory.items() if key.startswith(STOPS)}
+            await feed.tell([Step([], dict.fromkeys(memory.keys() - stops.keys()))])
+            memory = stops
+        self._stops.recall(memory)
+        memory = {key: kept for key, kept in memory.items() if not key.startswith(STOPS)}
+        await self._remember_stops(feed)
         self._budgets = Budgets(self._workspace.config.budgets)
         self._budgets.recall(memory)
         # It belongs to the feed's thread from here on; what it hands over belongs to the event loop.
@@ -230,6 +247,8 @@ class Tokens:
             look_at = monotonic() + DOUBT_SECONDS
             while True:
                 batch = await hearing.inbox.take(self._patience())
+                if self._stops.has_news:
+                    await self._remember_stops(feed)
                 await self._tell_left_out(feed)
                 if self._reports:
                     await self._enter_reports(feed)
@@ -393,6 +412,11 @@ class Tokens:
     def _take_reports(self) -> list[Report]:
         reports, self._reports = self._reports, []
         return reports
+
+    async def _remember_stops(self, feed: Feed) -> None:
+        self._hear_stops()
+        if changes := self._stops.changes():
+            await feed.tell([Step([], changes)])
 
     async def _tell_activity(self, feed: Feed) -> None:
         if active := self._activity.drafts(feed, self._state.table("agents")):

@@ -9,8 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from missioncontrol.errors import Conflict
-from missioncontrol.events import Data, Draft
-from missioncontrol.events.shapes import refuse_reserved
+from missioncontrol.events import Data, Draft, refuse_foreign
 from missioncontrol.server.live import check_agents
 from missioncontrol.server.mcp.sessions import SOURCE
 from missioncontrol.server.mcp.tool import Agent, Arguments, Call, Line, Result, Text, tool
@@ -140,7 +139,7 @@ TOOLS = (add_lead, raise_alert, publish_event)
 
 
 async def _append(call: Call, type_: str, data: Data, key: str | None = None) -> int:
-    refuse_reserved([type_])
     draft = Draft(type_, data, key, SOURCE)
+    refuse_foreign([draft])
     check_agents(call.caller, [draft])
     return (await call.service.publish([draft], by=call.caller.by))[0]

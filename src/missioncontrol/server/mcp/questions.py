@@ -12,7 +12,8 @@ from msgspec import Meta
 
 from missioncontrol.errors import Forbidden, MissionControlError
 from missioncontrol.events import Data
-from missioncontrol.fleet.questions import MAX_EXPIRY_SECONDS, MAX_OPTION, MAX_OPTIONS, MAX_TEXT
+from missioncontrol.events.asking import MAX_OPTION, MAX_OPTIONS
+from missioncontrol.fleet.questions import MAX_EXPIRY_SECONDS, MAX_TEXT
 from missioncontrol.server.mcp.tool import Agent, Arguments, Call, Line, Result, tool
 
 PROGRESS_SECONDS = 5.0
@@ -90,7 +91,6 @@ async def ask_person(call: Call, arguments: AskPerson) -> Asked:
         arguments.text,
         agent_id=agent,
         options=arguments.options,
-        kind="question",
         task_id=arguments.task,
         expires_in=arguments.expires,
     )

@@ -13,12 +13,11 @@ from litestar.params import PathParameter, QueryParameter
 
 from missioncontrol.errors import BadQuestion
 from missioncontrol.events import Data, Patterns
+from missioncontrol.events.asking import CLIENT_KIND, MAX_OPTION, MAX_OPTIONS, refuse_reserved_kind
 from missioncontrol.fleet.questions import (
     MAX_ANSWER,
     MAX_EXPIRY_SECONDS,
     MAX_NAME,
-    MAX_OPTION,
-    MAX_OPTIONS,
     MAX_TEXT,
     id_of_key,
 )
@@ -34,7 +33,6 @@ from missioncontrol.server.answers import (
 )
 from missioncontrol.server.bodies import read_json, takes, text_schema
 from missioncontrol.server.routes.events import MAX_WAIT_SECONDS, POLLS, Polls
-from missioncontrol.state import QUESTION_KINDS
 
 MAX_BODY_BYTES = 256 * 1024
 
@@ -48,7 +46,8 @@ class Question(msgspec.Struct, kw_only=True, rename="camel"):
 
     `options` are the answers there are; none where any text will do. `status` is `open`, `answered` (then with
     `answer`, `answeredBy`, `answeredAt`) or `closed` (with `reason`, `closedAt`). `event` is the id of the last event
-    about it. `digest` is that of what is shown of it; an answer carries it.
+    about it. `askedBy` is who has published it: a token's name, `operator` for a person, else the source; a log of an
+    earlier release does not know. `digest` is that of what is shown of it; an answer carries it.
     """
 
     id: str
@@ -60,6 +59,7 @@ class Question(msgspec.Struct, kw_only=True, rename="camel"):
     status: Literal["open", "answered", "closed"]
     event: int
     digest: str
+    asked_by: str | msgspec.UnsetType = msgspec.UNSET
     task_id: str | msgspec.UnsetType = msgspec.UNSET
     details: Any = msgspec.UNSET
     expires_at: str | msgspec.UnsetType = msgspec.UNSET
@@ -86,12 +86,12 @@ class QuestionList(msgspec.Struct):
 
 
 class Asking(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """What a question is made of; see `Questions.ask`."""
+    """What a question is made of; see `Questions.ask`. Clients have one `kind`, and may leave it out."""
 
     text: str
     agent_id: str | None = None
     options: list[str] = []
-    kind: Kind = "question"
+    kind: str = CLIENT_KIND
     details: dict[str, Any] | None = None
     task_id: str | None = None
     expires_in: float | None = None
@@ -121,7 +121,7 @@ _ASKS = takes(
             max_items=MAX_OPTIONS,
             unique_items=True,
         ),
-        "kind": text_schema(enum=list(QUESTION_KINDS)),
+        "kind": text_schema(enum=[CLIENT_KIND]),
         "details": Schema(type=OpenAPIType.OBJECT),
         "taskId": _name(),
         "expiresIn": Schema(type=OpenAPIType.NUMBER, minimum=1, maximum=MAX_EXPIRY_SECONDS),
@@ -140,7 +140,8 @@ _ANSWERS = takes(
     ["answer"],
 )
 _WITHDRAWS = takes(
-    "The `key` that the question was asked under, which only the asker knows; a person needs none.",
+    "The `key` that the question was asked under, which only the asker knows; a person needs none. Permissions and "
+    "budgets are withdrawn by a person alone.",
     {"key": _name()},
 )
 _ONE = documented(ReviewedQuestion, 404, 409, 413, 503)
@@ -184,11 +185,11 @@ async def list_questions(
 async def ask_question(request: AnyRequest) -> Response[bytes]:
     """Ask a person; `GET /api/questions/{id}?wait=` waits for the answer."""
     asking = await _read(request, Asking)
+    refuse_reserved_kind(asking.kind)
     asked = await service_of(request).questions.ask(
         asking.text,
         agent_id=identify(request).agent_for(asking.agent_id),
         options=asking.options,
-        kind=asking.kind,
         details=asking.details,
         task_id=asking.task_id,
         expires_in=asking.expires_in,
@@ -258,9 +259,14 @@ async def withdraw_question(request: AnyRequest, question_id: QuestionId) -> Res
     """Withdraw a question that needs no answer any more; with its `key`, or as a person."""
     body = await read_json(request)
     key = body.get("key") if isinstance(body, dict) else None
-    if not isinstance(key, str) or id_of_key(key) != question_id.partition("@")[0]:
+    questions = service_of(request).questions
+    if (
+        not isinstance(key, str)
+        or id_of_key(key) != question_id.partition("@")[0]
+        or not questions.is_of_client(question_id)
+    ):
         identify(request).require("answer")
-    closed = await service_of(request).questions.close(question_id)
+    closed = await questions.close(question_id)
     return answer_to(request, _reviewed(closed))
 
 

@@ -16,6 +16,8 @@ export interface Question extends Item {
   readonly agentId: string | null;
   /** RFC 3339. */
   readonly askedAt: string;
+  /** Who has published it: a token's name, `operator` for a person, else the source. */
+  readonly askedBy?: string;
   readonly status: QuestionStatus;
   /** The last event about it. */
   readonly event: number;
@@ -25,6 +27,7 @@ const KINDS: ReadonlySet<unknown> = new Set<QuestionKind>(["question", "permissi
 const MOST = MAX_OPEN_QUESTIONS + KEPT_PER_KIND * (KINDS.size + 1);
 /** What becomes of a question, and what the server makes of it: not part of what is asked. */
 const NOT_ASKED: ReadonlySet<string> = new Set([
+  "askedBy",
   "answer",
   "answeredBy",
   "answeredAt",
@@ -72,6 +75,7 @@ function foldAsked(questions: Map<string, Question>, data: Data, event: LogEvent
   if (questions.has(id) || countOpen(questions) >= MAX_OPEN_QUESTIONS) {
     return;
   }
+  const askedBy = textIn(event.by);
   put(questions, MOST, {
     ...placeOf(id, event),
     ...Object.fromEntries(Object.entries(question).filter(([name]) => !NOT_ASKED.has(name))),
@@ -83,6 +87,8 @@ function foldAsked(questions: Map<string, Question>, data: Data, event: LogEvent
     askedAt: textIn(question.askedAt) ?? timeOf(data, event),
     status: "open",
     event: event.id,
+    // Who has published it, which is not what the asker says of itself; logs of earlier releases do not know.
+    ...(askedBy === null ? {} : { askedBy }),
   });
 }
 
