@@ -18,10 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from missioncontrol.cli import main
-from missioncontrol.cli.connections import claude, codex, json_text
-from missioncontrol.cli.connections.claude import EVENTS, Wanted
 from missioncontrol.cli.connections.settings_file import SettingsFile
 from missioncontrol.errors import ConfigError
+from missioncontrol.json_text import edit as json_text
+from missioncontrol.runtimes.claude import settings as claude
+from missioncontrol.runtimes.claude.settings import EVENTS, Wanted
+from missioncontrol.runtimes.codex import settings as codex
 from missioncontrol.testing import start_server
 
 URL = "http://127.0.0.1:9"

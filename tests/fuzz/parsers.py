@@ -12,8 +12,6 @@ from typing import Any
 
 import msgspec
 
-from missioncontrol.cli.connections import claude as claude_settings
-from missioncontrol.cli.connections import codex as codex_settings
 from missioncontrol.client import wire
 from missioncontrol.client.items import Unreachable
 from missioncontrol.client.sse import SseParser
@@ -37,8 +35,10 @@ from missioncontrol.fleet.usage.sessions import Owners
 from missioncontrol.protocol.messages import decode_message, message_ref, since_in
 from missioncontrol.runtimes.base import Place
 from missioncontrol.runtimes.claude import hooks as claude_hooks
+from missioncontrol.runtimes.claude import settings as claude_settings
 from missioncontrol.runtimes.claude.transcript import ClaudeParser
 from missioncontrol.runtimes.claude.transcript import Memory as ClaudeMemory
+from missioncontrol.runtimes.codex import settings as codex_settings
 from missioncontrol.runtimes.codex.messages import CodexMessageParser
 from missioncontrol.runtimes.codex.transcript import CodexParser
 from missioncontrol.runtimes.codex.transcript import Memory as CodexMemory

@@ -1,44 +1,42 @@
 """`disconnect`: take back what `connect` has written."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from pathlib import Path
 
 from cyclopts import App
 
-from missioncontrol.cli.connect import Project, Settings
-from missioncontrol.cli.connections import claude as claude_code
-from missioncontrol.cli.connections import codex as codex_cli
+from missioncontrol.cli.connect import Settings, options_of
 from missioncontrol.cli.connections.settings_file import SettingsFile
+from missioncontrol.runtimes.base import Runtime
+from missioncontrol.runtimes.connection import SettingsConnection
+from missioncontrol.runtimes.registry import runtimes
 
 disconnect = App(name="disconnect", help="Take back what `connect` has written into a runtime's settings.")
 
 
-@disconnect.command
-def claude(*, project: Project = False, settings: Settings = None) -> int:
-    """Take our hooks out of Claude Code's settings; everything else stays.
+def _command_of(runtime: Runtime, connection: SettingsConnection) -> Callable[..., int]:
+    """Make `disconnect NAME`."""
 
-    For example:
+    usual_file = connection.file_options()
 
-        mission-control disconnect claude
-        mission-control disconnect claude --project
-    """
-    file = SettingsFile(claude_code.settings_path(settings, project=project))
-    print(_done("Claude Code", file.path, file.change(claude_code.disconnected)))
-    return 0
+    def disconnect_runtime(
+        *,
+        where: options_of(connection.file_options) = usual_file,  # type: ignore[valid-type]
+        settings: Settings = None,
+    ) -> int:
+        file = SettingsFile(settings or connection.settings_files(where)[0])
+        print(_done(runtime.title, file.path, file.change(connection.disconnected)))
+        return 0
+
+    return disconnect_runtime
 
 
-@disconnect.command
-def codex(*, settings: Settings = None) -> int:
-    """Take our exporter out of Codex's settings; everything else stays.
-
-    For example:
-
-        mission-control disconnect codex
-    """
-    file = SettingsFile(codex_cli.settings_path(settings))
-    print(_done("Codex", file.path, file.change(codex_cli.disconnected)))
-    return 0
+for _runtime in runtimes().values():
+    _connection = _runtime.connection
+    if isinstance(_connection, SettingsConnection):
+        _command = _command_of(_runtime, _connection)
+        _command.__doc__ = _connection.disconnect_help
+        disconnect.command(_command, name=_runtime.name)
 
 
 def _done(runtime: str, path: Path, changed: bool) -> str:

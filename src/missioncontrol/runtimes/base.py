@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import msgspec
 
+from missioncontrol.runtimes.connection import Connection
 from missioncontrol.runtimes.otel.reading import Meaning
 from missioncontrol.runtimes.otel.signals import Signal
 from missioncontrol.runtimes.records import Message, Record
@@ -109,6 +110,11 @@ class Runtime(ABC):
 
     read_signal: Callable[[Signal], Meaning | None] | None = None
     """Reads a signal of its own telemetry; returns None for what is not its own."""
+
+    @property
+    def connection(self) -> Connection | None:
+        """How it is connected; None where there is nothing to connect."""
+        return None
 
     def find(self, setting: str, workspace: Path, environment: Mapping[str, str]) -> Place | None:
         """Find its folder.

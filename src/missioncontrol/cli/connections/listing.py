@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from missioncontrol.cli.connections import claude, codex
 from missioncontrol.cli.connections.settings_file import SettingsFile
 from missioncontrol.errors import ConfigError
+from missioncontrol.runtimes.connection import Connection, SettingsConnection
+from missioncontrol.runtimes.registry import runtimes
+
+PRINTED = "prints the commands"
 
 
 class Row(NamedTuple):
@@ -20,30 +23,28 @@ class Row(NamedTuple):
 
 
 def rows() -> list[Row]:
-    """Return what there is, in the order in which it is usually wanted."""
+    """Return what there is: the runtimes, and what any program can use."""
+    known = [(runtime.name, runtime.connection) for runtime in runtimes().values()]
+    found = [
+        Row(name, connection.what, _status(connection))
+        for name, connection in known
+        if connection is not None
+    ]
+    # What can be connected by itself comes first.
+    found.sort(key=lambda row: row.how == PRINTED)
     return [
-        Row("claude", "Claude Code's hooks: statuses at once, permission questions", _claude()),
-        Row("codex", "Codex's OpenTelemetry logs", _codex()),
-        Row("openclaw", "OpenClaw's OpenTelemetry, from another machine", "prints the commands"),
+        *found,
         Row("otel", "any program with an OpenTelemetry SDK", "prints the variables"),
         Row("mcp", "Mission Control's tools, for any agent", "prints the settings"),
     ]
 
 
-def _claude() -> str:
-    user = claude.settings_path(None, project=False)
-    project = claude.settings_path(None, project=True)
-    found = []
-    for path in (user, project):
-        told = _look(path, lambda text: (told := claude.connected_to(text)) and told[0])
-        if told is not None:
-            found.append(told)
-    return "; ".join(found) or _not_connected(user)
-
-
-def _codex() -> str:
-    path = codex.settings_path(None)
-    return _look(path, codex.connected_to) or _not_connected(path)
+def _status(connection: Connection) -> str:
+    if not isinstance(connection, SettingsConnection):
+        return PRINTED
+    files = connection.settings_files(connection.file_options())
+    found = filter(None, (_look(file, connection.connected_to) for file in files))
+    return "; ".join(found) or _not_connected(files[0])
 
 
 def _look(path: Path, connected_to: Callable[[str], str | None]) -> str | None:

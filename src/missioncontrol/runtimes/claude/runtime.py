@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,6 +20,9 @@ LINES = LineFormat(
     lambda transcript: Memory(session=session_of(transcript.path), parent=transcript.parent),
     lambda _, memory: ClaudeParser(memory),
 )
+
+if TYPE_CHECKING:
+    from missioncontrol.runtimes.claude.connect import ClaudeConnection
 
 
 class ClaudeCode(Runtime):
@@ -36,6 +40,13 @@ class ClaudeCode(Runtime):
         ),
     )
     read_signal = staticmethod(telemetry.read)
+
+    @property
+    def connection(self) -> ClaudeConnection:
+        """How it is connected."""
+        from missioncontrol.runtimes.claude.connect import ClaudeConnection
+
+        return ClaudeConnection()
 
     def find(self, setting: str, workspace: Path, environment: Mapping[str, str]) -> Place | None:
         """Find the folder of its settings: `CLAUDE_CONFIG_DIR`, else `~/.claude`, with `projects` in it."""

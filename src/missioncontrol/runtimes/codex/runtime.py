@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,6 +23,9 @@ LINES = LineFormat(
     lambda _, memory: CodexParser(memory),
 )
 
+if TYPE_CHECKING:
+    from missioncontrol.runtimes.codex.connect import CodexConnection
+
 
 class Codex(Runtime):
     """Codex."""
@@ -38,6 +42,13 @@ class Codex(Runtime):
         ),
     )
     read_signal = staticmethod(telemetry.read)
+
+    @property
+    def connection(self) -> CodexConnection:
+        """How it is connected."""
+        from missioncontrol.runtimes.codex.connect import CodexConnection
+
+        return CodexConnection()
 
     def find(self, setting: str, workspace: Path, environment: Mapping[str, str]) -> Place | None:
         """Find its home: `CODEX_HOME`, else `~/.codex`, with `sessions` or `archived_sessions` in it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +20,9 @@ from missioncontrol.runtimes.openclaw.state_database import STATE_POSITIONS, Sta
 from missioncontrol.runtimes.openclaw.transcript import RUNTIME, Memory, OpenClawParser
 from missioncontrol.runtimes.records import Record
 from missioncontrol.threads import OwnerThread
+
+if TYPE_CHECKING:
+    from missioncontrol.runtimes.openclaw.connect import OpenClawConnection
 
 
 class _Index(FileReader):
@@ -65,6 +68,13 @@ class OpenClaw(Runtime):
         FileKind("openclaw-state", _state_database, STATE_POSITIONS, database=True, reports_alive=True),
     )
     read_signal = staticmethod(telemetry.read)
+
+    @property
+    def connection(self) -> OpenClawConnection:
+        """How it is connected."""
+        from missioncontrol.runtimes.openclaw.connect import OpenClawConnection
+
+        return OpenClawConnection()
 
     def find(self, setting: str, workspace: Path, environment: Mapping[str, str]) -> Place | None:
         """Find the state folder; see `find_openclaw`."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from missioncontrol.cli.connections.claude import Version
+from missioncontrol.runtimes.claude.settings import Version
 
 ASK_SECONDS = 10.0
 _TAIL_BYTES = 64 * 1024

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from missioncontrol.cli.connections import json_text
-from missioncontrol.cli.connections.json_text import Part
 from missioncontrol.errors import ConfigError
+from missioncontrol.json_text import edit as json_text
+from missioncontrol.json_text.edit import Part
 from missioncontrol.runtimes.claude.hooks import ANSWER_SECONDS, BUDGETED
 
 PATH = "/api/hooks/claude"
