@@ -37,7 +37,7 @@ from missioncontrol.notify import Notifier, Routes, prepare
 from missioncontrol.owner_secret import load_secret
 from missioncontrol.private_files import make_private_folder
 from missioncontrol.search import Search
-from missioncontrol.server.access import Access, BrowserSessions, Owner, check_bind
+from missioncontrol.server.access import Access, BrowserSessions, Owner, check_bind, tells_users
 from missioncontrol.server.access.sessions import FILE_NAME as BROWSERS_FILE
 from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.server.heartbeat import Heartbeats
@@ -589,7 +589,7 @@ def _open_access(config: Config, host: str) -> Access:
     """Read, or the first time make, what says who the owner is."""
     data = config.data_path
     make_private_folder(data)
-    sessions = BrowserSessions(data / BROWSERS_FILE)
+    sessions = BrowserSessions(data / BROWSERS_FILE, keep_owners=tells_users())
     return Access(config, bound_host=host, owner=Owner(load_secret(data)), sessions=sessions)
 
 

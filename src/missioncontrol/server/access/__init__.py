@@ -3,6 +3,7 @@ sessions, and the peers of loopback connections; `Access` puts them together."""
 
 from missioncontrol.server.access.access import Access, check_bind
 from missioncontrol.server.access.headers import RawHeaders
+from missioncontrol.server.access.loopback import tells_users
 from missioncontrol.server.access.origins import Page, find_own_names, is_loopback
 from missioncontrol.server.access.owner import Owner
 from missioncontrol.server.access.peers import CALLER, PEER, Peer, Peers
@@ -43,4 +44,5 @@ __all__ = [
     "check_query_names",
     "find_own_names",
     "is_loopback",
+    "tells_users",
 ]
