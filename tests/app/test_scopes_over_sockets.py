@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,50 @@ async def test_the_texts_of_questions_are_told_to_who_may_read_alone_live_and_fr
             seen.append(await response.text())
     assert all("Q-" in text for text in seen)
     assert [SECRET in text for text in seen] == [scope == "read"] * 5
+
+
+@pytest.mark.parametrize("scope", ["read", "fleet"])
+async def test_what_agents_call_is_told_to_who_may_read_alone_over_every_transport(
+    mc: MissionControl, session: aiohttp.ClientSession, scope: str
+) -> None:
+    def work(detail: str) -> list[Draft]:
+        agent = {"id": "scout", "status": detail, "statusDetail": SECRET}
+        return [
+            Draft("agent:statusChange", {"agentId": "scout", "status": detail, "agent": agent}),
+            Draft("agent:activity", {"agentId": "scout", "activity": SECRET}),
+        ]
+
+    async def text_until(read: Callable[[], Awaitable[str]], end: str) -> str:
+        text = ""
+        while end not in text or "agent:activity" not in text.rpartition(end)[2]:
+            text += await read()
+        return text
+
+    await mc.log.append(work("waiting-old"))
+    since = f"{mc.log.epoch}:0"
+    seen: dict[str, str] = {}
+    async with (
+        session.ws_connect(f"/api/ws?since={since}&events=agent", headers=headers(scope)) as caught_up,
+        session.ws_connect("/api/ws?snapshot=1", headers=headers(scope)) as live,
+        session.get("/api/events/stream?snapshot=1", headers=headers(scope)) as stream,
+    ):
+
+        async def line() -> str:
+            return (await stream.content.readline()).decode()
+
+        seen["history"] = json.dumps(await reply(live, {"type": "getHistory"}))
+        seen["subscribe"] = json.dumps(
+            await reply(live, {"type": "subscribe", "events": ["agent"], "snapshot": True})
+        )
+        await mc.log.append(work("waiting-new"))
+        seen["caught up"] = await text_until(caught_up.receive_str, "waiting-new")
+        seen["live"] = await text_until(live.receive_str, "waiting-new")
+        seen["stream"] = await text_until(line, "waiting-new")
+        for path in (f"/api/events?since={since}", "/api/snapshot", "/api/agents"):
+            async with session.get(path, headers=headers(scope)) as response:
+                seen[path] = await response.text()
+    told = {name for name, text in seen.items() if SECRET in text}
+    assert told == (seen.keys() - {"subscribe"} if scope == "read" else set())
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from tests.server.site import Site, check_problem
 
 from missioncontrol.config import Scope, TokenConfig
 from missioncontrol.events import Draft
+from missioncontrol.events.event import read_record
 from missioncontrol.events.reduced import HIDDEN_TEXT
 from missioncontrol.server.answers import DEFAULT_SCOPE, PUBLIC
 from missioncontrol.server.http import ROUTES
+from missioncontrol.state import FleetState
 
 pytestmark = pytest.mark.anyio
 
@@ -137,6 +140,25 @@ async def ask(site: Site) -> None:
     await site.tell("build:done", branch="main")
 
 
+async def work(site: Site) -> None:
+    """Let an agent work: what it calls and why it waits is in its records and events, and in alerts about it."""
+    agent = {"id": "scout", "name": "Scout", "role": "Finder", "status": "waiting", "statusDetail": SECRET}
+    await site.log.append([Draft("state:baseline", {"agents": [{**agent, "activity": SECRET}]})])
+    await site.tell(
+        "agent:statusChange", agentId="scout", status="waiting", agent={**agent, "currentTask": "T"}
+    )
+    await site.tell("agent:updated", agentId="scout", updates={"statusDetail": SECRET, "model": "gpt"})
+    await site.tell("agent:activity", agentId="scout", activity=SECRET, fileCount=3)
+    loop = {"runaway": "calls", "tool": "Bash", "call": SECRET, "count": 10, "agentId": "scout"}
+    await site.tell("system:alert", level="warning", message=f"again and again: {SECRET}", details=loop)
+    late = {"source": "questions", "questionId": "Q-1"}
+    await site.tell("system:alert", level="warning", message=f"too late: {SECRET}", details=late)
+    alert = {"id": 1, "level": "warning", "message": SECRET}
+    await site.log.append(
+        [Draft("standup:held", {"standup": {"id": "S-2", "agents": [], "alerts": [alert]}})]
+    )
+
+
 READS = (
     "/api/events?since={}:0",
     "/api/system/events",
@@ -144,6 +166,7 @@ READS = (
     "/api/snapshot?at={}:2",
     "/api/logs/activity",
 )
+WORK_READS = (*READS, "/api/agents", "/api/agents/scout", "/api/system/status")
 
 
 @pytest.mark.parametrize("path", READS)
@@ -156,6 +179,59 @@ async def test_without_the_scope_read_no_text_of_a_question_is_told(guarded: Sit
     assert SECRET in whole.text
     assert SECRET not in reduced.text
     assert "Q-1" in reduced.text
+
+
+@pytest.mark.parametrize("path", WORK_READS)
+async def test_without_the_scope_read_nothing_is_told_of_what_agents_call_and_why_they_wait(
+    guarded: Site, open_site: Site, path: str
+) -> None:
+    for site in (guarded, open_site):
+        await work(site)
+    page = {"origin": "http://localhost:5173"}
+    async with guarded.client(token_of("read")) as reader:
+        whole = await reader.get(path.format(guarded.log.epoch))
+    async with guarded.client(token_of("fleet")) as fleet, open_site.client() as other_port:
+        reduced = [
+            await fleet.get(path.format(guarded.log.epoch)),
+            await other_port.get(path.format(open_site.log.epoch), headers=page),
+        ]
+    assert SECRET in whole.text
+    for answer in reduced:
+        assert answer.status_code == 200
+        assert SECRET not in answer.text
+
+
+async def test_no_route_of_the_scope_fleet_tells_of_it(guarded: Site) -> None:
+    await ask(guarded)
+    await work(guarded)
+    async with guarded.client(token_of("fleet")) as fleet:
+        for method, path, scope in operations():
+            if (method, scope) == ("GET", "fleet") and path != "/api/events/stream":
+                assert SECRET not in (await fleet.get(path)).text, path
+
+
+async def test_what_the_earlier_systems_pages_show_of_an_agent_stays(guarded: Site) -> None:
+    await work(guarded)
+    async with guarded.client(token_of("fleet")) as fleet, guarded.client(token_of("read")) as reader:
+        reduced, whole = [(await one.get("/api/agents/scout")).json() for one in (fleet, reader)]
+        state = (await fleet.get("/api/snapshot")).json()["state"]
+    assert whole["statusDetail"] == whole["activity"] == SECRET
+    assert reduced == {**whole, "statusDetail": HIDDEN_TEXT, "activity": HIDDEN_TEXT}
+    assert (reduced["role"], reduced["status"], reduced["currentTask"]) == ("Finder", "waiting", "T")
+    assert [one["details"] for one in state["system"]["alerts"]] == [
+        {"source": "questions", "questionId": "Q-1"},
+        {"runaway": "calls", "count": 10, "agentId": "scout"},
+    ]
+
+
+async def test_a_fold_of_reduced_events_is_the_reduced_state(guarded: Site) -> None:
+    await work(guarded)
+    async with guarded.client(token_of("fleet")) as fleet:
+        events = (await fleet.get(f"/api/events?since={guarded.cursor(0)}")).json()["events"]
+        state = (await fleet.get("/api/snapshot")).json()["state"]
+    folded = FleetState()
+    folded.apply(read_record(msgspec.json.encode(event)) for event in events)
+    assert msgspec.json.decode(folded.encoded()) == state
 
 
 async def test_reduced_events_have_the_same_ids_and_the_other_types_whole(guarded: Site) -> None:
