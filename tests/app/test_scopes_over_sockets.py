@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha256
@@ -10,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from tests.sources.telemetry import exports
 
 from missioncontrol import MissionControl
 from missioncontrol.config import Config, Scope, ServerConfig, TokenConfig
@@ -171,3 +173,43 @@ async def test_streams_hooks_and_telemetry_need_their_scopes(
         async with session.request(method, path, json=body, headers=headers(scope)) as response:
             found.append(response.status)
     assert tuple(found) == statuses
+
+
+async def test_what_hooks_and_exports_bring_about_is_published_by_their_token(
+    mc: MissionControl, session: aiohttp.ClientSession
+) -> None:
+    async def send(path: str, body: dict[str, Any]) -> None:
+        async with session.post(path, json=body, headers=headers("publish")) as response:
+            assert response.status in (200, 204), await response.text()
+
+    async def told() -> dict[str, set[str]]:
+        by: dict[str, set[str]] = {}
+        async with session.get("/api/system/events", headers=headers("read")) as response:
+            for event in await response.json():
+                by.setdefault(event["type"], set()).add(event["by"])
+        return by
+
+    hook = {"session_id": "s-1", "cwd": "/projects/site", "transcript_path": "/nowhere/s-1.jsonl"}
+    call = {"tool_name": "Bash", "tool_input": {"command": "make"}, "tool_use_id": "c-1"}
+    used = {
+        "session.id": "s-2",
+        "agent.name": "writer",
+        "model": "claude-sonnet-4-6",
+        "input_tokens": 100,
+        "output_tokens": 7,
+        "cost_usd": 0.5,
+        "request_id": "r-1",
+    }
+    await send("/api/hooks/claude", {"hook_event_name": "UserPromptSubmit", "prompt": "Go", **hook})
+    await send("/api/hooks/claude", {"hook_event_name": "PreToolUse", **call, **hook})
+    await send("/v1/logs", json.loads(exports.logs(exports.CLAUDE, ("claude_code.api_request", used))))
+    expected = ("agent:statusChange", "agent:activity", "token:usage")
+    async with asyncio.timeout(15):
+        while not set(expected) <= (by := await told()).keys():  # noqa: ASYNC110 - told over HTTP
+            await asyncio.sleep(0.05)
+    await send("/api/hooks/claude", {"hook_event_name": "PermissionRequest", **call, **hook})
+    async with asyncio.timeout(15):
+        while "question:asked" not in (by := await told()):  # noqa: ASYNC110 - told over HTTP
+            await asyncio.sleep(0.05)
+    for type_ in (*expected, "question:asked"):
+        assert by[type_] == {"publish"}, type_

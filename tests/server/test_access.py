@@ -344,6 +344,17 @@ def test_a_token_that_is_bound_to_an_agent_speaks_for_that_one_alone() -> None:
             caller.agent_for(other)
 
 
+def test_in_a_fleet_a_bound_token_speaks_for_the_agent_of_this_host_alone() -> None:
+    token = TokenConfig(
+        name="s", sha256=sha256(READER.encode()).hexdigest(), scopes=["publish"], agent="scout"
+    )
+    guard = Access(Config(server=ServerConfig(tokens=[token])), host_name="alpha")
+    caller = guard.authorize([OURS, ("authorization", f"Bearer {READER}")])
+    assert caller.agent_for("scout@alpha") == "scout@alpha"
+    with pytest.raises(Forbidden, match="scout"):
+        caller.agent_for("scout@beta")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "mode", "passes"),
     [

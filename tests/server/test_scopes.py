@@ -306,6 +306,90 @@ async def test_a_token_of_an_agent_publishes_asks_and_claims_for_that_agent_alon
         check_problem(claim, 403, "forbidden")
 
 
+SPEAKS_FOR_ANOTHER: list[tuple[str, str, dict[str, Any]]] = [
+    ("POST", "/api/events", {"type": "agent:activity", "data": {"agentId": "writer"}}),
+    ("POST", "/api/events", {"type": "agent:activity", "data": {"agentId": "scout@", "agent": "x"}}),
+    (
+        "POST",
+        "/api/events",
+        {"type": "agent:statusChange", "data": {"agentId": "scout", "agent": {"id": "writer"}}},
+    ),
+    (
+        "POST",
+        "/api/events",
+        {"type": "question:asked", "data": {"question": {"id": "Q", "text": "?", "agentId": "writer"}}},
+    ),
+    ("POST", "/api/events", {"type": "task:created", "data": {"task": {"id": "T", "createdBy": "writer"}}}),
+    (
+        "POST",
+        "/api/events",
+        {"type": "task:updated", "data": {"taskId": "T", "updates": {"completedBy": "writer"}}},
+    ),
+    (
+        "POST",
+        "/api/events",
+        {"type": "task:assigned", "data": {"taskId": "T", "agentId": "scout", "assignedBy": "writer"}},
+    ),
+    ("POST", "/api/events", {"type": "lead:added", "data": {"lead": {"id": "L", "foundBy": "writer"}}}),
+    ("POST", "/api/events", {"type": "token:usage", "data": {"agent": "writer", "cost": 1}}),
+    (
+        "POST",
+        "/api/events",
+        {"type": "token:usage", "data": {"agent": "scout", "delta": {"movedFrom": "writer"}}},
+    ),
+    (
+        "POST",
+        "/api/events",
+        {"type": "system:alert", "data": {"message": "!", "details": {"agentId": "writer"}}},
+    ),
+    ("POST", "/api/events", {"type": "build:done", "data": {"by": "writer"}}),
+    ("POST", "/api/questions", {"text": "Go on?", "agentId": "writer"}),
+    ("POST", "/api/tasks", {"description": "a", "createdBy": "writer"}),
+    ("POST", "/api/tasks", {"description": "a", "subtasks": [{"id": "S", "completedBy": "writer"}]}),
+    ("PATCH", "/api/tasks/TASK-1", {"createdBy": "writer"}),
+    ("PUT", "/api/tasks/TASK-1", {"completedBy": "writer"}),
+    ("PUT", "/api/tasks/bulk", {"ids": ["TASK-1"], "updates": {"updatedBy": "writer"}}),
+    ("POST", "/api/tasks/TASK-1/assign", {"agentId": "scout", "assignedBy": "writer"}),
+    ("POST", "/api/tasks/TASK-1/claim", {"agentId": "writer"}),
+    ("POST", "/api/tasks/TASK-1/subtasks", {"description": "a", "createdBy": ["writer"]}),
+    ("POST", "/api/hooks/claude", {"hook_event_name": "Stop", "session_id": "s"}),
+    ("POST", "/v1/traces", {}),
+    ("POST", "/v1/metrics", {}),
+    ("POST", "/v1/logs", {}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), SPEAKS_FOR_ANOTHER)
+async def test_a_token_of_an_agent_names_no_other_one_as_who_did_something(
+    guarded: Site, method: str, path: str, body: dict[str, Any]
+) -> None:
+    task = {"id": "TASK-1", "description": "a", "status": "pending", "createdBy": "someone"}
+    head = await guarded.tell("task:created", task=task)
+    async with guarded.client(token_of("scout")) as scout:
+        refused = check_problem(await scout.request(method, path, json=body), 403, "forbidden")
+    assert "'scout'" in refused["detail"]
+    if path.startswith(("/v1/", "/api/hooks/")):
+        assert "use a token without `agent`" in refused["detail"]
+    assert guarded.log.head == head
+
+
+async def test_a_token_of_an_agent_is_who_adds_and_assigns_and_may_repeat_what_is_there(
+    guarded: Site,
+) -> None:
+    task = {"id": "TASK-1", "description": "a", "status": "pending", "createdBy": "someone"}
+    await guarded.tell("task:created", task=task)
+    async with guarded.client(token_of("scout")) as scout:
+        made = (await scout.post("/api/tasks", json={"description": "a", "assignedTo": "writer"})).json()
+        assert (made["createdBy"], made["assignedTo"]) == ("scout", "writer")
+        whole = {**(await scout.get("/api/tasks/TASK-1")).json(), "notes": "n"}
+        assert (await scout.put("/api/tasks/TASK-1", json=whole)).json()["createdBy"] == "someone"
+        await scout.post("/api/tasks/TASK-1/assign", json={"agentId": "scout"})
+        (event,) = (await scout.get("/api/system/events?events=task:assigned")).json()
+        assert event["data"]["assignedBy"] == "scout"
+        odd = {"type": "build:done", "data": {"input": {"agentId": "writer"}, "files": [{"by": "scout"}]}}
+        assert (await scout.post("/api/events", json=odd)).status_code == 201
+
+
 async def test_every_event_says_who_has_published_it_whatever_it_says_itself(guarded: Site) -> None:
     async with guarded.client(token_of("publish")) as publisher, guarded.client(guarded.owner) as owner:
         await publisher.post("/api/events", json={"type": "a:b", "by": "operator", "source": "operator"})

@@ -267,7 +267,7 @@ class MissionControl(Broadcasts):
         gateway = self._supervisor.source(Gateway)
         permissions = Permissions(questions, tokens, host=host_name)
         descriptors = Descriptors()
-        access = await asyncio.to_thread(_open_access, config, host)
+        access = await asyncio.to_thread(_open_access, config, host, host_name)
         files, place = self._supervisor.source(Files), self._supervisor.workspace
         service = self._service = Service(
             config=config,
@@ -585,12 +585,13 @@ async def fold(log: Log) -> FleetState:
     return state
 
 
-def _open_access(config: Config, host: str) -> Access:
+def _open_access(config: Config, host: str, host_name: str | None) -> Access:
     """Read, or the first time make, what says who the owner is."""
     data = config.data_path
     make_private_folder(data)
     sessions = BrowserSessions(data / BROWSERS_FILE, keep_owners=tells_users())
-    return Access(config, bound_host=host, owner=Owner(load_secret(data)), sessions=sessions)
+    owner = Owner(load_secret(data))
+    return Access(config, bound_host=host, owner=owner, sessions=sessions, host_name=host_name)
 
 
 async def _keep_sessions(access: Access) -> None:

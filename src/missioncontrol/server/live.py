@@ -16,7 +16,7 @@ from missioncontrol.events import NOTHING, Cursor, Draft, Patterns
 from missioncontrol.hub import Connection
 from missioncontrol.protocol.codes import CloseCode
 from missioncontrol.protocol.session import Handshake, Session, refusal
-from missioncontrol.server.access import MAX_PARAMETERS, SUBPROTOCOL, Caller
+from missioncontrol.server.access import MAX_PARAMETERS, SUBPROTOCOL, Caller, check_actors
 from missioncontrol.server.service import Service
 from missioncontrol.server.websocket import WebSocketProtocol
 
@@ -72,18 +72,13 @@ def publish_as(service: Service, caller: Caller) -> Callable[[Sequence[Draft]], 
 
 
 def check_agents(caller: Caller, drafts: Sequence[Draft]) -> None:
-    """Refuse events of a token that is bound to an agent where they are about another one.
+    """Refuse events of a token that is bound to an agent where they name another one as who did something.
 
     Raises:
-        Forbidden: one of them is.
+        Forbidden: one of them does.
     """
-    if caller.agent is None:
-        return
     for draft in drafts:
-        for name in ("agentId", "agent"):
-            named = draft.data.get(name)
-            if isinstance(named, str):
-                caller.agent_for(named)
+        check_actors(caller, draft.data)
 
 
 class LiveEndpoint:

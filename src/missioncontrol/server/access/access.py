@@ -60,6 +60,7 @@ class Access(HostsAndOrigins):
         *,
         owner: Owner | None = None,
         sessions: BrowserSessions | None = None,
+        host_name: str | None = None,
     ) -> None:
         """Read the settings.
 
@@ -69,13 +70,14 @@ class Access(HostsAndOrigins):
             own_names: finds the names and addresses of this machine; for tests.
             owner: the owner's secret; without it one that no other process knows.
             sessions: the browser sessions; without it none, which end with the process.
+            host_name: what this host is called in a fleet of several hosts.
 
         Raises:
             ConfigError: an entry of `allowed_origins` is no origin.
         """
         host = config.server.host if bound_host is None else bound_host
         super().__init__(config, host, own_names)
-        self.tokens = Tokens(config.server.tokens, beyond_loopback=not is_loopback(host))
+        self.tokens = Tokens(config.server.tokens, beyond_loopback=not is_loopback(host), home=host_name)
         self.owner = owner or Owner()
         self.sessions = sessions or BrowserSessions()
         self.peers = Peers()

@@ -23,7 +23,8 @@ from litestar.types import Receive
 
 from missioncontrol.errors import MissionControlError
 from missioncontrol.events import now
-from missioncontrol.server.answers import JSON, AnyRequest, answer, documented, service_of
+from missioncontrol.server.access import refuse_bound
+from missioncontrol.server.answers import JSON, AnyRequest, answer, documented, identify, service_of
 from missioncontrol.server.bodies import text_schema
 from missioncontrol.server.routes.events import disconnected
 from missioncontrol.server.service import Service
@@ -117,6 +118,7 @@ async def claude_hook(
 ) -> Response[bytes] | Response[None]:
     """Enter a hook into the book, and answer as soon as it is kept; an event that nobody knows is only counted."""
     service = service_of(request)
+    refuse_bound(identify(request), "hooks")
     permissions = service.hooks.permissions
     body = await request.body()
     if len(body) > LONG_BYTES:
