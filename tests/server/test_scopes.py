@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from missioncontrol.config import Scope, TokenConfig
 from missioncontrol.events import Draft
 from missioncontrol.events.event import read_record
 from missioncontrol.events.reduced import HIDDEN_TEXT
+from missioncontrol.server.access import tokens
 from missioncontrol.server.answers import DEFAULT_SCOPE, PUBLIC
 from missioncontrol.server.http import ROUTES
 from missioncontrol.state import FleetState
@@ -107,6 +109,25 @@ async def test_each_caller_reaches_the_routes_of_its_scopes_alone(
             response = await client.request(method, path, content=b"x" if method != "GET" else None)
             reached = response.status_code not in (401, 403)
             assert reached is (scope in REACHES[caller]), f"{caller}: {method} {path} {response.text}"
+
+
+async def test_every_route_that_looks_at_a_token_slows_wrong_ones_and_counts_each_once(
+    guarded: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delay = 0.05
+    monkeypatch.setattr(tokens, "FAILURE_DELAY_SECONDS", delay)
+    wrong = guarded.service.access.wrong_tokens
+    public = [("GET", "/api/session"), ("POST", "/api/session"), ("GET", "/api/health"), ("GET", "/health")]
+    table = [*public, *((method, path) for method, path, _ in operations())]
+    async with guarded.client("a-token-that-is-wrong") as client:
+        for _ in range(tokens.FREE_FAILURES):
+            await client.get("/api/session")
+        for number, (method, path) in enumerate(table, tokens.FREE_FAILURES + 1):
+            began = monotonic()
+            response = await client.request(method, path)
+            assert monotonic() - began >= delay, f"{method} {path} {response.text}"
+            assert wrong.count == number, f"{method} {path}"
+    assert wrong.delayed == 0
 
 
 async def test_a_page_of_another_port_reads_no_file_of_the_workspace(tmp_path: Path) -> None:
