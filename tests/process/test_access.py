@@ -112,6 +112,28 @@ def test_a_browser_session_that_another_user_was_sent_opens_nothing(open_server:
     assert "A token is needed" in websocket
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://evil.example{}", "421"),
+        ("HTTP://evil.example:3001{}", "421"),
+        ("http://localhost@evil.example{}", "421"),
+        ("http://localhost:3001{}", "200"),
+        ("{}?since=&next=http://evil.example/", "200"),
+    ],
+)
+def test_the_host_of_a_target_counts_instead_of_the_header(
+    open_server: ServerProcess, target: str, status: str
+) -> None:
+    url = open_server.url
+    assert curl("--request-target", target.format("/api/agents"), url).endswith(status)
+    if status == "421":
+        for at in (url, open_server.ws_url.replace("ws://", "http://")):
+            said = curl("-i", "-N", *UPGRADE, "--request-target", target.format("/api/ws"), at)
+            assert " 101 " not in said
+            assert said.endswith(status)
+
+
 @contextmanager
 def nginx(folder: Path, url: str) -> Iterator[str]:
     port = free_port()

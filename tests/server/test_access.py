@@ -287,7 +287,18 @@ def test_answer_is_in_no_other_scope_but_admin(scopes: list[Scope]) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [("forwarded", "for=10.0.0.1"), ("X-Forwarded-For", "127.0.0.1"), ("via", "1.1 proxy")]
+    "header",
+    [
+        ("forwarded", "for=10.0.0.1"),
+        ("X-Forwarded-For", "127.0.0.1"),
+        ("via", "1.1 proxy"),
+        ("X-Real-IP", "127.0.0.1"),
+        ("CF-Connecting-IP", "127.0.0.1"),
+        ("True-Client-IP", "127.0.0.1"),
+        ("Tailscale-User-Login", "anna@example.com"),
+        ("Fly-Client-IP", "127.0.0.1"),
+        ("CDN-Loop", "cloudflare"),
+    ],
 )
 def test_what_a_proxy_has_passed_on_needs_a_token(header: tuple[str, str]) -> None:
     owner = Owner()

@@ -17,6 +17,7 @@ from missioncontrol.hub import Connection
 from missioncontrol.protocol.codes import CloseCode
 from missioncontrol.protocol.session import Handshake, Session, refusal
 from missioncontrol.server.access import MAX_PARAMETERS, SUBPROTOCOL, Caller, check_actors
+from missioncontrol.server.access.headers import host_in_target
 from missioncontrol.server.service import Service
 from missioncontrol.server.websocket import WebSocketProtocol
 
@@ -106,8 +107,14 @@ class LiveEndpoint:
         return None
 
     def _headers(self, peer: str | None, request: Request) -> list[tuple[str, str]]:
-        """Return the headers as they were before a trusted proxy passed the request on."""
+        """Return the headers as they were before a trusted proxy passed the request on, with the host that counts."""
         headers = list(request.headers.raw_items())
+        target = host_in_target(request.path.encode("utf-8", "replace"))
+        if target is not None:
+            headers = [
+                (name, target.decode("utf-8", "replace") if name.lower() == "host" else value)
+                for name, value in headers
+            ]
         host = self._service.proxies.read(peer, headers).host
         if host is None:
             return headers
