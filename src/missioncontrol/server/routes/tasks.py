@@ -19,6 +19,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from missioncontrol.errors import BadTask, NotFound
+from missioncontrol.events import MAX_ID_LENGTH
 from missioncontrol.server.access import check_actors
 from missioncontrol.server.answers import (
     AnyRequest,
@@ -134,7 +135,7 @@ _FIELDS: Mapping[str, Schema] = {
 
 _CREATES = takes(
     "What the task is made of; all of it is optional.",
-    {**_FIELDS, "id": text_schema(min_length=1, max_length=100), "createdBy": text_schema()},
+    {**_FIELDS, "id": text_schema(min_length=1, max_length=MAX_ID_LENGTH), "createdBy": text_schema()},
 )
 _CHANGES = takes("The fields to change.", _FIELDS)
 _ASSIGNS = takes(
