@@ -446,8 +446,8 @@ class Tokens:
             if config.on_exceed == "ask" and crossing.data["alert"] == "critical":
                 # In one transaction with the threshold: a crossing is asked about once, whatever ends the process.
                 drafts.append(feed.draft("question:asked", {"question": budget_question(crossing.data)}))
-            for draft in drafts:
-                draft.by = by
+            # The budget is asked about by the server, whoever has reported what was spent.
+            drafts[0].by = by
             await feed.tell([Step(drafts, {crossing.key: crossing.memory})])
 
     async def _show(self, feed: Feed) -> None:
