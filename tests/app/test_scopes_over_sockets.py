@@ -14,7 +14,7 @@ import pytest
 from tests.sources.telemetry import exports
 
 from missioncontrol import MissionControl
-from missioncontrol.config import Config, Scope, ServerConfig, TokenConfig
+from missioncontrol.config import BudgetConfig, Config, Scope, ServerConfig, TokenConfig
 from missioncontrol.events import Draft
 
 pytestmark = pytest.mark.anyio
@@ -37,7 +37,10 @@ async def mc(tmp_path: Path, anyio_backend: str) -> AsyncIterator[MissionControl
     ]
     (tmp_path / "workspace").mkdir()
     server = ServerConfig(port=0, ws_port="none", tokens=tokens)
-    config = Config(workspace=str(tmp_path / "workspace"), data=str(tmp_path / "data"), server=server)
+    budgets = BudgetConfig(daily=0.1, on_exceed="ask")
+    config = Config(
+        workspace=str(tmp_path / "workspace"), data=str(tmp_path / "data"), server=server, budgets=budgets
+    )
     async with MissionControl(config) as running:
         yield running
 
@@ -203,13 +206,16 @@ async def test_what_hooks_and_exports_bring_about_is_published_by_their_token(
     await send("/api/hooks/claude", {"hook_event_name": "UserPromptSubmit", "prompt": "Go", **hook})
     await send("/api/hooks/claude", {"hook_event_name": "PreToolUse", **call, **hook})
     await send("/v1/logs", json.loads(exports.logs(exports.CLAUDE, ("claude_code.api_request", used))))
-    expected = ("agent:statusChange", "agent:activity", "token:usage")
+    expected = ("agent:statusChange", "agent:activity", "token:usage", "token:threshold")
     async with asyncio.timeout(15):
         while not set(expected) <= (by := await told()).keys():  # noqa: ASYNC110 - told over HTTP
             await asyncio.sleep(0.05)
+    # The budget is asked about by the server itself.
+    assert by["question:asked"] == {"tokens"}
     await send("/api/hooks/claude", {"hook_event_name": "PermissionRequest", **call, **hook})
     async with asyncio.timeout(15):
-        while "question:asked" not in (by := await told()):  # noqa: ASYNC110 - told over HTTP
+        while len((by := await told())["question:asked"]) < 2:  # noqa: ASYNC110 - told over HTTP
             await asyncio.sleep(0.05)
-    for type_ in (*expected, "question:asked"):
+    assert by["question:asked"] == {"tokens", "publish"}
+    for type_ in expected:
         assert by[type_] == {"publish"}, type_
