@@ -36,7 +36,8 @@ def make_private_folder(folder: Path) -> None:
     files in it are closed.
 
     Raises:
-        PermissionError: it is shared by all users, as `/tmp` is, or belongs to another user and is open to others.
+        PermissionError: it is shared by all users, as `/tmp` is; it belongs to another user and is open to others, or
+            this process is root's; a link in it belongs to another user.
         OSError: it cannot be created.
     """
     missing = [folder]
@@ -47,6 +48,14 @@ def make_private_folder(folder: Path) -> None:
         with suppress(FileExistsError):
             one.mkdir(mode=FOLDER_MODE)
     status = folder.stat()
+    if os.geteuid() == 0 and status.st_uid != 0:
+        # Whoever owns it can put links into it, which root would follow and write through.
+        raise PermissionError(
+            0,
+            f"it belongs to another user, number {status.st_uid}, and the server runs as root; use a folder of root's, "
+            f"or run the server as that user",
+        )
+    _refuse_links(folder)
     if not status.st_mode & _OTHERS:
         return
     if status.st_mode & stat.S_ISVTX:
@@ -62,6 +71,21 @@ def make_private_folder(folder: Path) -> None:
         logger.warning(
             "data.folder_open", extra={"folder": str(folder), "mode": oct(status.st_mode & 0o7777)}
         )
+
+
+def _refuse_links(folder: Path) -> None:
+    """Refuse links that another user has made: what is written to their name would be written where they lead.
+
+    Raises:
+        PermissionError: there is one.
+    """
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            owner = entry.stat(follow_symlinks=False).st_uid
+            if entry.is_symlink() and owner not in (0, os.geteuid()):
+                raise PermissionError(
+                    0, f"{entry.name!r} in it is a link that belongs to another user, number {owner}"
+                )
 
 
 def open_private(path: Path, flags: int) -> int:

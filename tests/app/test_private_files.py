@@ -72,6 +72,29 @@ def test_a_folder_of_all_users_is_refused_and_left_as_it_is(tmp_path: Path) -> N
     assert mode(shared) == 0o1777
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("permissions", [0o700, 0o755])
+def test_root_uses_no_folder_of_another_user(tmp_path: Path, permissions: int) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=permissions)
+    os.chown(folder, NOBODY, NOBODY)
+    with pytest.raises(PermissionError, match=r"belongs to another user.*root"):
+        make_private_folder(folder)
+    assert mode(folder) == permissions
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_link_of_another_user_in_the_folder_is_refused(tmp_path: Path) -> None:
+    folder, victim = tmp_path / "data", tmp_path / "victim"
+    folder.mkdir(mode=0o700)
+    link = folder / "events.sqlite"
+    link.symlink_to(victim)
+    make_private_folder(folder)
+    os.chown(link, NOBODY, NOBODY, follow_symlinks=False)
+    with pytest.raises(PermissionError, match=r"'events.sqlite' in it is a link"):
+        make_private_folder(folder)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize(
     ("owner", "refused"), [(1234, True), (0, False)], ids=["of another user", "a volume of root"]

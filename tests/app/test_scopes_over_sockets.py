@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from tests.runtimes.telemetry import exports
 
 from missioncontrol import MissionControl
-from missioncontrol.config import Config, Scope, ServerConfig, TokenConfig
+from missioncontrol.config import BudgetConfig, Config, Scope, ServerConfig, TokenConfig
 from missioncontrol.events import Draft
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +37,10 @@ async def mc(tmp_path: Path, anyio_backend: str) -> AsyncIterator[MissionControl
     ]
     (tmp_path / "workspace").mkdir()
     server = ServerConfig(port=0, ws_port="none", tokens=tokens)
-    config = Config(workspace=str(tmp_path / "workspace"), data=str(tmp_path / "data"), server=server)
+    budgets = BudgetConfig(daily=0.1, on_exceed="ask")
+    config = Config(
+        workspace=str(tmp_path / "workspace"), data=str(tmp_path / "data"), server=server, budgets=budgets
+    )
     async with MissionControl(config) as running:
         yield running
 
@@ -105,6 +110,50 @@ async def test_the_texts_of_questions_are_told_to_who_may_read_alone_live_and_fr
     assert [SECRET in text for text in seen] == [scope == "read"] * 5
 
 
+@pytest.mark.parametrize("scope", ["read", "fleet"])
+async def test_what_agents_call_is_told_to_who_may_read_alone_over_every_transport(
+    mc: MissionControl, session: aiohttp.ClientSession, scope: str
+) -> None:
+    def work(detail: str) -> list[Draft]:
+        agent = {"id": "scout", "status": detail, "statusDetail": SECRET}
+        return [
+            Draft("agent:statusChange", {"agentId": "scout", "status": detail, "agent": agent}),
+            Draft("agent:activity", {"agentId": "scout", "activity": SECRET}),
+        ]
+
+    async def text_until(read: Callable[[], Awaitable[str]], end: str) -> str:
+        text = ""
+        while end not in text or "agent:activity" not in text.rpartition(end)[2]:
+            text += await read()
+        return text
+
+    await mc.log.append(work("waiting-old"))
+    since = f"{mc.log.epoch}:0"
+    seen: dict[str, str] = {}
+    async with (
+        session.ws_connect(f"/api/ws?since={since}&events=agent", headers=headers(scope)) as caught_up,
+        session.ws_connect("/api/ws?snapshot=1", headers=headers(scope)) as live,
+        session.get("/api/events/stream?snapshot=1", headers=headers(scope)) as stream,
+    ):
+
+        async def line() -> str:
+            return (await stream.content.readline()).decode()
+
+        seen["history"] = json.dumps(await reply(live, {"type": "getHistory"}))
+        seen["subscribe"] = json.dumps(
+            await reply(live, {"type": "subscribe", "events": ["agent"], "snapshot": True})
+        )
+        await mc.log.append(work("waiting-new"))
+        seen["caught up"] = await text_until(caught_up.receive_str, "waiting-new")
+        seen["live"] = await text_until(live.receive_str, "waiting-new")
+        seen["stream"] = await text_until(line, "waiting-new")
+        for path in (f"/api/events?since={since}", "/api/snapshot", "/api/agents"):
+            async with session.get(path, headers=headers(scope)) as response:
+                seen[path] = await response.text()
+    told = {name for name, text in seen.items() if SECRET in text}
+    assert told == (seen.keys() - {"subscribe"} if scope == "read" else set())
+
+
 @pytest.mark.parametrize(
     ("scope", "statuses"),
     [
@@ -127,3 +176,46 @@ async def test_streams_hooks_and_telemetry_need_their_scopes(
         async with session.request(method, path, json=body, headers=headers(scope)) as response:
             found.append(response.status)
     assert tuple(found) == statuses
+
+
+async def test_what_hooks_and_exports_bring_about_is_published_by_their_token(
+    mc: MissionControl, session: aiohttp.ClientSession
+) -> None:
+    async def send(path: str, body: dict[str, Any]) -> None:
+        async with session.post(path, json=body, headers=headers("publish")) as response:
+            assert response.status in (200, 204), await response.text()
+
+    async def told() -> dict[str, set[str]]:
+        by: dict[str, set[str]] = {}
+        async with session.get("/api/system/events", headers=headers("read")) as response:
+            for event in await response.json():
+                by.setdefault(event["type"], set()).add(event["by"])
+        return by
+
+    hook = {"session_id": "s-1", "cwd": "/projects/site", "transcript_path": "/nowhere/s-1.jsonl"}
+    call = {"tool_name": "Bash", "tool_input": {"command": "make"}, "tool_use_id": "c-1"}
+    used = {
+        "session.id": "s-2",
+        "agent.name": "writer",
+        "model": "claude-sonnet-4-6",
+        "input_tokens": 100,
+        "output_tokens": 7,
+        "cost_usd": 0.5,
+        "request_id": "r-1",
+    }
+    await send("/api/hooks/claude", {"hook_event_name": "UserPromptSubmit", "prompt": "Go", **hook})
+    await send("/api/hooks/claude", {"hook_event_name": "PreToolUse", **call, **hook})
+    await send("/v1/logs", json.loads(exports.logs(exports.CLAUDE, ("claude_code.api_request", used))))
+    expected = ("agent:statusChange", "agent:activity", "token:usage", "token:threshold")
+    async with asyncio.timeout(15):
+        while not set(expected) <= (by := await told()).keys():  # noqa: ASYNC110 - told over HTTP
+            await asyncio.sleep(0.05)
+    # The budget is asked about by the server itself.
+    assert by["question:asked"] == {"tokens"}
+    await send("/api/hooks/claude", {"hook_event_name": "PermissionRequest", **call, **hook})
+    async with asyncio.timeout(15):
+        while len((by := await told())["question:asked"]) < 2:  # noqa: ASYNC110 - told over HTTP
+            await asyncio.sleep(0.05)
+    assert by["question:asked"] == {"tokens", "publish"}
+    for type_ in expected:
+        assert by[type_] == {"publish"}, type_

@@ -137,7 +137,15 @@ def test_a_timestamp_that_is_null_is_filled_in() -> None:
 
 
 RESERVED = ["state:baseline", "state:x", "notification:sent", "log:unreadable", "question:answered"]
-RESERVED += ["question:closed", "message:delivered", "message:failed"]
+RESERVED += [
+    "question:closed",
+    "message:delivered",
+    "message:failed",
+    "message:sent",
+    "standup:held",
+    "standup:x",
+]
+RESERVED += ["Question:answered", "question:ANSWERED", "State:baseline", "MESSAGE:sent", "permission:granted"]
 
 
 @pytest.mark.parametrize("type_", RESERVED)

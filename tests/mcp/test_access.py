@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from missioncontrol.events.reduced import HIDDEN_TEXT
 from missioncontrol.testing import ServerProcess, start_server
 from tests.mcp.callers import ERAS, connect, do, get
 from tests.mcp.raw import INITIALIZE
@@ -73,6 +74,24 @@ async def test_tools_and_resources_ask_for_the_scope_of_the_token(tmp_path: Path
         async with connect(server.url, token=tokens["admin"], mode=mode) as client:
             await do(client, "add_task", description="x")
             await do(client, "list_tasks")
+
+
+async def test_a_token_without_the_scope_read_is_not_told_what_another_agent_waits_for(
+    tmp_path: Path,
+) -> None:
+    config, tokens = write_tokens(tmp_path)
+    token = "a-token-that-may-do-both"
+    config.write_text(
+        f'{config.read_text()}[[server.tokens]]\nname = "both"\nscopes = ["fleet", "publish"]\n'
+        f'sha256 = "{sha256(token.encode()).hexdigest()}"\n'
+    )
+    with start_server(tmp_path / "workspace", options=["--config", str(config)]) as server:
+        async with connect(server.url, token=tokens["admin"], agent="scout") as client:
+            told = await do(client, "report_status", status="waiting", detail="for the passphrase")
+            assert told["agent"]["statusDetail"] == "for the passphrase"
+        async with connect(server.url, token=token, agent="scout") as client:
+            told = await do(client, "report_status", status="waiting")
+            assert (told["agent"]["status"], told["agent"]["statusDetail"]) == ("waiting", HIDDEN_TEXT)
 
 
 async def test_nobody_comes_in_without_a_token_or_from_elsewhere(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -89,6 +91,47 @@ def test_the_owners_secret_is_no_secret_of_another_user(open_server: ServerProce
     bearer = ("-H", f"Authorization: Bearer {open_server.owner_secret}")
     assert curl(*bearer, f"{open_server.url}/api/system/connections").endswith("200")
     assert curl(*bearer, f"{open_server.url}/api/system/connections", user="nobody").endswith("401")
+
+
+@as_root
+def test_a_browser_session_that_another_user_was_sent_opens_nothing(open_server: ServerProcess) -> None:
+    # A tab that is open sends both secrets to whoever takes the port while the server is stopped.
+    url = open_server.url
+    bearer = ("-H", f"Authorization: Bearer {open_server.owner_secret}")
+    link = json.loads(curl("-X", "POST", *bearer, f"{url}/api/session/links").rpartition("\n")[0])["link"]
+    opened = curl("-i", "-d", json.dumps({"link": link}), f"{url}/api/session")
+    cookie = re.search(r"(?i)set-cookie: ([^;]+)", opened)
+    key = re.search(r'"key":"([^"]+)"', opened)
+    assert cookie is not None
+    assert key is not None
+    session = ("-H", f"Cookie: {cookie[1]}", "-H", f"X-Session-Key: {key[1]}")
+    assert '"operator"' in curl(*session, f"{url}/api/session")
+    assert '"scopes":[]' in curl(*session, f"{url}/api/session", user="nobody")
+    assert curl(*session, f"{url}/api/questions", user="nobody").endswith("401")
+    websocket = curl("-N", *UPGRADE, *session, f"{url}/api/ws", user="nobody")
+    assert "A token is needed" in websocket
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://evil.example{}", "421"),
+        ("HTTP://evil.example:3001{}", "421"),
+        ("http://localhost@evil.example{}", "421"),
+        ("http://localhost:3001{}", "200"),
+        ("{}?since=&next=http://evil.example/", "200"),
+    ],
+)
+def test_the_host_of_a_target_counts_instead_of_the_header(
+    open_server: ServerProcess, target: str, status: str
+) -> None:
+    url = open_server.url
+    assert curl("--request-target", target.format("/api/agents"), url).endswith(status)
+    if status == "421":
+        for at in (url, open_server.ws_url.replace("ws://", "http://")):
+            said = curl("-i", "-N", *UPGRADE, "--request-target", target.format("/api/ws"), at)
+            assert " 101 " not in said
+            assert said.endswith(status)
 
 
 @contextmanager

@@ -58,6 +58,14 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
         ("sent as bearer {} again", MIXED[:24]),
     ],
     "cookie": [("Cookie: {}", f"session={MIXED}; theme=dark")],
+    "password-of-database-client": [
+        ("mysql -u root -p{} shop", "hunter2"),
+        ("mysqldump --host=db -uroot -p'{}' shop > dump.sql", "hunter2"),
+        ('mysql -p"{}"', "12345"),
+        ("mariadb-admin -p{} ping", "s3cret!"),
+        (r'{{"command":"mysql -p\"{}\""}}', "hunter2"),
+        ("sshpass -p{} ssh db", "hunter2"),
+    ],
     "password-of-curl": [("curl -u admin:{} https://example.com", "hunter2")],
     "named": [
         ("export DB_PASSWORD={}", "hunter2"),
@@ -74,6 +82,10 @@ EXAMPLES: dict[str, list[tuple[str, str]]] = {
 }
 
 HARMLESS = (
+    "mysql -u root -p shop",
+    "mysql -P3306 -h db; find . -print",
+    "apt install mysql-server && mkdir -parents x",
+    "mysql -p$PASSWORD",
     "token: string",
     "password: str | None = None",
     "MAX_TOKENS=4096",

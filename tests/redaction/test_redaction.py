@@ -113,6 +113,7 @@ HOSTILE = {
     "mailchimp": ("0" * 40 + "-us" * 12) * 2_500,
     "dots": "dp.pt." * 30_000,
     "mail": "SG." * 60_000,
+    "options of mysql": "mysql -u -a -p " * 10_000,
     "options of curl": "curl -u a" * 20_000,
     "digits": "1" * 200_000,
     "capitals": "A1" * 100_000,

@@ -17,6 +17,7 @@ from missioncontrol.server.access import (
     Access,
     Owner,
     Page,
+    Peer,
     check_bind,
     find_own_names,
 )
@@ -286,7 +287,18 @@ def test_answer_is_in_no_other_scope_but_admin(scopes: list[Scope]) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [("forwarded", "for=10.0.0.1"), ("X-Forwarded-For", "127.0.0.1"), ("via", "1.1 proxy")]
+    "header",
+    [
+        ("forwarded", "for=10.0.0.1"),
+        ("X-Forwarded-For", "127.0.0.1"),
+        ("via", "1.1 proxy"),
+        ("X-Real-IP", "127.0.0.1"),
+        ("CF-Connecting-IP", "127.0.0.1"),
+        ("True-Client-IP", "127.0.0.1"),
+        ("Tailscale-User-Login", "anna@example.com"),
+        ("Fly-Client-IP", "127.0.0.1"),
+        ("CDN-Loop", "cloudflare"),
+    ],
 )
 def test_what_a_proxy_has_passed_on_needs_a_token(header: tuple[str, str]) -> None:
     owner = Owner()
@@ -341,6 +353,17 @@ def test_a_token_that_is_bound_to_an_agent_speaks_for_that_one_alone() -> None:
     for other in ("writer", "scout2", "", "@alpha"):
         with pytest.raises(Forbidden, match="scout"):
             caller.agent_for(other)
+
+
+def test_in_a_fleet_a_bound_token_speaks_for_the_agent_of_this_host_alone() -> None:
+    token = TokenConfig(
+        name="s", sha256=sha256(READER.encode()).hexdigest(), scopes=["publish"], agent="scout"
+    )
+    guard = Access(Config(server=ServerConfig(tokens=[token])), host_name="alpha")
+    caller = guard.authorize([OURS, ("authorization", f"Bearer {READER}")])
+    assert caller.agent_for("scout@alpha") == "scout@alpha"
+    with pytest.raises(Forbidden, match="scout"):
+        caller.agent_for("scout@beta")
 
 
 @pytest.mark.parametrize(
@@ -445,8 +468,8 @@ def test_a_websocket_may_offer_its_token_as_a_subprotocol() -> None:
         access(tokens=TOKENS).authorize([OURS, ("sec-websocket-protocol", "mission-control.bearer.%%%")])
 
 
-def signed_in(guard: Access) -> tuple[tuple[str, str], tuple[str, str]]:
-    made = guard.sessions.open(None, "127.0.0.1", "a browser")
+def signed_in(guard: Access, token: str | None = None) -> tuple[tuple[str, str], tuple[str, str]]:
+    made = guard.sessions.open(token, "127.0.0.1", "a browser")
     return ("cookie", f"theme=dark; {guard.cookie}={made.cookie}; other=1"), (
         "x-session-key",
         made.key,
@@ -484,6 +507,36 @@ def test_a_browser_session_does_not_speak_for_a_page_of_another_origin(origin: s
     guard = access(tokens=TOKENS, allowed_origins=["http://localhost:8080"])
     with pytest.raises(Unauthorized):
         guard.authorize([OURS, ("origin", origin), *signed_in(guard)])
+
+
+def elsewhere() -> Peer:
+    """Return a connection whose other end no program of this user holds."""
+    return Peer(("127.0.0.1", 1), ("127.0.0.1", 2), lambda reason: None)
+
+
+@pytest.mark.parametrize(
+    ("more", "peer"),
+    [
+        ([("X-Forwarded-For", "127.0.0.1")], None),
+        ([("Forwarded", "for=127.0.0.1")], None),
+        ([], elsewhere()),
+    ],
+)
+@pytest.mark.parametrize("tokens", [[], TOKENS])
+def test_a_session_of_the_owner_counts_where_a_link_would_alone(
+    tokens: list[TokenConfig], more: list[tuple[str, str]], peer: Peer | None
+) -> None:
+    guard = access(tokens=tokens)
+    with pytest.raises(Unauthorized):
+        guard.authorize([OURS, *signed_in(guard), *more], peer=peer)
+
+
+@pytest.mark.parametrize("more", [[], [("X-Forwarded-For", "127.0.0.1")]])
+def test_a_session_of_a_token_counts_where_the_token_would(more: list[tuple[str, str]]) -> None:
+    guard = access(tokens=TOKENS)
+    session = signed_in(guard, TOKENS[0].sha256)
+    for peer in (None, elsewhere()):
+        assert guard.authorize([OURS, *session, *more], peer=peer).by == "reader"
 
 
 def test_a_wrong_header_is_not_made_good_by_a_session() -> None:

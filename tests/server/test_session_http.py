@@ -114,6 +114,18 @@ async def test_links_and_codes_do_not_come_through_a_proxy(site: Site, client: h
     check_problem(await client.post("/api/session/codes"), 403, "forbidden")
 
 
+async def test_a_stolen_session_neither_decides_nor_signs_out_through_a_proxy(
+    site: Site, client: httpx.AsyncClient
+) -> None:
+    await sign_in(client, link=site.service.access.owner.new_link())
+    forwarded = {"x-forwarded-for": "127.0.0.1"}
+    assert (await client.get("/api/session", headers=forwarded)).json()["scopes"] == []
+    cookies = dict(client.cookies)
+    await client.delete("/api/session", headers=forwarded)
+    client.cookies.update(cookies)
+    assert (await client.get("/api/session")).json()["name"] == "operator"
+
+
 async def test_only_the_owner_makes_links_and_sees_the_browsers(
     site: Site, client: httpx.AsyncClient
 ) -> None:
@@ -206,3 +218,12 @@ def test_sessions_outlast_a_restart_and_none_of_their_secrets_is_in_the_file(tmp
     assert found.user_agent == "a browser"
     file.write_text("[{")
     assert BrowserSessions(file).listed() == []
+
+
+def test_where_the_kernel_tells_no_users_sessions_of_the_owner_end_with_the_process(tmp_path: Any) -> None:
+    file = tmp_path / "browsers.json"
+    sessions = BrowserSessions(file)
+    sessions.open(None, "127.0.0.1", "the owner's")
+    sessions.open("ab" * 32, "127.0.0.1", "a token's")
+    sessions.save()
+    assert [one.user_agent for one in BrowserSessions(file, keep_owners=False).listed()] == ["a token's"]

@@ -50,7 +50,7 @@ from missioncontrol.owner_secret import load_secret
 from missioncontrol.private_files import make_private_folder
 from missioncontrol.runtimes.registry import check_settings
 from missioncontrol.search import Search
-from missioncontrol.server.access import Access, BrowserSessions, Owner, check_bind
+from missioncontrol.server.access import Access, BrowserSessions, Owner, check_bind, tells_users
 from missioncontrol.server.access.sessions import FILE_NAME as BROWSERS_FILE
 from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.server.heartbeat import Heartbeats
@@ -270,7 +270,7 @@ class MissionControl(Broadcasts):
         gateway = self._supervisor.source(Gateway)
         permissions = Permissions(questions, tokens, host=host_name)
         descriptors = Descriptors()
-        access = await asyncio.to_thread(_open_access, config, host)
+        access = await asyncio.to_thread(_open_access, config, host, host_name)
         files, place = self._supervisor.source(Files), self._supervisor.workspace
         service = self._service = Service(
             config=config,
@@ -588,12 +588,13 @@ async def fold(log: Log) -> FleetState:
     return state
 
 
-def _open_access(config: Config, host: str) -> Access:
+def _open_access(config: Config, host: str, host_name: str | None) -> Access:
     """Read, or the first time make, what says who the owner is."""
     data = config.data_path
     make_private_folder(data)
-    sessions = BrowserSessions(data / BROWSERS_FILE)
-    return Access(config, bound_host=host, owner=Owner(load_secret(data)), sessions=sessions)
+    sessions = BrowserSessions(data / BROWSERS_FILE, keep_owners=tells_users())
+    owner = Owner(load_secret(data))
+    return Access(config, bound_host=host, owner=owner, sessions=sessions, host_name=host_name)
 
 
 async def _keep_sessions(access: Access) -> None:

@@ -1,8 +1,9 @@
 """Events and records without the texts that the scope `fleet` does not include.
 
 Those are the texts of questions, permissions, their answers, and messages between people and agents, also where a
-notification or a standup repeats them. Ids, kinds, times and statuses remain, so that a fold of reduced events has the
-same records, and ids remain consecutive.
+notification, a standup or an alert repeats them, and what agents' records and events have from transcripts: why an
+agent waits or has failed (`statusDetail`), and the tool that it has called (`activity`). Ids, kinds, times and statuses
+remain, so that a fold of reduced events has the same records, and ids remain consecutive.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from missioncontrol.events.event import Data, Record, read_event
 HIDDEN_TEXT = "(hidden: this needs the scope read)"
 """What reduced events have in the place of a text."""
 
-REDUCED_CATEGORIES = ("question", "message", "notification", "standup")
+REDUCED_CATEGORIES = ("question", "message", "notification", "standup", "agent")
 
-_MARKED = tuple(f'{{"type":"{category}:'.encode() for category in REDUCED_CATEGORIES)
-_TYPES = tuple(f"{category}:" for category in REDUCED_CATEGORIES)
+_TYPES = (*(f"{category}:" for category in REDUCED_CATEGORIES), "state:baseline", "system:alert")
+_MARKED = tuple(f'{{"type":"{begin}'.encode() for begin in _TYPES)
 _DATA = re.compile(rb',"data":\{')
 _KEPT = {
     "question": frozenset(
@@ -35,6 +36,12 @@ _KEPT = {
     ),
 }
 
+
+_OF_TRANSCRIPTS = frozenset({"statusDetail", "activity"})
+"""The fields of agents that come from transcripts and hooks."""
+
+_OF_CALLS = frozenset({"tool", "call", "questionId"})
+"""What the details of an alert have that is about one call of a tool, and tells it in its message."""
 
 _parts = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -71,7 +78,15 @@ def reduced_data(type_: str, data: Data) -> Data:
         asked = reduced_question(question) if isinstance(question, dict) else None
         return {**_only(data, frozenset({"timestamp"})), "question": asked}
     if category == "standup":
-        return {name: _without_questions(value) for name, value in data.items()}
+        return {name: _reduced_standup(value) for name, value in data.items()}
+    if category == "agent":
+        return reduced_agent(data)
+    if type_ == "state:baseline":
+        return {
+            name: _without_transcripts(value) if name == "agents" else value for name, value in data.items()
+        }
+    if type_ == "system:alert":
+        return reduced_alert(data)
     kept = _only(data, _KEPT.get(type_) or _KEPT.get(category) or frozenset({"timestamp"}))
     if type_ == "question:answered":
         kept["answer"] = HIDDEN_TEXT
@@ -86,16 +101,42 @@ def reduced_question(question: Data) -> Data:
     return kept
 
 
+def reduced_agent(agent: Data) -> Data:
+    """Return an agent's record, or the data of an event about one, without what comes from transcripts."""
+    return {
+        name: HIDDEN_TEXT if name in _OF_TRANSCRIPTS and value else _without_transcripts(value)
+        for name, value in agent.items()
+    }
+
+
+def reduced_alert(alert: Data) -> Data:
+    """Return an alert; one about a call of a tool without the call."""
+    details = alert.get("details")
+    if not isinstance(details, dict) or _OF_CALLS.isdisjoint(details):
+        return alert
+    kept = {name: value for name, value in details.items() if name == "questionId" or name not in _OF_CALLS}
+    return {**alert, "message": HIDDEN_TEXT, "details": kept}
+
+
+def reduced_system(system: Data) -> Data:
+    """Return the part of a state about the system, its alerts as `reduced_alert` has them."""
+    return {**system, "alerts": [reduced_alert(one) for one in system["alerts"]]}
+
+
 def reduced_snapshot(snapshot: bytes) -> bytes:
     """Return the JSON of a state without those texts."""
     parts = _parts.decode(snapshot)
-    questions = msgspec.json.decode(parts.get("questions", b"[]"))
-    standups = msgspec.json.decode(parts.get("standups", b"[]"))
+    agents, questions, standups = (
+        msgspec.json.decode(parts.get(name, b"[]")) for name in ("agents", "questions", "standups")
+    )
+    system = msgspec.json.decode(parts.get("system", b'{"alerts":[]}'))
     return msgspec.json.encode(
         {
             **parts,
+            "agents": [reduced_agent(one) for one in agents],
+            "system": reduced_system(system),
             "questions": [reduced_question(one) for one in questions],
-            "standups": [_without_questions(one) for one in standups],
+            "standups": [_reduced_standup(one) for one in standups],
         }
     )
 
@@ -104,14 +145,20 @@ def _only(data: Data, names: frozenset[str]) -> Data:
     return {name: value for name, value in data.items() if name in names}
 
 
-def _without_questions(value: Any) -> Any:
-    """Hide the texts of the questions of a standup."""
+def _without_transcripts(value: Any) -> Any:
     if isinstance(value, list):
-        return [_without_questions(one) for one in value]
+        return [_without_transcripts(one) for one in value]
+    return reduced_agent(value) if isinstance(value, dict) else value
+
+
+def _reduced_standup(value: Any) -> Any:
+    """Hide the texts of the questions and alerts of a standup, which does not say what its alerts are about."""
+    if isinstance(value, list):
+        return [_reduced_standup(one) for one in value]
     if not isinstance(value, dict):
         return value
     return {
-        name: _hidden(inner) if name == "questions" else _without_questions(inner)
+        name: _hidden(inner) if name in ("questions", "alerts") else _reduced_standup(inner)
         for name, inner in value.items()
     }
 
@@ -120,5 +167,8 @@ def _hidden(value: Any) -> Any:
     if isinstance(value, list):
         return [_hidden(one) for one in value]
     if isinstance(value, dict):
-        return {name: HIDDEN_TEXT if name == "text" else _hidden(inner) for name, inner in value.items()}
+        return {
+            name: HIDDEN_TEXT if name in ("text", "message") else _hidden(inner)
+            for name, inner in value.items()
+        }
     return value

@@ -21,11 +21,12 @@ from missioncontrol.errors import BadEvent, ReservedType
 from missioncontrol.events.asking import refuse_reserved_kind, wrong_options
 from missioncontrol.events.catalogue import CATALOGUE, MAX_ID_LENGTH, Shape
 
-RESERVED_TYPES = frozenset(
-    {"question:answered", "question:closed", "message:delivered", "message:failed", "standup:held"}
-)
-RESERVED_PREFIXES = ("state:", "notification:", "log:")
-"""What only the server itself publishes: types, and whole categories."""
+RESERVED_TYPES = frozenset({"question:answered", "question:closed"})
+RESERVED_PREFIXES = ("state:", "notification:", "log:", "message:", "standup:", "permission:")
+"""What only the server itself publishes, in whatever case it is written: types, and whole categories.
+
+Nothing is published as `permission:…` today; it would read as what a person has decided.
+"""
 
 ASKED = "question:asked"
 """Clients publish it, but only for questions of their own kind."""
@@ -100,7 +101,8 @@ _prepare()
 
 def is_reserved(type_: str) -> bool:
     """Return whether only the server itself publishes events of a type."""
-    return type_ in RESERVED_TYPES or type_.startswith(RESERVED_PREFIXES)
+    folded = type_.lower()
+    return folded in RESERVED_TYPES or folded.startswith(RESERVED_PREFIXES)
 
 
 def refuse_reserved(types: Iterable[str]) -> None:
@@ -113,7 +115,7 @@ def refuse_reserved(types: Iterable[str]) -> None:
         if is_reserved(type_):
             raise ReservedType(
                 f"Events of type {type_[:128]!r} are published by the server alone; use another type"
-                f"{_INSTEAD.get(type_, '')}."
+                f"{_INSTEAD.get(type_.lower(), '')}."
             )
 
 

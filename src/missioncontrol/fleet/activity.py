@@ -21,16 +21,19 @@ class Activity:
 
     def __init__(self) -> None:
         self._seen: dict[str, dict[str, Any]] = {}
+        self._authors: dict[str, str | None] = {}
         self._quiet_until: dict[str, float] = {}
 
-    def saw(self, agent: str, **signs: Any) -> None:
+    def saw(self, agent: str, *, by: str | None = None, **signs: Any) -> None:
         """Note an agent's sign of life.
 
         Args:
             agent: its id.
+            by: who has told of it, where that was not the source itself.
             signs: what the event is to say: `lastActivity`, `fileCount`, `activity`.
         """
         self._seen[agent] = {**self._seen.get(agent, {}), **signs}
+        self._authors[agent] = by
 
     def drafts(self, feed: Feed, known: Container[str] | None = None) -> list[Draft]:
         """Return the events that are due, and take them as told.
@@ -46,7 +49,12 @@ class Activity:
         self._quiet_until = {agent: until for agent, until in self._quiet_until.items() if until > now}
         for agent in due:
             self._quiet_until[agent] = now + EVERY_SECONDS
-        return [feed.draft("agent:activity", {"agentId": agent, **self._seen.pop(agent)}) for agent in due]
+        drafts = []
+        for agent in due:
+            draft = feed.draft("agent:activity", {"agentId": agent, **self._seen.pop(agent)})
+            draft.by = self._authors.pop(agent)
+            drafts.append(draft)
+        return drafts
 
     def due(self) -> float | None:
         """Return the monotonic time at which something is to be told; None where nothing waits."""

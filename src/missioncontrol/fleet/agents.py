@@ -336,7 +336,10 @@ class Agents:
         changed = _change(id_, old, new)
         if changed is not None:
             type_, data = changed
-            drafts.insert(0, feed.draft(type_, _marked(data, found_at_start)))
+            draft = feed.draft(type_, _marked(data, found_at_start))
+            if new.runtime is not None and (old is None or new.runtime != old.runtime):
+                draft.by = new.runtime.by
+            drafts.insert(0, draft)
         return Step(drafts, {id_: msgspec.json.encode(new)}, by_id=True)
 
     def _weigh(

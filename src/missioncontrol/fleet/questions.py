@@ -261,7 +261,9 @@ class Questions:
         """
         if self._feed is None:
             raise Unavailable("The server is about to stop; try again in a moment.")
-        await self._feed.append([self._feed.alert("warning", message, questionId=id_)])
+        draft = self._feed.alert("warning", message, questionId=id_)
+        draft.by = author()
+        await self._feed.append([draft])
 
     def _open(self, id_: str) -> Data:
         asked = self.find(id_)

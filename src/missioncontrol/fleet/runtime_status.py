@@ -14,7 +14,7 @@ import msgspec
 class RuntimeAgent(msgspec.Struct, frozen=True, omit_defaults=True):
     """An agent as its runtime shows it; `at` is when that was last seen to be so, in milliseconds since 1970.
 
-    `status` is a word of `KINDS`, `evidence` says where it was read.
+    `status` is a word of `KINDS`, `evidence` says where it was read, `by` is who has passed it on, if anybody has.
     """
 
     runtime: str
@@ -24,6 +24,7 @@ class RuntimeAgent(msgspec.Struct, frozen=True, omit_defaults=True):
     evidence: str
     detail: str | None = None
     model: str | None = None
+    by: str | None = None
 
 
 class Runtimes:

@@ -10,6 +10,7 @@ import asyncio
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from heapq import nsmallest
 from http import HTTPStatus
@@ -23,10 +24,10 @@ from litestar.openapi import ResponseSpec
 from litestar.params import QueryParameter
 
 from missioncontrol.config import Scope
-from missioncontrol.errors import BadPattern, BadQuery, Unauthorized
+from missioncontrol.errors import BadPattern, BadQuery, Forbidden, Unauthorized
 from missioncontrol.events import EVERYTHING, Cursor, Patterns
 from missioncontrol.events.author import act_as
-from missioncontrol.server.access import CALLER, PEER, Caller
+from missioncontrol.server.access import CALLER, PEER, Caller, bearer_token
 from missioncontrol.server.problems import MEDIA_TYPE, Problem
 from missioncontrol.server.segments import shown_path
 from missioncontrol.server.service import Service
@@ -35,6 +36,9 @@ SERVICE = "service"
 SCOPE = "scope"
 DEFAULT_SCOPE: Scope = "fleet"
 """What a route needs that names no scope."""
+
+_REFUSED = "mission_control.refused"
+"""The key in an ASGI scope of what was said against the caller, once it is known."""
 
 PUBLISHED_FIELDS = ("id", "taskId", "status", "error", "code")
 """What of a record callers get that may only publish."""
@@ -121,10 +125,17 @@ def identify_scope(service: Service, scope: Any) -> Caller:
     known: Caller | None = scope.get(CALLER)
     if known is not None:
         return known
+    if (refused := scope.get(_REFUSED)) is not None:
+        raise Unauthorized(refused)
     access, headers = service.access, scope["headers"]
     page = access.check_origin(headers, secure=scope["scheme"] == "https")
     client = scope.get("client")
-    caller = access.identify(headers, page, scope.get(PEER), client[0] if client else None)
+    try:
+        caller = access.identify(headers, page, scope.get(PEER), client[0] if client else None)
+    except Unauthorized as error:
+        # A wrong token counts, and waits, once a request.
+        scope[_REFUSED] = str(error)
+        raise
     scope[CALLER] = caller
     act_as(caller.by)
     return caller
@@ -140,6 +151,11 @@ async def require_scope(request: AnyRequest) -> None:
     scope = request.route_handler.opt.get(SCOPE, DEFAULT_SCOPE)
     if scope != PUBLIC:
         await slow_down(service_of(request), partial(identify, request), scope)
+        return
+    with suppress(Unauthorized, Forbidden):
+        # What anybody may use may still tell a good token from a wrong one: that is looked at here as everywhere.
+        if bearer_token(request.scope["headers"]) is not None:
+            await slow_down(service_of(request), partial(identify, request))
 
 
 async def slow_down(service: Service, identify: Callable[[], Caller], scope: Scope | None = None) -> Caller:

@@ -183,7 +183,8 @@ def build_asyncapi(version: str) -> Object:
                 "a field must have the type of its schema, a required one must be there, and every other one that is "
                 "missing is null. Data is nested at most 64 levels deep. "
                 f"{', '.join(f'`{prefix}*`' for prefix in RESERVED_PREFIXES)} and "
-                f"{', '.join(f'`{type_}`' for type_ in sorted(RESERVED_TYPES))} are published by the server alone."
+                f"{', '.join(f'`{type_}`' for type_ in sorted(RESERVED_TYPES))} are published by the server alone, "
+                "in whatever case they are written."
             ),
             "license": {"name": "MIT"},
         },

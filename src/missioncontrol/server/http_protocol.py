@@ -25,6 +25,7 @@ from websockets.http11 import Request
 from missioncontrol.errors import Unavailable
 from missioncontrol.protocol.codes import CloseCode
 from missioncontrol.server.access import PEER, Peer, Peers
+from missioncontrol.server.access.headers import host_in_target
 from missioncontrol.server.heartbeat import Heartbeats
 from missioncontrol.server.peer import LEAST_SECONDS, seconds_unanswered
 from missioncontrol.server.problems import send_problem
@@ -237,6 +238,11 @@ class HttpProtocol(HttpToolsProtocol):
         if self._head_bytes <= MAX_HEAD_BYTES:
             self._body_began, self._body_bytes, self._body_comes = self.loop.time(), 0, True
             self._expect_body()
+            if (host := host_in_target(self.url)) is not None and sum(
+                name == b"host" for name, _ in self.headers
+            ) == 1:
+                # In place: the scope has the same list.
+                self.headers[:] = [(name, host if name == b"host" else value) for name, value in self.headers]
             app = self.app
             if self._room.full and self.url.partition(b"?")[0].decode("latin-1") not in ALWAYS_ANSWERED:
                 self.app = _refuse_for_room

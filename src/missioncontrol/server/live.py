@@ -16,7 +16,8 @@ from missioncontrol.events import NOTHING, Cursor, Draft, Patterns
 from missioncontrol.hub import Connection
 from missioncontrol.protocol.codes import CloseCode
 from missioncontrol.protocol.session import Handshake, Session, refusal
-from missioncontrol.server.access import MAX_PARAMETERS, SUBPROTOCOL, Caller
+from missioncontrol.server.access import MAX_PARAMETERS, SUBPROTOCOL, Caller, check_actors
+from missioncontrol.server.access.headers import host_in_target
 from missioncontrol.server.service import Service
 from missioncontrol.server.websocket import WebSocketProtocol
 
@@ -72,18 +73,13 @@ def publish_as(service: Service, caller: Caller) -> Callable[[Sequence[Draft]], 
 
 
 def check_agents(caller: Caller, drafts: Sequence[Draft]) -> None:
-    """Refuse events of a token that is bound to an agent where they are about another one.
+    """Refuse events of a token that is bound to an agent where they name another one as who did something.
 
     Raises:
-        Forbidden: one of them is.
+        Forbidden: one of them does.
     """
-    if caller.agent is None:
-        return
     for draft in drafts:
-        for name in ("agentId", "agent"):
-            named = draft.data.get(name)
-            if isinstance(named, str):
-                caller.agent_for(named)
+        check_actors(caller, draft.data)
 
 
 class LiveEndpoint:
@@ -111,8 +107,14 @@ class LiveEndpoint:
         return None
 
     def _headers(self, peer: str | None, request: Request) -> list[tuple[str, str]]:
-        """Return the headers as they were before a trusted proxy passed the request on."""
+        """Return the headers as they were before a trusted proxy passed the request on, with the host that counts."""
         headers = list(request.headers.raw_items())
+        target = host_in_target(request.path.encode("utf-8", "replace"))
+        if target is not None:
+            headers = [
+                (name, target.decode("utf-8", "replace") if name.lower() == "host" else value)
+                for name, value in headers
+            ]
         host = self._service.proxies.read(peer, headers).host
         if host is None:
             return headers

@@ -96,6 +96,7 @@ class Book:
         self._standings = Standings(self.sessions)
         self._forgotten: list[str] = []
         self._unsettled: dict[str, None] = {}
+        self._by: str | None = None
 
     def recall(self, memory: Mapping[str, bytes]) -> None:
         """Take over what was remembered."""
@@ -121,8 +122,9 @@ class Book:
         """Whether there are sessions of which it is to be found out on a next page whose they are now."""
         return bool(self._unsettled)
 
-    def take(self, records: Iterable[Record], now: int) -> None:
-        """Enter what was read onto the page; `now` in milliseconds since 1970."""
+    def take(self, records: Iterable[Record], now: int, by: str | None = None) -> None:
+        """Enter what was read onto the page; `now` in milliseconds since 1970, `by` is who has passed it on."""
+        self._by = by
         for record in records:
             try:
                 self._enter(record, now)
@@ -420,12 +422,13 @@ class Book:
             # What a session waits for, whoever asked for it says when that is over.
             return
         session.doing, session.at, session.detail = turn.status, turn.at, turn.detail
-        session.evidence = turn.evidence
+        session.evidence, session.by = turn.evidence, self._by
         if turn.status == "offline":
             for id_ in self.sessions.children(turn.session):
                 child = self.sessions[id_]
                 if child.doing in OPEN:
-                    child.doing, child.at, child.evidence = "offline", turn.at, turn.evidence
+                    child.doing, child.at = "offline", turn.at
+                    child.evidence, child.by = turn.evidence, self._by
                     self._changed(id_, child)
 
 

@@ -35,6 +35,7 @@ _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 class Session(msgspec.Struct, omit_defaults=True):
     """A session as it is remembered; times in milliseconds since 1970, `cost` in US dollars.
 
+    `by` is who has passed on what it does, where that was not read in its transcript.
     `placed` says that it is known whose it is, `firsthand` that more than telemetry tells of it. `written` is what its
     transcript has counted, `reconciled` what was heard of it and of all that it started, where telemetry tells of it.
     `addressed` says that its first user message is known, and `persona` is the name by which that addresses it. `home`
@@ -50,6 +51,7 @@ class Session(msgspec.Struct, omit_defaults=True):
     at: int = 0
     detail: str | None = None
     evidence: str | None = None
+    by: str | None = None
     model: str | None = None
     cost: float = 0.0
     placed: bool = False
@@ -198,5 +200,6 @@ def agent_doing(sessions: list[Session], now: int, alive: Mapping[str, bool | No
         at=shown.at,
         evidence=shown.evidence or f"{title_of(shown.runtime)} transcript",
         detail=shown.detail if status in ("error", "waiting") else None,
+        by=shown.by if status == shown.doing else None,
         model=newest.model,
     )

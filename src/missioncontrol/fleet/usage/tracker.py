@@ -16,6 +16,7 @@ from typing import NamedTuple
 from missioncontrol.errors import Overloaded, Unavailable
 from missioncontrol.events import Data, Draft
 from missioncontrol.events import Record as Event
+from missioncontrol.events.author import author
 from missioncontrol.events.hosts import find_id, id_at_home
 from missioncontrol.fleet.activity import Activity
 from missioncontrol.fleet.source import MARK, Feed, Step, Workspace
@@ -44,10 +45,11 @@ DOUBT_SECONDS = 15.0
 
 
 class Report(NamedTuple):
-    """What a runtime has reported, and the future of whoever passed it on."""
+    """What a runtime has reported, the future of whoever passed it on, and what events show as their `by`."""
 
     records: list[Record]
     taken: asyncio.Future[None]
+    by: str | None
 
     def succeed(self) -> None:
         """Say that it is kept."""
@@ -158,7 +160,7 @@ class Tokens:
             raise Unavailable("Nobody reads the runtimes at the moment; send it again in a moment.")
         if len(self._reports) >= MAX_REPORTS:
             raise Overloaded("More reports of runtimes wait than can be taken in; send it again in a moment.")
-        report = Report(list(records), asyncio.get_running_loop().create_future())
+        report = Report(list(records), asyncio.get_running_loop().create_future(), author())
         self._reports.append(report)
         self._wake()
         await report.taken
@@ -338,9 +340,15 @@ class Tokens:
         return [feed.alert("warning", reason, path=path) for path, reason in brought.complaints]
 
     async def _tell_page(
-        self, feed: Feed, brought: Brought, *, noticed: float | None = None, found_at_start: bool = False
+        self,
+        feed: Feed,
+        brought: Brought,
+        *,
+        noticed: float | None = None,
+        found_at_start: bool = False,
+        by: str | None = None,
     ) -> None:
-        """Tell what stands on the page, with what is to be remembered of it."""
+        """Tell what stands on the page, with what is to be remembered of it; `by` is who has reported all of it."""
         page = brought.page
         left_out = {line.agent for line in page.uses} & self._left_out
         if complete := self._with_room(left_out):
@@ -352,6 +360,8 @@ class Tokens:
         changes = brought.changes | self._budgets.moved({one.after for one in page.transfers} - used, used)
         drafts += [feed.alert("warning", warning.message, **warning.details) for warning in page.warnings]
         drafts += self._alerts(feed, brought)
+        for draft in drafts:
+            draft.by = by
         if drafts or changes:
             refused = await feed.tell([Step(drafts, changes)], noticed=noticed)
             # What moves to an agent is published in any case.
@@ -360,7 +370,7 @@ class Tokens:
         agents = self._state.table("agents")
         for agent, (at, summary) in page.activity.items():
             count = agents.get(agent, {}).get("fileCount", 0)
-            self._activity.saw(agent, lastActivity=moment(at), activity=summary, fileCount=count)
+            self._activity.saw(agent, by=by, lastActivity=moment(at), activity=summary, fileCount=count)
 
     def _with_room(self, agents: Iterable[str]) -> set[str]:
         """Return those of these agents that are known, and as many others as there is room for."""
@@ -394,19 +404,26 @@ class Tokens:
     async def _enter_reports(self, feed: Feed) -> None:
         """Enter what was reported, and tell it; who reported it hears when it is kept."""
         reports = self._take_reports()
+        by_author: dict[str | None, list[Report]] = {}
+        for report in reports:
+            by_author.setdefault(report.by, []).append(report)
+        more = False
         try:
-            records = [report.records for report in reports]
-            brought = await feed.in_thread(self._reading.enter, records, self._known_agents())
-            self._know(brought)
-            await self._tell_page(feed, brought)
-            await self._tell_crossings(feed)
+            # A page for each, since its events show who has caused them.
+            for by, own in by_author.items():
+                records = [report.records for report in own]
+                brought = await feed.in_thread(self._reading.enter, records, self._known_agents(), by)
+                self._know(brought)
+                await self._tell_page(feed, brought, by=by)
+                await self._tell_crossings(feed, by=by)
+                for report in own:
+                    report.succeed()
+                more = more or brought.more
         except BaseException as error:
             for report in reports:
                 report.fail(Unavailable(f"It could not be kept: {error}"))
             raise
-        for report in reports:
-            report.succeed()
-        if brought.more:
+        if more:
             await self._read(feed, set())
 
     def _take_reports(self) -> list[Report]:
@@ -422,13 +439,15 @@ class Tokens:
         if active := self._activity.drafts(feed, self._state.table("agents")):
             await feed.tell([Step(active, {})])
 
-    async def _tell_crossings(self, feed: Feed) -> None:
+    async def _tell_crossings(self, feed: Feed, *, by: str | None = None) -> None:
         config = self._workspace.config.budgets
         for crossing in self._budgets.crossings(self._state):
             drafts = [feed.draft("token:threshold", crossing.data)]
             if config.on_exceed == "ask" and crossing.data["alert"] == "critical":
                 # In one transaction with the threshold: a crossing is asked about once, whatever ends the process.
                 drafts.append(feed.draft("question:asked", {"question": budget_question(crossing.data)}))
+            # The budget is asked about by the server, whoever has reported what was spent.
+            drafts[0].by = by
             await feed.tell([Step(drafts, {crossing.key: crossing.memory})])
 
     async def _show(self, feed: Feed) -> None:

@@ -225,16 +225,19 @@ class Reading:
                 self._fail(path, f"{type(error).__name__}: {error}"[:200], monotonic() - began)
         return self._turn_page()
 
-    def enter(self, reports: Iterable[Iterable[Record]], agents: Mapping[str, Data]) -> Brought:
+    def enter(
+        self, reports: Iterable[Iterable[Record]], agents: Mapping[str, Data], by: str | None
+    ) -> Brought:
         """Enter what runtimes have reported themselves.
 
         Args:
             reports: the records of each report.
             agents: the agents of the workspace by id.
+            by: who has passed them on.
         """
         self._know(agents)
         for records in reports:
-            self._book.take(records, now())
+            self._book.take(records, now(), by)
         return self._turn_page()
 
     def uses_of(self, agents: Collection[str]) -> dict[Line, Sums]:

@@ -2,7 +2,9 @@
 sessions, and the peers of loopback connections; `Access` puts them together."""
 
 from missioncontrol.server.access.access import Access, check_bind
+from missioncontrol.server.access.actors import check_actors, refuse_bound
 from missioncontrol.server.access.headers import RawHeaders
+from missioncontrol.server.access.loopback import tells_users
 from missioncontrol.server.access.origins import Page, find_own_names, is_loopback
 from missioncontrol.server.access.owner import Owner
 from missioncontrol.server.access.peers import CALLER, PEER, Peer, Peers
@@ -39,8 +41,11 @@ __all__ = [
     "Peers",
     "RawHeaders",
     "bearer_token",
+    "check_actors",
     "check_bind",
     "check_query_names",
     "find_own_names",
     "is_loopback",
+    "refuse_bound",
+    "tells_users",
 ]

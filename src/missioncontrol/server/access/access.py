@@ -60,6 +60,7 @@ class Access(HostsAndOrigins):
         *,
         owner: Owner | None = None,
         sessions: BrowserSessions | None = None,
+        host_name: str | None = None,
     ) -> None:
         """Read the settings.
 
@@ -69,13 +70,14 @@ class Access(HostsAndOrigins):
             own_names: finds the names and addresses of this machine; for tests.
             owner: the owner's secret; without it one that no other process knows.
             sessions: the browser sessions; without it none, which end with the process.
+            host_name: what this host is called in a fleet of several hosts.
 
         Raises:
             ConfigError: an entry of `allowed_origins` is no origin.
         """
         host = config.server.host if bound_host is None else bound_host
         super().__init__(config, host, own_names)
-        self.tokens = Tokens(config.server.tokens, beyond_loopback=not is_loopback(host))
+        self.tokens = Tokens(config.server.tokens, beyond_loopback=not is_loopback(host), home=host_name)
         self.owner = owner or Owner()
         self.sessions = sessions or BrowserSessions()
         self.peers = Peers()
@@ -121,7 +123,7 @@ class Access(HostsAndOrigins):
                     "The token is not known to this server; `mission-control token new` makes one.",
                     delay=self.wrong_tokens.seen(address),
                 )
-        elif page.trusted and (session := self.session_of(headers)) is not None:
+        elif page.trusted and (session := self.session_of(headers, peer)) is not None:
             return self.caller_of(session)
         if self.tokens:
             raise Unauthorized(_NEEDED)
@@ -149,11 +151,26 @@ class Access(HostsAndOrigins):
     def _is_stranger(headers: RawHeaders, peer: Peer | None) -> bool:
         return is_forwarded(headers) or (peer is not None and peer.is_other_user)
 
-    def session_of(self, headers: RawHeaders) -> BrowserSession | None:
-        """Return the browser session that both secrets of a request belong to; None where there is none."""
+    @staticmethod
+    def may_be_owner(headers: RawHeaders, peer: Peer | None) -> bool:
+        """Return whether links, codes and what they have opened count here: in a program of this user, not forwarded.
+
+        Root counts as well, as relays of virtual machines run as root.
+        """
+        return not is_forwarded(headers) and (peer is None or peer.may_be_owner)
+
+    def session_of(self, headers: RawHeaders, peer: Peer | None) -> BrowserSession | None:
+        """Return the browser session that both secrets of a request belong to; None where there is none.
+
+        Whoever takes the port of a server that has stopped is sent both secrets by a tab that is still open. So a
+        session opens no more than what it was opened with would on the same connection: the owner's counts where a
+        link or a code would be taken, a token's wherever the token is.
+        """
         cookie, key = session_cookie(headers, self.cookie), session_key(headers)
         session = None if cookie is None or key is None else self.sessions.find(cookie, key)
-        return session if session is not None and self.is_open(session) else None
+        if session is None or not self.is_open(session):
+            return None
+        return session if session.token is not None or self.may_be_owner(headers, peer) else None
 
     def is_open(self, session: BrowserSession) -> bool:
         """Return whether the token that a session was opened with is still valid; the owner's always is."""

@@ -72,6 +72,17 @@ def peer_user(client: Address, server: Address) -> int | None:
         return os.geteuid()
 
 
+def tells_users() -> bool:
+    """Return whether this system says which user is at the other end of a loopback connection."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        user_of(("127.0.0.1", 1), ("127.0.0.1", 1))
+    except Unavailable:
+        return False
+    return True
+
+
 def user_of(client: Address, server: Address) -> int | None:
     """Return the user id of the process that holds the socket at the client's end; None if none does.
 

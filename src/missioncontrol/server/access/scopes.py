@@ -31,7 +31,8 @@ class Caller(NamedTuple):
     """The program or person that makes a request.
 
     `name` is what events show as `by`: the token's name, `operator` for the owner, None for a program without a
-    token. `agent` is the agent that the token is bound to. `kind` and `credential` identify what the caller came in
+    token. `agent` is the agent that the token is bound to, `home` what this host is called where a fleet has several.
+    `kind` and `credential` identify what the caller came in
     by, so that it can be revoked: the hex digest of a token, or the id of a browser session.
     """
 
@@ -40,6 +41,7 @@ class Caller(NamedTuple):
     agent: str | None = None
     kind: Kind = "program"
     credential: str | None = None
+    home: str | None = None
 
     @property
     def by(self) -> str:
@@ -86,7 +88,8 @@ class Caller(NamedTuple):
             return given
         if given is None or given == self.agent:
             return self.agent
-        if given.partition("@")[0] == self.agent:
+        short, _, host = given.partition("@")
+        if short == self.agent and self.home in (None, host):
             return given
         raise Forbidden(
             f"The token {self.name!r} speaks for the agent {self.agent!r} alone, not for {given[:100]!r}; "

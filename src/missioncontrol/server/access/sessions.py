@@ -7,7 +7,9 @@ as a header, or as a subprotocol of a WebSocket. One without the other is worth 
 Invariants:
 
 - of both only the SHA-256 is kept;
-- a session ends 30 days after it began, when it is signed out, or when the token that it was opened with is revoked.
+- a session ends 30 days after it began, when it is signed out, or when the token that it was opened with is revoked;
+- one of the owner's also ends with the process where the kernel does not say which user connects: whoever takes the
+  port of a server that has stopped is sent both secrets by a tab that is still open, and could use them there.
 """
 
 from __future__ import annotations
@@ -69,13 +71,17 @@ class Secrets(NamedTuple):
 class BrowserSessions:
     """All sessions, kept in a file of the data folder."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Read the file; without a path the sessions end with the process."""
+    def __init__(self, path: Path | None = None, *, keep_owners: bool = True) -> None:
+        """Read the file; without a path the sessions end with the process, without `keep_owners` the owner's do."""
         self._path = path
         self._by_digest: dict[str, BrowserSession] = {}
         if path is not None:
             now = time()
-            self._by_digest = {one.digest: one for one in _read(path) if one.expires > now}
+            self._by_digest = {
+                one.digest: one
+                for one in _read(path)
+                if one.expires > now and (keep_owners or one.token is not None)
+            }
 
     def open(self, token: str | None, address: str | None, user_agent: str | None) -> Secrets:
         """Begin a session; `token` is the hex digest of the token that opens it, None for the owner."""

@@ -47,8 +47,14 @@ logger = logging.getLogger(__name__)
 class Tokens:
     """The tokens of the settings."""
 
-    def __init__(self, tokens: Iterable[TokenConfig], *, beyond_loopback: bool) -> None:
-        """Read the settings; with `beyond_loopback` tokens shorter than 16 characters are refused."""
+    def __init__(
+        self, tokens: Iterable[TokenConfig], *, beyond_loopback: bool, home: str | None = None
+    ) -> None:
+        """Read the settings; with `beyond_loopback` tokens shorter than 16 characters are refused.
+
+        `home` is what this host is called in a fleet of several: whose agents tokens are bound to.
+        """
+        self._home = home
         self._beyond_loopback = beyond_loopback
         self._known: dict[str, tuple[bytes, Caller]] = {}
         self.replace(tokens)
@@ -61,7 +67,7 @@ class Tokens:
         self._known = {
             token.sha256: (
                 bytes.fromhex(token.sha256),
-                Caller(token.name, expand(token.scopes), token.agent, "token", token.sha256),
+                Caller(token.name, expand(token.scopes), token.agent, "token", token.sha256, self._home),
             )
             for token in tokens
         }

@@ -49,6 +49,7 @@ from mcp_types import (
 )
 
 from missioncontrol.errors import InputError, MissionControlError, Overloaded
+from missioncontrol.events.reduced import reduced_agent
 from missioncontrol.server.access import Caller
 from missioncontrol.server.answers import JSON, ids_of
 from missioncontrol.server.mcp import resources
@@ -227,6 +228,8 @@ class Protocol:
         said = msgspec.to_builtins(result)
         if not caller.may("fleet"):
             said = _published(said)
+        elif not caller.may("read") and isinstance(said.get("agent"), dict):
+            said["agent"] = reduced_agent(said["agent"])
         said = {"message": said.pop("message"), **said}
         text = msgspec.json.encode(said).decode()
         return CallToolResult(content=[TextContent(text=text)], structured_content=said)

@@ -11,6 +11,7 @@ from litestar.params import PathParameter
 from missioncontrol.errors import NotFound
 from missioncontrol.events import Data
 from missioncontrol.events.hosts import find_id
+from missioncontrol.events.reduced import reduced_agent
 from missioncontrol.server.answers import (
     MAX_ARRAY,
     After,
@@ -19,6 +20,7 @@ from missioncontrol.server.answers import (
     answer,
     array_page,
     documented,
+    identify,
     page_of_ids,
     service_of,
     state_cursor,
@@ -62,7 +64,7 @@ async def list_agents(
     service = service_of(request)
     agents = service.state.table("agents")
     page, following = page_of_ids(sorted(agents), limit, after)
-    bodies = [agent_body(agents[id_]) for id_ in page]
+    bodies = [_told(request, agents[id_]) for id_ in page]
     return array_page(request, bodies, len(agents), state_cursor(service), following)
 
 
@@ -78,7 +80,7 @@ async def get_agent(request: AnyRequest, agent_id: AgentId) -> Response[bytes]:
     found = find_agent(service, agent_id)
     if found is None:
         raise NotFound(f"There is no agent {agent_id[:100]!r}; /api/agents lists the existing ones.")
-    return answer(msgspec.json.encode(agent_body(service.state.table("agents")[found])))
+    return answer(msgspec.json.encode(_told(request, service.state.table("agents")[found])))
 
 
 def find_agent(service: Service, id_or_name: str) -> str | None:
@@ -91,6 +93,11 @@ def find_agent(service: Service, id_or_name: str) -> str | None:
         id_ for id_, agent in agents.items() if wanted in (id_.casefold(), str(agent.get("name")).casefold())
     )
     return min(matches, default=None)
+
+
+def _told(request: AnyRequest, agent: Data) -> dict[str, Any]:
+    body = agent_body(agent)
+    return body if identify(request).may("read") else reduced_agent(body)
 
 
 def agent_body(agent: Data) -> dict[str, Any]:

@@ -54,7 +54,12 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_WAIT_SECONDS = 55
 POLLS = "polls"
 _KEY = "[!#-~]+"
-_RESERVED = "|".join(prefix.removesuffix(":") for prefix in RESERVED_PREFIXES)
+_RESERVED = "|".join(
+    "".join(f"[{letter}{letter.upper()}]" for letter in prefix.removesuffix(":"))
+    for prefix in ("server:", "client:", *RESERVED_PREFIXES)
+)
+"""The categories that clients may not use, in any case: patterns of JSON Schema have no flags."""
+
 SCAN_EVENTS = 5_000
 SCAN_SECONDS = 0.5
 """How long one poll looks for events that its filter lets through before it answers with the cursor moved on."""
@@ -94,7 +99,7 @@ class PublishOperation(Operation):
                     type=OpenAPIType.STRING,
                     max_length=128,
                     # `server` and `client` are categories that the server keeps for itself.
-                    pattern=rf"^(?!(server|client|{_RESERVED}):)[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z0-9_][A-Za-z0-9_.:-]*$",
+                    pattern=rf"^(?!({_RESERVED}):)[A-Za-z][A-Za-z0-9_.-]*:[A-Za-z0-9_][A-Za-z0-9_.:-]*$",
                 ),
                 "data": Schema(
                     type=OpenAPIType.OBJECT,

@@ -27,7 +27,8 @@ from missioncontrol.fleet.permissions import ALLOW
 from missioncontrol.runtimes.claude import hooks as claude
 from missioncontrol.runtimes.claude.hooks import Asked, Hook
 from missioncontrol.runtimes.records import Turn
-from missioncontrol.server.answers import JSON, AnyRequest, answer, documented, service_of
+from missioncontrol.server.access import refuse_bound
+from missioncontrol.server.answers import JSON, AnyRequest, answer, documented, identify, service_of
 from missioncontrol.server.bodies import text_schema
 from missioncontrol.server.routes.events import disconnected
 from missioncontrol.server.service import Service
@@ -117,6 +118,7 @@ async def claude_hook(
 ) -> Response[bytes] | Response[None]:
     """Enter a hook into the book, and answer as soon as it is kept; an event that nobody knows is only counted."""
     service = service_of(request)
+    refuse_bound(identify(request), "hooks")
     permissions = service.hooks.permissions
     body = await request.body()
     if len(body) > LONG_BYTES:

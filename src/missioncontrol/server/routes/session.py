@@ -18,7 +18,6 @@ from litestar.params import PathParameter
 
 from missioncontrol.errors import BadMessage, Forbidden, NotFound, Unauthorized
 from missioncontrol.server.access import PEER, Caller, Peer, bearer_token
-from missioncontrol.server.access.headers import is_forwarded
 from missioncontrol.server.access.owner import CODE_SECONDS, LINK_SECONDS
 from missioncontrol.server.access.sessions import SESSION_SECONDS
 from missioncontrol.server.answers import (
@@ -192,7 +191,7 @@ async def close_session(request: AnyRequest) -> Response[None]:
     secure = request.scope["scheme"] == "https"
     headers = request.scope["headers"]
     if access.check_origin(headers, secure=secure).trusted:
-        session = access.session_of(headers)
+        session = access.session_of(headers, _peer(request))
         if session is not None:
             await _end(request, session.id)
     response: Response[None] = Response(None, status_code=204)
@@ -312,18 +311,22 @@ def _check_is_here(request: AnyRequest) -> None:
     Raises:
         Forbidden: the request comes from elsewhere.
     """
-    peer: Peer | None = request.scope.get(PEER)  # type: ignore[assignment]
-    if is_forwarded(request.scope["headers"]) or (peer is not None and not peer.may_be_owner):
+    if not service_of(request).access.may_be_owner(request.scope["headers"], _peer(request)):
         raise Forbidden(
             "Links and codes are for browsers of this machine and this user; sign in with a token from elsewhere."
         )
+
+
+def _peer(request: AnyRequest) -> Peer | None:
+    peer: Peer | None = request.scope.get(PEER)  # type: ignore[assignment]
+    return peer
 
 
 async def _end(request: AnyRequest, id_: str) -> bool:
     access = service_of(request).access
     ended = access.sessions.end(id_)
     if ended:
-        access.close_revoked(but=request.scope.get(PEER))  # type: ignore[arg-type]
+        access.close_revoked(but=_peer(request))
         await asyncio.to_thread(access.sessions.save)
     return ended
 

@@ -13,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 
 from missioncontrol.errors import Forbidden, Unauthorized
 from missioncontrol.events import CATALOGUE, now, rfc3339
+from missioncontrol.events.reduced import reduced_system
 from missioncontrol.fleet.host import HostFigures
 from missioncontrol.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES
 from missioncontrol.server.access import SUBPROTOCOL
@@ -210,6 +211,8 @@ async def system_status(request: AnyRequest) -> Response[bytes]:
     await service.tasks.fresh()
     log = service.log
     system = msgspec.json.decode(service.state.part("system"))
+    if not identify(request).may("read"):
+        system = reduced_system(system)
     gateway: dict[str, Any] = system["gateway"] or {}
     sentry = service.sentry()
     # Sentry's report is here as it is now; in the log is when the status changed. Of another host only that is known.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -17,10 +18,12 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, 
 from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
-from missioncontrol.errors import BadTask
+from missioncontrol.errors import BadTask, NotFound
+from missioncontrol.events import MAX_ID_LENGTH
 from missioncontrol.fleet.tasks import TaskQueue
 from missioncontrol.fleet.tasks.index import Place
 from missioncontrol.fleet.tasks.task import Task, priority_of, status_of, urgency
+from missioncontrol.server.access import check_actors
 from missioncontrol.server.answers import (
     AnyRequest,
     Limit,
@@ -132,7 +135,7 @@ _FIELDS: Mapping[str, Schema] = {
 
 _CREATES = takes(
     "What the task is made of; all of it is optional.",
-    {**_FIELDS, "id": text_schema(min_length=1, max_length=100), "createdBy": text_schema()},
+    {**_FIELDS, "id": text_schema(min_length=1, max_length=MAX_ID_LENGTH), "createdBy": text_schema()},
 )
 _CHANGES = takes("The fields to change.", _FIELDS)
 _ASSIGNS = takes(
@@ -250,7 +253,9 @@ async def list_tasks(
 )
 async def create_task(request: AnyRequest) -> Response[bytes]:
     """Add a task to the queue; it is durable and in the queue's file before the answer."""
-    return _tell(request, await _queue(request).create(await read_json(request)), status=201)
+    body, caller = await read_json(request), identify(request)
+    check_actors(caller, body)
+    return _tell(request, await _queue(request).create(body, by=caller.agent), status=201)
 
 
 @get("/api/tasks/stats", responses=documented(Stats), tags=["tasks"], summary="The tasks, counted")
@@ -305,6 +310,8 @@ async def change_tasks(request: AnyRequest) -> Response[bytes]:
         )
     if not isinstance(body.get("updates"), dict):
         raise BadTask("updates must be an object with the fields to change.")
+    for id_ in ids:
+        _check_change(request, id_, body["updates"])
     return answer_to(request, await _queue(request).bulk_update(ids, body["updates"]))
 
 
@@ -325,7 +332,7 @@ async def get_task(request: AnyRequest, task_id: TaskId) -> Response[bytes]:
 )
 async def change_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = None) -> Response[bytes]:
     """Change the fields that are given; `metadata` is merged into what there is."""
-    return _tell(request, await _queue(request).update(task_id, await read_json(request), if_match=if_match))
+    return await _change(request, task_id, if_match)
 
 
 @put(
@@ -339,7 +346,7 @@ async def change_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = 
 )
 async def put_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = None) -> Response[bytes]:
     """Do the same as PATCH: change the fields that are given, and leave the others as they are."""
-    return _tell(request, await _queue(request).update(task_id, await read_json(request), if_match=if_match))
+    return await _change(request, task_id, if_match)
 
 
 @delete(
@@ -414,7 +421,9 @@ async def prioritise_task(request: AnyRequest, task_id: TaskId) -> Response[byte
 )
 async def add_subtask(request: AnyRequest, task_id: TaskId) -> Response[bytes]:
     """Add a subtask, and return it."""
-    added = await _queue(request).add_subtask(task_id, await read_json(request))
+    body = await read_json(request)
+    check_actors(identify(request), body)
+    added = await _queue(request).add_subtask(task_id, body)
     return answer_to(request, added, status=201)
 
 
@@ -512,17 +521,35 @@ async def _assign(request: AnyRequest, task_id: str, if_match: str | None, *, cl
     ):
         if not isinstance(value, kind):
             raise BadTask(f"{name} must be {wanted}.")
-    identify(request).agent_for(body["agentId"])
+    caller = identify(request)
+    check_actors(caller, body)
     task = await _queue(request).assign(
         task_id,
         body["agentId"],
-        by=body.get("assignedBy"),
+        by=body.get("assignedBy", caller.agent),
         start=options.get("autoStart", False),
         notes=options.get("notes"),
         claim=claim or body.get("claim", False),
         if_match=if_match,
     )
     return _tell(request, task)
+
+
+async def _change(request: AnyRequest, task_id: str, if_match: str | None) -> Response[bytes]:
+    body = await read_json(request)
+    _check_change(request, task_id, body)
+    return _tell(request, await _queue(request).update(task_id, body, if_match=if_match))
+
+
+def _check_change(request: AnyRequest, task_id: str, fields: Any) -> None:
+    """Refuse that a bound token names somebody else in a task; whoever is named there already may be repeated."""
+    caller = identify(request)
+    if caller.agent is None:
+        return
+    known: Task | None = None
+    with suppress(NotFound):
+        known = _queue(request).find(task_id)
+    check_actors(caller, fields, known)
 
 
 async def _complete(request: AnyRequest, task_id: str, subtask_id: str) -> Response[bytes]:

@@ -17,7 +17,8 @@ from litestar.openapi.spec.enums import OpenAPIFormat, OpenAPIType
 from missioncontrol.errors import Draining, MissionControlError, UnsupportedMediaType
 from missioncontrol.fleet.telemetry import SenderReport
 from missioncontrol.runtimes.otel.signals import Encoding, Kind, Signal, decode, response, status
-from missioncontrol.server.answers import JSON, AnyRequest, answer, documented, service_of
+from missioncontrol.server.access import refuse_bound
+from missioncontrol.server.answers import JSON, AnyRequest, answer, documented, identify, service_of
 from missioncontrol.server.packing import unpack
 from missioncontrol.server.problems import describe_error
 
@@ -133,6 +134,7 @@ async def _take(request: AnyRequest, kind: Kind) -> Response[bytes]:
             f"An OTLP export is {PROTOBUF} or {JSON}, not {media_type[:60]!r}; "
             f"with an SDK set OTEL_EXPORTER_OTLP_PROTOCOL to http/protobuf."
         )
+    refuse_bound(identify(request), "exports")
     service = service_of(request)
     try:
         if service.draining:
