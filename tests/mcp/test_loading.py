@@ -37,10 +37,12 @@ async def test_others_are_answered_while_it_is_loaded(tmp_path: Path) -> None:
             async with connect(server.url, agent="first") as client:
                 await do(client, "fleet_status")
 
+        started = monotonic()
         call = asyncio.create_task(first_call())
         while not call.done():
             began = monotonic()
             await asyncio.to_thread(get, server.url, "/health")
             slowest = max(slowest, monotonic() - began)
         await call
-        assert slowest < 0.5
+        # A loop that is held for the loading answers nobody until it is over.
+        assert slowest < (monotonic() - started) / 2
