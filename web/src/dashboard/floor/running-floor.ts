@@ -4,8 +4,9 @@ import type { Signal } from "@preact/signals";
 import type { Office } from "../office";
 import { loadSheets } from "./atlas";
 import { type Box, Campus } from "./campus";
+import { Painter } from "./draw/painter";
+import type { View } from "./draw/view";
 import { type GestureListener, listenTo, type Place } from "./gestures";
-import { Painter, type View } from "./paint";
 
 const MAX_ZOOM = 6;
 /** Where so much fits, a room is shown at twice its size: at its own size nobody could be told from another. */
