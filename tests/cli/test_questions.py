@@ -177,7 +177,7 @@ def test_a_permission_is_shown_whole_on_the_terminal_before_it_is_given(server: 
 
 def test_each_page_is_on_the_terminal_before_the_next_one(server: ServerProcess) -> None:
     command = "\n".join([f"echo {number}" for number in range(30)] + ["x" * 5_000, "rm -r z"])
-    id_ = permission(server, {"command": command})
+    id_ = ask_permission(server, "Bash", {"command": command})
     status, shown = on_a_terminal(server, id_, ("; press Enter", "\x04"))
     # What comes after the first page was not shown, and so nothing is asked.
     assert (status, "Nothing was sent: not all of it was shown" in shown) == (2, True), shown
@@ -189,12 +189,20 @@ def test_each_page_is_on_the_terminal_before_the_next_one(server: ServerProcess)
 
 
 def test_letters_from_right_to_left_are_code_points_on_a_terminal(server: ServerProcess) -> None:
-    id_ = permission(server, {"command": "cat \u05d0 1 > 2 \u05d1"}, ("allow", "deny", "\u05d0 1 > 2 \u05d1"))
-    asked = (("Your answer", "3"), ("Type '⟦U+05D0⟧ 1 > 2 ⟦U+05D1⟧' again", "no"))
-    _, shown = on_a_terminal(server, id_, *asked)
+    text = "cat \u05d0 1 > 2 \u05d1"
+    _, shown = on_a_terminal(
+        server, ask_permission(server, "Bash", {"command": text}), ("Your answer", "deny"), ("again", "")
+    )
     assert "  cat ⟦U+05D0⟧ 1 > 2 ⟦U+05D1⟧\n" in shown
     assert "! It has letters that are written from right to left" in shown
-    assert "3) ⟦U+05D0⟧ 1 > 2 ⟦U+05D1⟧ (dangerous)" in shown
+    assert "\u05d0" not in shown
+    body = json.dumps({"text": "rm -rf build?", "options": ["no", text]}).encode()
+    id_ = json.loads(call(server.url, "/api/questions", method="POST", body=body))["id"]
+    asked = (
+        ("2) cat ⟦U+05D0⟧ 1 > 2 ⟦U+05D1⟧ (dangerous)", "2"),
+        ("Type 'cat ⟦U+05D0⟧ 1 > 2 ⟦U+05D1⟧' again", "no"),
+    )
+    _, shown = on_a_terminal(server, id_, *asked)
     assert "\u05d0" not in shown
 
 
