@@ -124,12 +124,12 @@ def scroll_through(card: Locator) -> None:
     card.locator(".review").evaluate(
         """async box => {
           const pause = async () => {
-            await new Promise(done => setTimeout(done, 180));
+            await new Promise(done => setTimeout(done, 300));
           };
           box.scrollTo(0, 0);
-          for (let last = -1; box.scrollTop > last; box.scrollBy(0, box.clientHeight / 3)) {
+          for (let last = -1; box.scrollTop > last; box.scrollBy(0, box.clientHeight * 0.6)) {
             last = box.scrollTop;
-            for (const block of ["end", "center", "start", "center"]) {
+            for (const block of ["end", "start"]) {
               box.scrollIntoView({ block });
               await pause();
             }

@@ -112,6 +112,11 @@ def test_a_text_that_says_more_than_the_input_is_shown_too() -> None:
     assert review(question).parts[0].text == "Allow Bash: ls"
 
 
+def test_a_tool_that_the_text_does_not_name_is_shown_too() -> None:
+    shown = review({**permission("Bash", {"command": "ls"}), "text": "May I look around?"})
+    assert '{\n  "summary": "",\n  "tool": "Bash"\n}' in parts(shown, "json")
+
+
 def test_an_edit_is_a_diff_and_nothing_of_it_is_left_out() -> None:
     before = "\n".join(f"line {number}" for number in range(200))
     given = {

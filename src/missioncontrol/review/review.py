@@ -84,9 +84,10 @@ def review(question: Data) -> Review:
         tool, given = rest.get("tool"), rest.get("input")
         too_long = rest.pop("tooLong", None)
         if isinstance(tool, str) and isinstance(given, dict):
+            named = permission_text(tool, "")
             if _repeats(text, tool, rest.get("summary"), given):
                 # The rest of the text is the beginning of what follows whole.
-                lead = f"Allow {mark(tool, line=True)}?"
+                lead = f"{named}?"
                 del rest["summary"]
             if rest.get("path") in given.values():
                 del rest["path"]
@@ -94,7 +95,9 @@ def review(question: Data) -> Review:
             parts += shown.parts
             warnings += shown.warnings
             about = [text, *shown.about]
-            del rest["tool"], rest["input"]
+            if lead == named or lead.startswith((f"{named}:", f"{named}?")):
+                del rest["tool"]
+            del rest["input"]
             if isinstance(folder := rest.get("cwd"), str):
                 parts.append(Part("path", mark(folder, line=True), "Folder"))
                 del rest["cwd"]
