@@ -141,7 +141,7 @@ def on_a_terminal(
                 except OSError:
                     # The program has ended.
                     break
-            if text:
+            if wanted:
                 os.write(screen, f"{text}\n".encode())
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode().replace("\r\n", "\n")
     finally:
@@ -161,8 +161,9 @@ def test_a_permission_is_shown_whole_on_the_terminal_before_it_is_given(server: 
         "new_string": before.replace("line 7\n", "seven\x1b\n"),
     }
     id_ = ask_permission(server, "Edit", given)
+    pages = [(f"Page {number} of 6; press Enter", "") for number in range(1, 6)]
     status, shown = on_a_terminal(
-        server, id_, ("2) allow (dangerous): ", "2"), ("Type 'allow' again", "allow")
+        server, id_, *pages, ("2) allow (dangerous): ", "2"), ("Type 'allow' again", "allow")
     )
     assert (status, shown.rstrip().endswith(f"{id_}: allow")) == (0, True), shown
     assert "claude-scout asks for permission" in shown
@@ -172,6 +173,37 @@ def test_a_permission_is_shown_whole_on_the_terminal_before_it_is_given(server: 
     assert "! It has characters that cannot be seen" in shown
     assert "seven\x1b" not in shown
     assert "\u202e" not in shown
+
+
+def test_each_page_is_on_the_terminal_before_the_next_one(server: ServerProcess) -> None:
+    command = "\n".join([f"echo {number}" for number in range(30)] + ["x" * 5_000, "rm -r z"])
+    id_ = ask_permission(server, "Bash", {"command": command})
+    status, shown = on_a_terminal(server, id_, ("; press Enter", "\x04"))
+    # What comes after the first page was not shown, and so nothing is asked.
+    assert (status, "Nothing was sent: not all of it was shown" in shown) == (2, True), shown
+    assert "echo 9\n" in shown
+    assert "echo 29" not in shown
+    assert "Your answer" not in shown
+    assert status_of(server, id_) == "open"
+    assert all(len(page.split("\n")) <= 25 for page in shown.split("-- Page 1 of ")), shown
+
+
+def test_letters_from_right_to_left_are_code_points_on_a_terminal(server: ServerProcess) -> None:
+    text = "cat \u05d0 1 > 2 \u05d1"
+    _, shown = on_a_terminal(
+        server, ask_permission(server, "Bash", {"command": text}), ("Your answer", "deny"), ("again", "")
+    )
+    assert "  cat ⟦U+05D0⟧ 1 > 2 ⟦U+05D1⟧\n" in shown
+    assert "! It has letters that are written from right to left" in shown
+    assert "\u05d0" not in shown
+    body = json.dumps({"text": "rm -rf build?", "options": ["no", text]}).encode()
+    id_ = json.loads(call(server.url, "/api/questions", method="POST", body=body))["id"]
+    asked = (
+        ("2) cat ⟦U+05D0⟧ 1 > 2 ⟦U+05D1⟧ (dangerous)", "2"),
+        ("Type 'cat ⟦U+05D0⟧ 1 > 2 ⟦U+05D1⟧' again", "no"),
+    )
+    _, shown = on_a_terminal(server, id_, *asked)
+    assert "\u05d0" not in shown
 
 
 def test_what_is_dangerous_is_asked_for_twice(server: ServerProcess) -> None:

@@ -174,7 +174,7 @@ async def test_a_permission_is_in_the_message_whole_with_marks_and_warnings(offi
     assert office.receiver.bodies[0].splitlines() == [
         "Scout asks: Allow Bash? (deny / allow)",
         "! It runs outside the sandbox: dangerouslyDisableSandbox is true.",
-        "! It has characters that cannot be seen; marks show where: ⟦U+202E⟧.",
+        "! It has characters that cannot be seen, or that pile up; marks show where: ⟦U+202E⟧.",
         "Command, 2 lines:",
         "  git clean",
         "  rm ⟦U+202E⟧x",

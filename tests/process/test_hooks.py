@@ -245,7 +245,7 @@ def test_all_arguments_of_a_held_mcp_tool_are_shown(
     )
     (question,) = until(lambda: open_questions(server))
     review = get(server, f"/api/questions/{question['id']}")["review"]
-    (shown,) = [part["text"] for part in review["parts"] if part["kind"] == "json"]
+    shown, _ = [part["text"] for part in review["parts"] if part["kind"] == "json"]
     assert json.loads(shown) == given
     answer(server, question, "deny").raise_for_status()
     assert held.result(5).json()["hookSpecificOutput"]["decision"]["behavior"] == "deny"

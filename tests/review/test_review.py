@@ -92,6 +92,11 @@ def test_a_command_is_shown_whole_and_so_is_the_rest_of_the_input() -> None:
         ("text", "Described by the agent as", "Run tests"),
         ("json", "Further input", '{\n  "timeout": 120000\n}'),
         ("path", "Folder", "/shop"),
+        (
+            "json",
+            "Asked as",
+            '{"agentId": "scout", "details": {"source": "Claude Code hook"}, "id": "Q-1", "kind": "permission"}',
+        ),
     ]
     assert [option.text for option in shown.options] == ["allow", "deny"]
     assert shown.complete
@@ -105,6 +110,11 @@ def test_a_long_command_is_not_cut() -> None:
 def test_a_text_that_says_more_than_the_input_is_shown_too() -> None:
     question = permission("Bash", {"command": "rm -rf /"}, "ls")
     assert review(question).parts[0].text == "Allow Bash: ls"
+
+
+def test_a_tool_that_the_text_does_not_name_is_shown_too() -> None:
+    shown = review({**permission("Bash", {"command": "ls"}), "text": "May I look around?"})
+    assert '{\n  "summary": "",\n  "tool": "Bash"\n}' in parts(shown, "json")
 
 
 def test_an_edit_is_a_diff_and_nothing_of_it_is_left_out() -> None:
@@ -121,7 +131,7 @@ def test_an_edit_is_a_diff_and_nothing_of_it_is_left_out() -> None:
     assert len(lines) == 201
     assert [line for line in lines if line[0] != " "] == ["-line 100", "+line one hundred"]
     assert parts(shown, "path") == ["/shop/a.py"]
-    assert parts(shown, "json") == []
+    assert [part.label for part in shown.parts if part.kind == "json"] == ["Asked as"]
     assert parts(shown, "warning") == ["Change: every occurrence in the file is replaced."]
 
 
@@ -165,7 +175,7 @@ def test_a_patch_is_shown_as_it_is() -> None:
 
 def test_all_arguments_of_an_mcp_tool_are_shown_sorted() -> None:
     given = {"repo": "shop", "body": {"z": [1, "\u202e"], "a": "x\ny"}, "dry_run": False}
-    (shown,) = parts(review(permission("mcp__github__create_issue", given, "shop")), "json")
+    shown, _ = parts(review(permission("mcp__github__create_issue", given, "shop")), "json")
     assert shown.index('"body"') < shown.index('"dry_run"') < shown.index('"repo"')
     assert "⟦U+202E⟧" in shown
     assert msgspec.json.decode(shown.replace("⟦U+202E⟧", "\\u202e")) == given
@@ -215,6 +225,10 @@ def test_hidden_characters_and_long_gaps_are_named_in_a_warning() -> None:
         "rm -" + "a" * 40_000,
         "\u202e\n" * 12_000,
         "⟦" * 15_000,
+        "A" + "\u0488\u0301\u20e5" * 7_000,
+        "\u1100" * 15_000,
+        "\u05d0 " * 15_000,
+        "\u0915\u094d" * 7_000,
     ],
 )
 def test_no_text_takes_long_to_review(text: str) -> None:
@@ -242,6 +256,28 @@ def test_a_secret_is_shown_as_it_is_under_a_warning_and_makes_nothing_dangerous(
     assert not any(option.dangerous for option in shown.options)
 
 
+@pytest.mark.parametrize("text", ["cat \u05d0 1 > 2 \u05d1", "/w/\u0627/1", "\u0661 > \u0662"])
+def test_letters_from_right_to_left_are_left_as_they_are_under_a_warning(text: str) -> None:
+    for shown in (review(permission("Bash", {"command": text})), review(asked(text))):
+        assert [part.text for part in shown.parts if part.text == text]
+        (warning,) = parts(shown, "warning")
+        assert "from right to left" in warning
+    (warning,) = parts(review(asked("Which?", options=["a", text])), "warning")
+    assert "from right to left" in warning
+
+
+def test_characters_that_pile_up_are_named_in_a_warning() -> None:
+    (warning,) = parts(review(permission("Bash", {"command": "ls # A" + "\u0488\u20e5" * 100})), "warning")
+    assert "pile up" in warning
+    assert "⟦U+0488⟧, ⟦U+20E5⟧" in warning
+
+
+@pytest.mark.parametrize("name", ["note", "call", "source", "held", "session", "parent"])
+def test_what_an_agent_writes_under_the_server_s_own_names_is_shown(name: str) -> None:
+    shown = review(permission("Bash", {"command": "ls"}, "ls", **{name: "rm -rf /"}))
+    assert f'"{name}": "rm -rf /"' in shown.parts[-1].text
+
+
 def test_deep_json_is_no_gap() -> None:
     deep: Any = 1
     for _ in range(30):
@@ -266,6 +302,12 @@ def test_what_was_too_long_to_be_kept_says_so() -> None:
         ("What now?", ["Delete all of it", "Keep it"], ["Keep it", "Delete all of it!"]),
         ("Run rm -rf build?", ["Go ahead", "Not now"], ["Not now", "Go ahead!"]),
         ("Push it?", ["yes, with --force", "yes", "no"], ["yes", "no", "yes, with --force!"]),
+        ("Run rm -rf /?", ["No objections, run it", "No."], ["No.", "No objections, run it!"]),
+        (
+            "Run rm -rf /?",
+            ["Later is fine: now", "Keep going", "deny"],
+            ["deny", "Later is fine: now!", "Keep going!"],
+        ),
     ],
 )
 def test_a_dangerous_option_is_never_the_first(text: str, options: list[str], order: list[str]) -> None:
@@ -300,7 +342,7 @@ def test_whatever_is_asked_is_shown_without_a_hidden_character(
 
 def test_details_of_a_question_are_shown_with_all_fields() -> None:
     details = {"source": "x", "note": "y", "where": "prod"}
-    (shown,) = parts(review(asked(details=details)), "json")
+    shown, _ = parts(review(asked(details=details)), "json")
     assert msgspec.json.decode(shown) == details
 
 
@@ -314,10 +356,13 @@ def test_the_digest_covers_everything_that_is_shown() -> None:
         {"options": ["deny", "allow"]},
         {"agentId": "forge"},
         {"taskId": "TASK-1"},
+        {"askedAt": "2026-11-23T10:15:00Z"},
+        {"expiresAt": "2026-11-23T10:25:00Z"},
+        {"host": "alpha"},
         {"details": {**question["details"], "input": {"command": "ls "}}},
     ):
         digests.add(digest_of({**question, **change}))
-    assert len(digests) == 8
+    assert len(digests) == 11
     again = msgspec.json.decode(msgspec.json.encode(dict(reversed(question.items()))))
     assert digest_of({**again, "status": "answered", "event": 7, "answer": "x"}) == digest_of(question)
     assert review(question).digest == digest_of(question)

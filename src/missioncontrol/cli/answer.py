@@ -20,7 +20,7 @@ from missioncontrol.cli.values import question_ids
 from missioncontrol.errors import BadQuestion
 from missioncontrol.events import Data
 from missioncontrol.events.sentences import clean
-from missioncontrol.review import TERMINAL, Option, Review
+from missioncontrol.review import TERMINAL, Option, Review, in_order
 
 
 def answer(
@@ -46,8 +46,8 @@ def answer(
 ) -> int:
     """Answer a question; without an id, list those that wait for an answer.
 
-    On a terminal all of the question is shown before it is answered: the whole input of a tool, edits as a diff, hidden
-    characters as marks. What is dangerous is asked for twice.
+    On a terminal all of the question is shown before it is answered, a page at a time: the whole input of a tool, edits
+    as a diff, hidden characters as marks. What is dangerous is asked for twice.
 
     For example:
 
@@ -110,7 +110,7 @@ def _decide(asked: Data, review: Review, text: str | None) -> str:
         chosen = _option(review, text)
         careful = chosen is not None and chosen.dangerous
     if careful:
-        shown = text if chosen is None else chosen.label
+        shown = in_order(text if chosen is None else chosen.label)
         danger = "This is dangerous. " if chosen is not None and chosen.dangerous else ""
         if _read(f"{danger}Type {shown!r} again to send it: ").strip().casefold() != text.strip().casefold():
             raise BadQuestion(f"Nothing was sent: {id_} is open.")

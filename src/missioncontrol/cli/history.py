@@ -252,6 +252,10 @@ class FilePast:
 def as_record(event: Event, body: bytes = b"") -> Record:
     """Make what the fold takes of an event that was read from the wire."""
     time = round(datetime.fromisoformat(event.time).timestamp() * 1000)
+    if not body and event.by is not None:
+        # Who has published it is read from the body.
+        head = {name: getattr(event, name) for name in ("type", "id", "time", "source", "by")}
+        body = msgspec.json.encode(head)
     return Record(event.id, event.type, time, body, event.data, event.host)
 
 

@@ -20,7 +20,7 @@ from missioncontrol.events.asking import CLIENT_KIND, MAX_OPTION, wrong_options
 from missioncontrol.events.author import author
 from missioncontrol.events.hosts import find_id
 from missioncontrol.fleet.source import Feed, Workspace
-from missioncontrol.review import TERMINAL, digest_of, review
+from missioncontrol.review import TERMINAL, asks_the_same, digest_of, review
 from missioncontrol.state import QUESTION_KINDS
 
 MAX_TEXT = 4_000
@@ -325,7 +325,7 @@ def over(asked: Data) -> str:
 
 def _same(known: Data, asked: Data) -> Data:
     """Return the question that is there under an id, if it is the one that is asked."""
-    if digest_of(known) != digest_of(asked):
+    if not asks_the_same(known, asked):
         raise Conflict(
             f"Under this key another question was asked already ({known['id']}): a question does not change. "
             f"Withdraw that one if it is of no use any more, and ask under another key."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from missioncontrol.events import Data
 from missioncontrol.events.sentences import clean
-from missioncontrol.review import TERMINAL, Part, mark, review
+from missioncontrol.review import ASKED_AS, TERMINAL, Part, in_order, mark, review
 
 MAX_WHOLE = 1_000
 """How many characters a question may have in a message."""
@@ -27,6 +27,9 @@ def whole_of(question: Data) -> str | None:
     if not shown.complete:
         return None
     lead, *parts = shown.parts
+    if not question.get("taskId"):
+        # The message itself says who asks, and under which id; a permission is not decided by what it says.
+        parts = [part for part in parts if part.label != ASKED_AS]
     choice = f" ({' / '.join(option.label for option in shown.options)})" if shown.options else ""
     asker = clean(question.get("agentId") or "somebody")
     lines = [
@@ -34,7 +37,8 @@ def whole_of(question: Data) -> str | None:
     ]
     for part in parts:
         lines += _lines(part)
-    whole = "\n".join(lines)
+    # What shows it has an order of its own for letters that are written from right to left.
+    whole = in_order("\n".join(lines))
     return whole if len(whole) <= MAX_WHOLE else None
 
 

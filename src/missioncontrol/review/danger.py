@@ -28,13 +28,28 @@ _LATER = (
     (re.compile(r"\b(?:curl|wget)\b", re.IGNORECASE), re.compile(r"\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b")),
     (re.compile(r"\bpush\b", re.IGNORECASE), re.compile(r"\s-f\b")),
 )
-_AGREES = re.compile(
-    r"\s*(?:y|yes|yep|ok|okay|allow|approve|accept|confirm|continue|proceed|sure|go\b|do\b|run|always)\b",
-    re.IGNORECASE,
+# Whole answers that refuse, as words: what only begins with one of them may go on to agree.
+_REFUSALS = frozenset(
+    {
+        *(
+            "n",
+            "no",
+            "nope",
+            "never",
+            "no thanks",
+            "no thank you",
+            "no don t",
+            "no dont",
+            "no do not",
+            "no never",
+        ),
+        *("deny", "denied", "decline", "refuse", "reject", "disallow", "don t", "dont", "do not"),
+        *("don t allow", "do not allow", "not now", "not yet", "no not now", "no not yet", "later", "wait"),
+        *("cancel", "stop", "abort", "skip", "skip it", "keep", "keep it", "leave it", "none", "nothing"),
+    }
 )
-_REFUSES = re.compile(
-    r"\s*(?:n|no|not|never|deny|refuse|reject|cancel|stop|abort|keep|skip|wait|later|don.?t)\b", re.IGNORECASE
-)
+# No others than these separate words, so that a sign that says something is not passed over.
+_SEPARATORS = re.compile(r"[\s!-/:-@\[-`{-~\u2019]+")
 
 
 def is_destructive(text: str) -> bool:
@@ -49,17 +64,18 @@ def _is_destructive_line(line: str) -> bool:
     )
 
 
+def refuses(option: str) -> bool:
+    """Return whether an answer as a whole is a known word of refusal: nothing is approved by it."""
+    return _SEPARATORS.sub(" ", option.casefold()).strip() in _REFUSALS
+
+
 def dangerous_options(options: Iterable[str], about: Iterable[str], *, warned: bool = False) -> list[bool]:
     """Return for each option whether it is dangerous.
 
     Args:
         options: the answers that are offered.
-        about: what is asked; where one of these is destructive, so is every option that agrees to it.
+        about: what is asked; where one of these is destructive, so is every option that does not refuse it.
         warned: what is asked has a warning, which counts as much.
     """
     destructive = warned or any(map(is_destructive, about))
-    return [
-        not _REFUSES.match(option)
-        and (is_destructive(option) or (destructive and _AGREES.match(option) is not None))
-        for option in options
-    ]
+    return [not refuses(option) and (destructive or is_destructive(option)) for option in options]

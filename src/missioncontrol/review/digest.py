@@ -8,8 +8,14 @@ import msgspec
 
 from missioncontrol.events import Data
 
-_SHOWN = ("id", "kind", "text", "options", "agentId", "taskId", "details")
-"""The fields of a question that are shown to the person who decides it; none of them ever changes."""
+ASKED = ("id", "kind", "text", "options", "agentId", "taskId", "details")
+"""What is asked, by whom, and about what."""
+
+COVERED = (*ASKED, "askedBy", "askedAt", "expiresAt", "host")
+"""The fields of a question that are shown to the person who decides it; none of them ever changes.
+
+The state keeps no others but `status` and `event`, and what becomes of the question.
+"""
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -20,4 +26,13 @@ def digest_of(question: Data) -> str:
     It is the SHA-256 of what is shown as JSON with sorted keys, without blanks, in UTF-8; a field that is missing is
     null.
     """
-    return sha256(_encode({name: question.get(name) for name in _SHOWN})).hexdigest()
+    return sha256(_fields(question, COVERED)).hexdigest()
+
+
+def asks_the_same(one: Data, other: Data) -> bool:
+    """Return whether two questions ask the same, whenever they were asked."""
+    return _fields(one, ASKED) == _fields(other, ASKED)
+
+
+def _fields(question: Data, names: tuple[str, ...]) -> bytes:
+    return _encode({name: question.get(name) for name in names})

@@ -29,3 +29,8 @@ class Part(msgspec.Struct, omit_defaults=True):
 def as_json(value: Any) -> str:
     """Return a value as canonical JSON, marked: keys sorted, indented by two blanks."""
     return mark(msgspec.json.format(_encode(value), indent=2).decode())
+
+
+def as_line(value: Any) -> str:
+    """Return a value as canonical JSON on one line, marked: keys sorted, a blank after each comma and colon."""
+    return mark(msgspec.json.format(_encode(value), indent=0).decode(), line=True)

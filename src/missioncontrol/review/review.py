@@ -16,10 +16,10 @@ import msgspec
 
 from missioncontrol.events import Data
 from missioncontrol.redaction import has_secret
-from missioncontrol.review.danger import dangerous_options
-from missioncontrol.review.digest import digest_of
-from missioncontrol.review.marks import CLOSE, OPEN, mark, marks_in
-from missioncontrol.review.parts import Part, as_json
+from missioncontrol.review.danger import dangerous_options, refuses
+from missioncontrol.review.digest import COVERED, digest_of
+from missioncontrol.review.marks import CLOSE, OPEN, has_right_to_left, mark, marks_in
+from missioncontrol.review.parts import Part, as_json, as_line
 from missioncontrol.review.tools import review_tool
 
 MAX_SUMMARY = 200
@@ -27,7 +27,11 @@ MAX_NAMED_MARKS = 8
 
 TERMINAL = "It can only be answered in the terminal of the agent."
 
-# What the server itself writes into the details of a permission that a hook asks for, and which decides nothing.
+ASKED_AS = "Asked as"
+"""The label of the last part: who asks, about what, and when, as it is kept."""
+
+# What the server itself writes into the details of a permission that a hook asks for. Anybody may write them, so they
+# are shown, too, but at the end.
 _BOOKKEEPING = ("source", "session", "parent", "call", "note", "held")
 # Ends with the run, so that a long one is passed over once.
 _BLANKS = re.compile(r"[ \t]{40,}")
@@ -35,11 +39,15 @@ EMPTY_LINES = 12
 
 
 class Option(msgspec.Struct, omit_defaults=True):
-    """An answer that is offered: `text` as it is answered, `label` as it is shown. Dangerous ones come last."""
+    """An answer that is offered: `text` as it is answered, `label` as it is shown. Dangerous ones come last.
+
+    `refuses` is true where nothing is approved by it, so that it may be given before all has been read.
+    """
 
     text: str
     label: str
     dangerous: bool = False
+    refuses: bool = False
 
 
 class Review(msgspec.Struct, omit_defaults=True):
@@ -68,6 +76,7 @@ def review(question: Data) -> Review:
     parts: list[Part] = []
     warnings: list[str] = []
     about = [text]
+    kept: Data = {}
     complete = True
     lead = mark(text, line=kind == "permission")
     if isinstance(details, dict) and kind == "permission":
@@ -75,9 +84,10 @@ def review(question: Data) -> Review:
         tool, given = rest.get("tool"), rest.get("input")
         too_long = rest.pop("tooLong", None)
         if isinstance(tool, str) and isinstance(given, dict):
+            named = permission_text(tool, "")
             if _repeats(text, tool, rest.get("summary"), given):
                 # The rest of the text is the beginning of what follows whole.
-                lead = f"Allow {mark(tool, line=True)}?"
+                lead = f"{named}?"
                 del rest["summary"]
             if rest.get("path") in given.values():
                 del rest["path"]
@@ -85,7 +95,9 @@ def review(question: Data) -> Review:
             parts += shown.parts
             warnings += shown.warnings
             about = [text, *shown.about]
-            del rest["tool"], rest["input"]
+            if lead == named or lead.startswith((f"{named}:", f"{named}?")):
+                del rest["tool"]
+            del rest["input"]
             if isinstance(folder := rest.get("cwd"), str):
                 parts.append(Part("path", mark(folder, line=True), "Folder"))
                 del rest["cwd"]
@@ -94,9 +106,11 @@ def review(question: Data) -> Review:
             warnings.append(
                 f"The input is too long to be shown whole ({mark(str(too_long), line=True)}). {TERMINAL}"
             )
-        details = _without_bookkeeping(rest)
+        kept = _bookkeeping(rest)
+        details = {name: value for name, value in rest.items() if name not in kept}
     if details not in (None, {}):
         parts.append(Part("json", as_json(details), "Details"))
+    parts.append(Part("json", as_line(_identity(question, kept)), ASKED_AS))
     offered = [str(option) for option in question.get("options") or ()]
     warnings += _hidden(
         [Part("text", lead), *parts, *(Part("text", mark(one, line=True)) for one in offered)]
@@ -126,13 +140,20 @@ def _repeats(text: str, tool: str, summary: Any, given: Data) -> bool:
     return not beginning
 
 
-def _without_bookkeeping(details: Data) -> Data:
-    """Return the details that are not the server's own; texts alone, so that nothing hides below their names."""
+def _bookkeeping(details: Data) -> Data:
+    """Return the details that the server may have written; texts alone, so that nothing hides below them."""
     return {
         name: value
         for name, value in details.items()
-        if name not in _BOOKKEEPING or not (value is None or isinstance(value, str))
+        if name in _BOOKKEEPING and (value is None or isinstance(value, str))
     }
+
+
+def _identity(question: Data, kept: Data) -> Data:
+    """Return what the digest covers and no other part shows."""
+    shown = ("text", "options", "details")
+    said = {name: question[name] for name in COVERED if name not in shown and question.get(name) is not None}
+    return {**said, "details": kept} if kept else said
 
 
 def _hidden(parts: list[Part]) -> list[str]:
@@ -141,7 +162,14 @@ def _hidden(parts: list[Part]) -> list[str]:
     if found:
         named = ", ".join(f"{OPEN}{name}{CLOSE}" for name in found[:MAX_NAMED_MARKS])
         more = "" if len(found) <= MAX_NAMED_MARKS else f" and {len(found) - MAX_NAMED_MARKS} more"
-        warnings.append(f"It has characters that cannot be seen; marks show where: {named}{more}.")
+        warnings.append(
+            f"It has characters that cannot be seen, or that pile up; marks show where: {named}{more}."
+        )
+    if any(has_right_to_left(part.text) for part in parts):
+        warnings.append(
+            "It has letters that are written from right to left; all is shown from left to right, in the order of its "
+            "characters."
+        )
     # JSON is indented, so a line may begin with many blanks.
     if any(_has_gap(part.text, indented=part.kind == "json") for part in parts):
         warnings.append("It has a long gap of blanks or empty lines; more comes after it.")
@@ -167,6 +195,7 @@ def _has_gap(text: str, *, indented: bool) -> bool:
 def _options(options: list[str], about: list[str], *, warned: bool) -> list[Option]:
     dangerous = dangerous_options(options, about, warned=warned)
     offered = [
-        Option(text, mark(text, line=True), risky) for text, risky in zip(options, dangerous, strict=True)
+        Option(text, mark(text, line=True), risky, refuses(text))
+        for text, risky in zip(options, dangerous, strict=True)
     ]
     return sorted(offered, key=lambda option: option.dangerous)

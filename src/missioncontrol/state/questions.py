@@ -13,10 +13,15 @@ from missioncontrol.state.values import id_in, list_in, place_of, text_in, time_
 
 QUESTION_KINDS = ("question", "permission", "budget")
 
-_NOT_ASKED = frozenset(
-    {"askedBy", "answer", "answeredBy", "answeredAt", "reason", "closedAt", "digest", "review"}
+_OVER = frozenset({"answer", "answeredBy", "answeredAt", "reason", "closedAt"})
+"""What becomes of a question."""
+
+_FIELDS = frozenset(
+    {"id", "kind", "text", "options", "agentId", "taskId", "details", "askedAt", "expiresAt", "host"}
+    | {"askedBy", "status", "event"}
+    | _OVER
 )
-"""What becomes of a question, and what the server makes of it: not part of what is asked."""
+"""All that the state has of a question: more of what was asked would be kept, and shown by nobody."""
 
 
 class Questions(Table):
@@ -41,6 +46,7 @@ class Questions(Table):
         fields: Data = {
             "id": id_,
             "kind": kind if isinstance(kind, str) and kind in QUESTION_KINDS else "question",
+            "text": item["text"],
             "options": [one for one in list_in(item, "options") if isinstance(one, str)],
             "agentId": id_in(item, "agentId"),
             "askedAt": text_in(item, "askedAt") or time_of(data, record),
@@ -50,8 +56,13 @@ class Questions(Table):
         # Who has published it, which is not what the asker says of itself; logs of earlier releases do not know.
         if by := record.by:
             fields["askedBy"] = by
-        asked = {name: value for name, value in item.items() if name not in _NOT_ASKED}
-        self.put(id_, {**place_of(id_, record), **asked, **fields})
+        if (task := id_in(item, "taskId")) is not None:
+            fields["taskId"] = task
+        if item.get("details") is not None:
+            fields["details"] = item["details"]
+        if (expires := text_in(item, "expiresAt")) is not None:
+            fields["expiresAt"] = expires
+        self.put(id_, {**place_of(id_, record), **fields})
 
     def count_open(self) -> int:
         """Return how many questions wait for an answer."""
@@ -61,7 +72,7 @@ class Questions(Table):
         """Return a kept question with the fields that every question has."""
         kind, status, event = record.get("kind"), record.get("status"), record.get("event")
         return {
-            **record,
+            **{name: value for name, value in record.items() if name in _FIELDS},
             "kind": kind if isinstance(kind, str) and kind in QUESTION_KINDS else "question",
             "status": status if status in ("open", "answered", "closed") else "closed",
             "event": event if isinstance(event, int) else 0,

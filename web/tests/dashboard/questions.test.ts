@@ -8,7 +8,8 @@ import {
   pastQuestions,
   withAskers,
 } from "../../src/dashboard/questions/asking";
-import { changedLines, readReview, refuses } from "../../src/dashboard/questions/review";
+import { Coverage, IN_SIGHT_MS } from "../../src/dashboard/questions/coverage";
+import { changedLines, readReview } from "../../src/dashboard/questions/review";
 import { noticeOf } from "../../src/dashboard/shell/notices";
 
 const AGENT = { id: "scout", name: "Scout", kind: "busy", status: "busy" } as const;
@@ -94,7 +95,10 @@ test("a review is read whole, or not at all", () => {
   expect(readReview({ review: { digest: "d", parts, options } })).toEqual({
     digest: "d",
     parts: [{ kind: "text", text: "Allow Bash?", label: null }, parts[1]],
-    options: [{ text: "deny", label: "deny", dangerous: false }, options[1]],
+    options: [
+      { text: "deny", label: "deny", dangerous: false, refuses: false },
+      { ...options[1], refuses: false },
+    ],
     complete: true,
   });
   expect(readReview({ review: { digest: "d", parts: [...parts, { kind: "film" }], options } })).toBeNull();
@@ -104,15 +108,53 @@ test("a review is read whole, or not at all", () => {
   expect(readReview({ review: { digest: "d", parts, options, complete: false } })?.complete).toBe(false);
 });
 
-test("what refuses may be chosen before all has been seen", () => {
-  const option = (text: string) => ({ text, label: text, dangerous: false });
-  expect(["deny", "No, thanks", "never"].map((text) => refuses(option(text)))).toEqual([true, true, true]);
-  expect(["allow", "yes", "notify", "Nova"].map((text) => refuses(option(text)))).toEqual([
-    false,
-    false,
-    false,
-    false,
-  ]);
+test("what refuses is what the server says, and no word that is read here", () => {
+  const parts = [{ kind: "text", text: "Deploy?" }];
+  const options = [
+    { text: "deny", label: "deny", refuses: true },
+    { text: "No objections, run it", label: "No objections, run it" },
+    { text: "no", label: "no", refuses: "yes" },
+  ];
+  const review = readReview({ review: { digest: "d", parts, options } });
+  expect(review?.options.map(({ refuses }) => refuses)).toEqual([true, false, false]);
+});
+
+test("all of a box has been on the screen when its stretches meet, in whatever order", () => {
+  const coverage = new Coverage();
+  coverage.measure(300, 1000);
+  let now = 0;
+  const stay = (span: readonly [number, number] | null) => {
+    coverage.sight(span, now);
+    now += IN_SIGHT_MS;
+    coverage.sight(span, now);
+  };
+  stay([0, 400]);
+  stay([600, 1000]);
+  stay(null);
+  expect(coverage.covers(1000)).toBe(false);
+  stay([398, 602]);
+  expect(coverage.covers(1000)).toBe(true);
+  coverage.measure(300, 1000);
+  expect(coverage.covers(1000)).toBe(true);
+  coverage.measure(200, 1500);
+  expect(coverage.covers(1500)).toBe(false);
+});
+
+test("what only flies past has not been read, and what is scrolled past has", () => {
+  const scrolled = (pixelsInAFrame: number) => {
+    const coverage = new Coverage();
+    coverage.measure(300, 2000);
+    coverage.sight([0, 400], 0);
+    let now = 1000;
+    for (let top = 0; top <= 1600; top += pixelsInAFrame) {
+      coverage.sight([top, top + 400], now);
+      now += 16;
+    }
+    coverage.sight([1600, 2000], now);
+    coverage.sight([1600, 2000], now + IN_SIGHT_MS);
+    return coverage.covers(2000);
+  };
+  expect([100, 20].map(scrolled)).toEqual([false, true]);
 });
 
 test("the lines of a diff that come and go are counted", () => {

@@ -25,17 +25,6 @@ export interface Question extends Item {
 
 const KINDS: ReadonlySet<unknown> = new Set<QuestionKind>(["question", "permission", "budget"]);
 const MOST = MAX_OPEN_QUESTIONS + KEPT_PER_KIND * (KINDS.size + 1);
-/** What becomes of a question, and what the server makes of it: not part of what is asked. */
-const NOT_ASKED: ReadonlySet<string> = new Set([
-  "askedBy",
-  "answer",
-  "answeredBy",
-  "answeredAt",
-  "reason",
-  "closedAt",
-  "digest",
-  "review",
-]);
 const STATUSES: ReadonlySet<unknown> = new Set<QuestionStatus>(["open", "answered", "closed"]);
 
 export const QUESTION_FOLDS: ReadonlyMap<string, TableFold<Question>> = new Map<string, TableFold<Question>>([
@@ -76,9 +65,15 @@ function foldAsked(questions: Map<string, Question>, data: Data, event: LogEvent
     return;
   }
   const askedBy = textIn(event.by);
+  const taskId = idIn(question.taskId);
+  const details = question.details ?? null;
+  const expiresAt = textIn(question.expiresAt);
+  // No other fields than the server keeps: nobody is shown them.
   put(questions, MOST, {
     ...placeOf(id, event),
-    ...Object.fromEntries(Object.entries(question).filter(([name]) => !NOT_ASKED.has(name))),
+    ...(taskId !== null && { taskId }),
+    ...(details !== null && { details }),
+    ...(expiresAt !== null && { expiresAt }),
     id,
     text,
     kind: kindIn(question.kind),

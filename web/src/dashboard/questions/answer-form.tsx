@@ -2,7 +2,7 @@ import { useRef } from "preact/hooks";
 import type { Question } from "../../client/state";
 import type { Office } from "../office";
 import { Marked } from "./marked";
-import { type Option, type Review, refuses } from "./review";
+import type { Option, Review } from "./review";
 
 const MOST_LETTERS = 20_000;
 
@@ -12,7 +12,7 @@ interface AnswerFormProps {
   readonly review: Review;
   /** Whether it has been there for long enough to be used. */
   readonly armed: boolean;
-  /** Whether the end of what is asked has been on the screen: before that nothing is approved. */
+  /** Whether all of what is asked has been on the screen: before that nothing is approved. */
   readonly seen: boolean;
 }
 
@@ -27,7 +27,7 @@ export function AnswerForm({ office, question, review, armed, seen }: AnswerForm
   }
 
   function choose(option: Option | undefined): void {
-    if (option && armed && (seen || refuses(option))) {
+    if (option && armed && (seen || option.refuses)) {
       give(option.text, option.label);
     }
   }
@@ -36,7 +36,7 @@ export function AnswerForm({ office, question, review, armed, seen }: AnswerForm
     <>
       {!seen && (
         <p class="unread">
-          <span aria-hidden="true">▼</span> Scroll to the end, then answer.
+          <span aria-hidden="true">▼</span> Scroll through all of it, then answer.
         </p>
       )}
       {options.length > 0 ? (
@@ -50,11 +50,11 @@ export function AnswerForm({ office, question, review, armed, seen }: AnswerForm
               key={option.text}
               type="button"
               class={option.dangerous ? "danger" : place === 0 ? "" : "quiet"}
-              disabled={!(armed && (seen || refuses(option)))}
+              disabled={!(armed && (seen || option.refuses))}
               onClick={() => choose(option)}
             >
               {options.length > 1 && place < 9 && <kbd>{place + 1}</kbd>}{" "}
-              <span dir="auto">
+              <span>
                 <Marked text={option.label} />
               </span>
               {option.dangerous && <span class="unseen"> (dangerous)</span>}

@@ -13,17 +13,45 @@ export interface Armed {
   readonly left: (event: PointerEvent) => void;
 }
 
+/** What a press begins and ends with; each is also what a key that is held down gives again and again. */
+const PRESSES = ["pointerdown", "pointerup", "keydown"] as const;
+
 /**
  * Says whether something has been in its place for long enough to be clicked, or the pointer has left it since.
+ *
+ * While somebody goes on pressing it is not armed, however long that takes: what they press was there before.
  * @param shift changes with the place or the content of what may be clicked; then it begins from the start.
  */
 export function useArmed(shift: unknown): Armed {
   const armedFor = useSignal<unknown>(undefined);
   useEffect(() => {
-    const timer = setTimeout(() => {
-      armedFor.value = shift;
-    }, ARMS_AFTER_MS);
-    return () => clearTimeout(timer);
+    let timer: ReturnType<typeof setTimeout>;
+    const disarm = () => {
+      for (const press of PRESSES) {
+        window.removeEventListener(press, pressed, true);
+      }
+    };
+    const begin = () => {
+      timer = setTimeout(() => {
+        armedFor.value = shift;
+        disarm();
+      }, ARMS_AFTER_MS);
+    };
+    const pressed = ({ target }: Event) => {
+      // Whoever writes an answer presses keys, too.
+      if (!(target instanceof HTMLInputElement)) {
+        clearTimeout(timer);
+        begin();
+      }
+    };
+    begin();
+    for (const press of PRESSES) {
+      window.addEventListener(press, pressed, true);
+    }
+    return () => {
+      clearTimeout(timer);
+      disarm();
+    };
   }, [shift, armedFor]);
   return {
     armed: armedFor.value === shift,

@@ -83,8 +83,8 @@ export function QuestionCard({ office, question, shift = 0 }: QuestionCardProps)
           <Open office={office} question={question} guard={guard} />
         ) : (
           <>
-            <p class="asked" dir="auto">
-              {question.text}
+            <p class="asked">
+              <bdo dir="ltr">{question.text}</bdo>
             </p>
             <Whole office={office} question={question} />
             <p class="outcome">{outcomeOf(question)}</p>
@@ -133,8 +133,8 @@ function Open({ office, question, guard }: { office: Office; question: Question;
   if (review === null) {
     return (
       <>
-        <p class="asked" dir="auto">
-          {question.text}
+        <p class="asked">
+          <bdo dir="ltr">{question.text}</bdo>
         </p>
         {failure === null ? (
           <p class="elsewhere">Loading what it is about …</p>

@@ -1,42 +1,57 @@
 import { useEffect, useRef } from "preact/hooks";
+import { Coverage, IN_SIGHT_MS, spanInSight } from "./coverage";
 import { Marked } from "./marked";
 import { changedLines, type Part, type Review } from "./review";
 
 interface ReviewBoxProps {
   readonly review: Review;
-  /** Called once the end has been on the screen. */
+  /** Called once each part has been on the screen. */
   readonly seen: () => void;
 }
 
-/** How far from its end, in pixels, a box counts as scrolled to the end: positions are fractions where a page is zoomed. */
-const AT_END_PX = 4;
+const EACH_PERCENT = Array.from({ length: 101 }, (_, percent) => percent / 100);
 
 /** All that a question is about, in a box that scrolls where it is long. */
 export function ReviewBox({ review, seen }: ReviewBoxProps) {
   const box = useRef<HTMLElement>(null);
-  const look = () => {
-    const shown = box.current;
-    if (
-      shown &&
-      shown.clientHeight > 0 &&
-      shown.scrollTop + shown.clientHeight >= shown.scrollHeight - AT_END_PX
-    ) {
-      seen();
-    }
-  };
+  const coverage = useRef(new Coverage());
   useEffect(() => {
     const shown = box.current;
     if (!shown) {
       return;
     }
-    // When it gets its height, and whenever the window changes that.
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const note = () => {
+      coverage.current.measure(shown.clientWidth, shown.scrollHeight);
+      coverage.current.sight(spanInSight(shown), performance.now());
+      if (coverage.current.covers(shown.scrollHeight)) {
+        seen();
+      }
+    };
+    const look = () => {
+      note();
+      // And once more when it has stood for long enough.
+      clearTimeout(timer);
+      timer = setTimeout(note, IN_SIGHT_MS + 10);
+    };
+    // When it gets its size or its place, and whenever anything moves it: itself, the page, a part of the page.
     const sizes = new ResizeObserver(look);
     sizes.observe(shown);
-    return () => sizes.disconnect();
+    const places = new IntersectionObserver(look, { threshold: EACH_PERCENT });
+    places.observe(shown);
+    document.addEventListener("scroll", look, { capture: true, passive: true });
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      clearTimeout(timer);
+      sizes.disconnect();
+      places.disconnect();
+      document.removeEventListener("scroll", look, { capture: true });
+      document.removeEventListener("visibilitychange", look);
+    };
   });
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard.
-    <section ref={box} class="review" aria-label="What is asked for" tabIndex={0} onScroll={look}>
+    <section ref={box} class="review" aria-label="What is asked for" tabIndex={0}>
       {review.parts.map((part, place) => (
         <PartView key={`${place}`} part={part} lead={place === 0} />
       ))}
@@ -59,7 +74,7 @@ function PartView({ part, lead }: { part: Part; lead: boolean }) {
   }
   if (lead) {
     return (
-      <p class="asked" dir="auto">
+      <p class="asked">
         <Marked text={text} />
       </p>
     );
@@ -73,7 +88,7 @@ function PartView({ part, lead }: { part: Part; lead: boolean }) {
       {kind === "diff" ? (
         <Diff text={text} />
       ) : kind === "text" || kind === "path" ? (
-        <p dir={kind === "path" ? "ltr" : "auto"}>
+        <p>
           <Marked text={text} />
         </p>
       ) : (

@@ -19,6 +19,8 @@ export interface Option {
   /** What is shown. */
   readonly label: string;
   readonly dangerous: boolean;
+  /** Whether nothing is approved by it, so that it may be chosen before all has been seen. */
+  readonly refuses: boolean;
 }
 
 export interface Review {
@@ -71,7 +73,12 @@ function partIn(value: unknown): Part | null {
 
 function optionIn(value: unknown): Option | null {
   return isData(value) && typeof value.text === "string" && typeof value.label === "string"
-    ? { text: value.text, label: value.label, dangerous: value.dangerous === true }
+    ? {
+        text: value.text,
+        label: value.label,
+        dangerous: value.dangerous === true,
+        refuses: value.refuses === true,
+      }
     : null;
 }
 
@@ -118,13 +125,6 @@ export class Reviews {
 
 function keyOf({ id, askedAt }: Question): string {
   return `${id} ${askedAt}`;
-}
-
-const REFUSES = /^\s*(?:deny|no|not|never|refuse|reject|cancel|stop)\b/i;
-
-/** Whether an option may be chosen before all has been seen: nothing is approved by it. */
-export function refuses({ text }: Option): boolean {
-  return REFUSES.test(text);
 }
 
 /** How many lines of a diff come, and how many go. */
