@@ -61,7 +61,7 @@ async def test_a_status_in_any_spelling_is_understood(
         ({"tags": "one"}, "tags must be"),
         ({"tags": [1]}, "tags must be"),
         ({"metadata": []}, "metadata must be"),
-        ({"description": None}, "description must be"),
+        ({"description": 5}, "description must be"),
         ({"id": ""}, "id must be"),
         ({"id": "team/7"}, "no address"),
         ({"id": ".."}, "no address"),
@@ -75,6 +75,79 @@ async def test_what_no_task_can_be_is_refused_and_changes_nothing(
     problem = check_problem(await client.post("/api/tasks", json=fields), 400, "bad_task")
     assert wrong in problem["detail"]
     assert (await client.get("/api/tasks")).json()["count"] == 0
+
+
+async def test_null_in_a_new_task_is_the_same_as_left_out(client: httpx.AsyncClient) -> None:
+    names = ("id", "description", "status", "priority", "assignedTo", "createdBy", "due", "tags", "metadata")
+    task = await create(client, **dict.fromkeys((*names, "notes", "parentId", "subtasks")))
+    plain = await create(client)
+    times = ("id", "created", "updated")
+    assert {name: value for name, value in task.items() if name not in times} == {
+        name: value for name, value in plain.items() if name not in times
+    }
+
+
+async def test_null_takes_away_what_a_task_has(client: httpx.AsyncClient) -> None:
+    await create(
+        client,
+        assignedTo="scout",
+        due="2026-12-01T00:00:00Z",
+        tags=["a"],
+        metadata={"a": 1},
+        notes="n",
+        parentId="TASK-9",
+        subtasks=[{"id": "1"}],
+        priority="P0",
+    )
+    names = ("assignedTo", "due", "tags", "metadata", "notes", "parentId", "subtasks", "priority")
+    kept = (await client.patch("/api/tasks/TASK-0001", json={"metadata": {}})).json()
+    assert kept["metadata"] == {"a": 1}
+    response = await client.put("/api/tasks/TASK-0001", json=dict.fromkeys(names))
+    assert response.status_code == 200, response.text
+    assert [response.json()[name] for name in names] == ["Unassigned", None, [], {}, "", None, [], "P2"]
+
+
+@pytest.mark.parametrize("name", ["description", "status"])
+async def test_a_task_cannot_be_without_what_every_task_has(client: httpx.AsyncClient, name: str) -> None:
+    await create(client, description="Read", status="review")
+    problem = check_problem(await client.patch("/api/tasks/TASK-0001", json={name: None}), 400, "bad_task")
+    assert problem["detail"].startswith(name)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        dict.fromkeys(
+            ("priority", "assignedTo", "createdBy", "due", "tags", "metadata", "notes", "parentId", "subtasks")
+        ),
+        {"assignedTo": ["scout"], "tags": "x", "notes": ["n"], "metadata": [], "subtasks": {"a": 1}},
+        {"description": None, "status": 5, "priority": "whenever", "due": "soon", "parentId": 7, "tags": [1]},
+        {"description": {}, "status": "some day", "subtasks": ["one"], "createdBy": 3},
+    ],
+)
+async def test_a_task_that_was_read_can_be_sent_back_with_one_field_changed(
+    client: httpx.AsyncClient, site: Site, method: str, odd: dict[str, Any]
+) -> None:
+    """Agents write anything into the file, and pages send back the whole task."""
+    odd = {"id": "TASK-0007", "status": "pending", **odd}
+    await site.tell("task:created", task=odd)
+    read = (await client.get("/api/tasks/TASK-0007")).json()
+    same = await client.request(method, "/api/tasks/TASK-0007", json=read)
+    assert (same.status_code, same.json()) == (200, read)
+    response = await client.request(method, "/api/tasks/TASK-0007", json={**read, "effort": 3})
+    assert response.status_code == 200, response.text
+    assert {**response.json(), "updated": read.get("updated")} == {
+        **read,
+        "effort": 3,
+        "updated": read.get("updated"),
+    }
+    for name, value in (("tags", 5), ("notes", {}), ("metadata", "m"), ("due", "never"), ("priority", "P7")):
+        wrong = {**read, name: value}
+        problem = check_problem(
+            await client.request(method, "/api/tasks/TASK-0007", json=wrong), 400, "bad_task"
+        )
+        assert problem["detail"].startswith(name)
 
 
 async def test_a_body_that_is_not_json_is_refused(client: httpx.AsyncClient) -> None:

@@ -312,7 +312,7 @@ class TaskQueue:
         return own in self._tasks or self._sync.history.get(id_) is not None
 
     async def update(self, id_: str, fields: Any, *, if_match: str | None = None) -> Task:
-        """Change fields of a task; `metadata` is merged into what there is.
+        """Change fields of a task; `metadata` is merged into what there is, and null says that there is none.
 
         Raises:
             BadTask, NotFound, PreconditionFailed, Unavailable: as their names say.
@@ -323,12 +323,12 @@ class TaskQueue:
         return task
 
     async def _update(self, id_: str, fields: Any, if_match: str | None = None) -> Task:
-        given = checked(fields)
-
         def make(old: Task) -> Task:
+            given = checked(fields, old)
             check_id(given, id_, old)
             new = {**old, **given}
-            if isinstance(old.get("metadata"), dict) and "metadata" in given:
+            merged = fields.get("metadata") is not None and "metadata" in given
+            if merged and isinstance(old.get("metadata"), dict):
                 new["metadata"] = {**old["metadata"], **given["metadata"]}
             return new
 
@@ -387,7 +387,9 @@ class TaskQueue:
             new = {**old, "assignedTo": agent}
             if start:
                 new["status"] = "in_progress"
-            if notes:
+            if notes and isinstance(old.get("notes"), list):
+                new["notes"] = [*old["notes"], f"[{time_now()}] Assigned to {agent}: {notes}"]
+            elif notes:
                 new["notes"] = f"{old.get('notes') or ''}\n[{time_now()}] Assigned to {agent}: {notes}"
             return new
 

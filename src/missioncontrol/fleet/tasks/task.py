@@ -83,6 +83,13 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """What a task has that nobody has said anything else of; without its id and times."""
 
+_CHECKED = frozenset({*_SHAPES, "status", "priority"})
+_NONE: Mapping[str, Any] = {
+    **{name: value for name, value in DEFAULTS.items() if name not in ("description", "status")},
+    "createdBy": "System",
+}
+"""What null makes of a field of a task that is there. It has a description and a status always."""
+
 
 def status_of(word: object) -> str | None:
     """Fold a status into one of `STATUSES`, whatever its case, signs and spaces; None for an unknown one."""
@@ -114,15 +121,33 @@ def number_of(id_: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def checked(fields: Any) -> Data:
+def checked(fields: Any, old: Task | None = None) -> Data:
     """Return what a task may be made of, with status and priority folded.
+
+    Null says that there is none: what nobody has said of a new task (`DEFAULTS`), no agent, no tags, no notes. Of a task
+    that is there, a field that is as it was is left out unchecked, since an agent may have written anything into the
+    file, and a page sends back what it has read.
+
+    Args:
+        fields: what it is to be made of, or what is to change in it.
+        old: the task that is there; None for a new one.
 
     Raises:
         BadTask: something in it is of the wrong kind; the message says what it must be.
     """
     if not isinstance(fields, dict):
         raise BadTask('A task is a JSON object, as in {"description": "Read the report"}.')
-    task = {name: value for name, value in fields.items() if name not in ("created", "updated")}
+    task: Data = {}
+    for name, value in fields.items():
+        if name in ("created", "updated") or (
+            old is not None and name in _CHECKED and name in old and old[name] == value
+        ):
+            continue
+        if value is None and name in _CHECKED:
+            if old is None:
+                continue
+            value = _NONE.get(name)
+        task[name] = value
     for name, (kind, wanted) in _SHAPES.items():
         if name in task and not isinstance(task[name], kind):
             raise BadTask(f"{name} must be {wanted}.")

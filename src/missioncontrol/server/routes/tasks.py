@@ -117,27 +117,45 @@ class Export(msgspec.Struct):
     history: list[Any]
 
 
-_NULLABLE = Schema(type=[OpenAPIType.STRING, OpenAPIType.NULL])
+def _or_null(type_: OpenAPIType, *more: OpenAPIType, **rest: Any) -> Schema:
+    """Describe a field that may be null, which says that there is none."""
+    return Schema(type=[type_, *more, OpenAPIType.NULL], **rest)
+
+
 _PRIORITY = Schema(type=[OpenAPIType.STRING, OpenAPIType.INTEGER])
+_OPTIONAL: Mapping[str, Schema] = {
+    "priority": _or_null(OpenAPIType.STRING, OpenAPIType.INTEGER),
+    "assignedTo": _or_null(OpenAPIType.STRING, description="The agent that has it; null: nobody."),
+    "notes": _or_null(OpenAPIType.STRING),
+    "due": _or_null(OpenAPIType.STRING),
+    "parentId": _or_null(OpenAPIType.STRING),
+    "tags": _or_null(OpenAPIType.ARRAY, items=text_schema()),
+    "metadata": _or_null(OpenAPIType.OBJECT),
+    "subtasks": _or_null(OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT)),
+    "createdBy": _or_null(OpenAPIType.STRING),
+}
+_STATUS = "A status, in any spelling that can be understood."
 _FIELDS: Mapping[str, Schema] = {
     "description": text_schema(),
-    "status": text_schema(description="A status, in any spelling that can be understood."),
-    "priority": _PRIORITY,
-    "assignedTo": text_schema(),
-    "notes": text_schema(),
-    "due": _NULLABLE,
-    "parentId": _NULLABLE,
-    "tags": Schema(type=OpenAPIType.ARRAY, items=text_schema()),
-    "metadata": Schema(type=OpenAPIType.OBJECT),
-    "subtasks": Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT)),
+    "status": text_schema(description=_STATUS),
+    **_OPTIONAL,
 }
 
 
 _CREATES = takes(
-    "What the task is made of; all of it is optional.",
-    {**_FIELDS, "id": text_schema(min_length=1, max_length=MAX_ID_LENGTH), "createdBy": text_schema()},
+    "What the task is made of; all of it is optional, and null is the same as left out.",
+    {
+        "description": _or_null(OpenAPIType.STRING),
+        "status": _or_null(OpenAPIType.STRING, description=_STATUS),
+        **_OPTIONAL,
+        "id": _or_null(OpenAPIType.STRING, min_length=1, max_length=MAX_ID_LENGTH),
+    },
 )
-_CHANGES = takes("The fields to change.", _FIELDS)
+_CHANGES = takes(
+    "The fields to change. Null says that there is none: nobody has it, no tags, no notes. A field that is as the task "
+    "has it is no change, whatever it is.",
+    _FIELDS,
+)
 _ASSIGNS = takes(
     "Who is to have it. `claim`: only if nobody else has it, and it is not over.",
     {
@@ -331,7 +349,7 @@ async def get_task(request: AnyRequest, task_id: TaskId) -> Response[bytes]:
     summary="Change a task",
 )
 async def change_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = None) -> Response[bytes]:
-    """Change the fields that are given; `metadata` is merged into what there is."""
+    """Change the fields that are given; `metadata` is merged into what there is, null says that there is none."""
     return await _change(request, task_id, if_match)
 
 
