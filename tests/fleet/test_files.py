@@ -430,6 +430,7 @@ async def test_what_no_source_reads_is_a_file_like_any_other(world: World) -> No
         "mission-control/TASK_QUEUE.json",
         "mission-control/TASK_QUEUE.md",
         "mission-control/data/leads.json",
+        "mission-control/data/scored-leads-v2.json",
         "mission-control/dashboard/data/leads.json",
     ):
         world.write(path, '{"tasks": [], "leads": []}')

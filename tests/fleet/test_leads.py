@@ -18,6 +18,7 @@ pytestmark = pytest.mark.anyio
 
 LEADS = "mission-control/data/leads.json"
 SCORED = "mission-control/data/scored-leads-v2.json"
+OTHER_LEADS = "mission-control/dashboard/data/leads.json"
 
 
 def lead(number: int, **fields: Any) -> dict[str, Any]:
@@ -189,13 +190,80 @@ async def test_a_broken_file_is_told_once_and_loses_nothing(world: World) -> Non
 
 
 async def test_what_is_no_lead_is_left_out_and_told_once(world: World) -> None:
-    world.write(LEADS, [lead(1), {"company": "No id"}, "text", lead(1)])
+    world.write(LEADS, [lead(1), {}, "text", lead(1)])
     await world.start()
     await world.until(lambda: world.alerts())
     (alert,) = world.alerts()
-    assert "entry 2 has no id" in alert
+    assert "entry 2 is empty" in alert
+    assert "entry 3 is no object" in alert
     assert "lead_001 stands there twice" in alert
     assert list(await leads(world)) == ["lead_001"]
+
+
+async def test_a_lead_with_a_number_as_its_id_is_told_while_the_server_runs(world: World) -> None:
+    world.write(LEADS, [lead(1)])
+    await world.start()
+    await world.until(lambda: world.folded.table("leads"))
+    world.write(
+        SCORED, [{"leadId": 7, "company": "Seven", "totalScore": 5}, {"leadId": [], "company": "List"}]
+    )
+    await world.until(lambda: len(world.folded.table("leads")) == 3)
+    found = await leads(world)
+    assert (found["7"]["leadId"], found["7"]["asInFile"]) == ("7", {"leadId": 7})
+    assert (found["list"]["leadId"], found["list"]["asInFile"]) == (None, {"leadId": []})
+    world.write(SCORED, [{"leadId": 7, "company": "Seven", "totalScore": 6}])
+    await world.until(lambda: world.told("lead:scored") and world.told("lead:removed"))
+    assert not world.alerts()
+
+
+async def test_leads_without_an_id_and_with_that_of_another_company_have_one_of_their_own(
+    world: World,
+) -> None:
+    entries = [
+        lead(1),
+        {"company": "No  Id", "contactName": "Ann"},
+        {"company": "no id", "contactName": "Bob"},
+        {"email": "x@example.com"},
+        {"id": "lead_001", "company": "Another"},
+        {"id": "lead_001", "company": "A third"},
+    ]
+    world.write(LEADS, entries)
+    await world.start()
+    await world.until(lambda: len(world.folded.table("leads")) == 6)
+    ids = {"lead_001", "lead_001 (a third)", "lead_001 (another)", "no id, ann", "no id, bob"}
+    found = await leads(world)
+    assert ids < found.keys()
+    assert found["lead_001 (another)"]["company"] == "Another"
+    (nameless,) = found.keys() - ids
+    # They keep it wherever they stand, and when others change.
+    world.write(LEADS, [entries[0], *reversed(entries[1:])])
+    await world.silence()
+    assert not world.told("lead:added")
+    world.write(SCORED, [{"company": "No Id", "contactName": "Ann", "totalScore": 80}])
+    await world.until(lambda: world.told("lead:scored"))
+    assert world.told("lead:scored")[0]["leadId"] == "no id, ann"
+    world.write(LEADS, [*entries[1:4], entries[5], entries[0]])
+    await world.until(lambda: world.told("lead:removed"))
+    assert nameless in await leads(world)
+    assert not world.alerts()
+
+
+async def test_where_the_first_file_goes_the_one_in_the_other_place_is_read(world: World) -> None:
+    world.write(LEADS, [lead(1)])
+    world.write(OTHER_LEADS, [lead(2)])
+    world.write(SCORED, [{"leadId": "lead_002", "company": "Company 2", "totalScore": 77}])
+    await world.start()
+    await world.until(lambda: len(world.folded.table("leads")) == 2)
+    (world.root / LEADS).unlink()
+    await world.until(lambda: world.told("lead:removed") == [{"leadId": "lead_001"}])
+    await world.until(lambda: world.folded.table("leads").get("lead_002", {}).get("id") == "lead_002")
+    assert (await leads(world))["lead_002"]["score"] == 77
+    await world.restart()
+    await world.silence()
+    assert list(await leads(world)) == ["lead_002"]
+    world.write(LEADS, [lead(1)])
+    await world.until(lambda: "lead_001" in world.folded.table("leads"))
+    assert (await leads(world)).keys() == {"lead_001", "lead_002"}
 
 
 async def test_what_changed_while_nobody_watched_is_told_at_the_next_start(world: World) -> None:

@@ -40,11 +40,11 @@ def test_in_an_empty_workspace_whichever_comes_first_is_read(tmp_path: Path) -> 
 
 def test_the_first_place_that_exists_is_read_and_the_others_are_files(tmp_path: Path) -> None:
     write(tmp_path, TABLE, OTHER_LEADS, "agents/scout/state.json")
-    assert read(tmp_path) == SourceFiles("agents", "mission-control/dashboard/data", table=True)
+    assert read(tmp_path) == SourceFiles("agents", frozenset(), table=True)
     assert unread_files(tmp_path, Ignore(), read(tmp_path)) == {}
     write(tmp_path, QUEUE, LEADS, "mission-control/agents/forge/notes.md")
     files = read(tmp_path)
-    assert files == SourceFiles("mission-control/agents", "mission-control/data", table=False)
+    assert files == SourceFiles("mission-control/agents", frozenset({OTHER_LEADS}), table=False)
     assert find_agents(tmp_path, Ignore()) == ("mission-control/agents", ["forge"])
     assert sorted(unread_files(tmp_path, Ignore(), files)) == [
         "agents/scout/state.json",
@@ -53,6 +53,20 @@ def test_the_first_place_that_exists_is_read_and_the_others_are_files(tmp_path: 
     ]
     # Where it is ignored, the other one is read.
     assert find_agents(tmp_path, Ignore(["/mission-control/agents/"])) == ("agents", ["scout"])
+
+
+def test_each_file_of_leads_is_read_from_the_first_place_that_has_it(tmp_path: Path) -> None:
+    scored, other_scored = (
+        path.replace("leads.json", "scored-leads-v2.json") for path in (LEADS, OTHER_LEADS)
+    )
+    write(tmp_path, OTHER_LEADS, scored, other_scored)
+    files = read(tmp_path)
+    assert [files.owns(path) for path in (LEADS, OTHER_LEADS, scored, other_scored)] == [
+        True,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_a_queue_that_has_been_json_stays_it_while_it_is_missing(tmp_path: Path) -> None:

@@ -119,7 +119,17 @@ async def test_a_task_cannot_be_without_what_every_task_has(client: httpx.AsyncC
     "odd",
     [
         dict.fromkeys(
-            ("priority", "assignedTo", "createdBy", "due", "tags", "metadata", "notes", "parentId", "subtasks")
+            (
+                "priority",
+                "assignedTo",
+                "createdBy",
+                "due",
+                "tags",
+                "metadata",
+                "notes",
+                "parentId",
+                "subtasks",
+            )
         ),
         {"assignedTo": ["scout"], "tags": "x", "notes": ["n"], "metadata": [], "subtasks": {"a": 1}},
         {"description": None, "status": 5, "priority": "whenever", "due": "soon", "parentId": 7, "tags": [1]},

@@ -16,11 +16,13 @@ IDENTITY_FILE = "IDENTITY.md"
 """In which an agent of OpenClaw says who it is, in its own workspace."""
 
 TASK_FILES = ("mission-control/TASK_QUEUE.json", "mission-control/TASK_QUEUE.md")
-LEAD_FILES = tuple(
-    f"mission-control/{folder}/{name}"
-    for folder in ("data", "dashboard/data")
+LEAD_PLACES = tuple(
+    tuple(f"mission-control/{folder}/{name}" for folder in ("data", "dashboard/data"))
     for name in ("leads.json", "scored-leads-v2.json")
 )
+"""Where the leads are, and where their scores are; of each the first that is there counts."""
+
+LEAD_FILES = tuple(path for paths in LEAD_PLACES for path in paths)
 
 _OF_AN_AGENT = re.compile(
     rf"(?:{'|'.join(AGENT_FOLDERS)})/([^/]+)(?:/(?:{STATE_FILE}|{re.escape(SOUL_FILE)}))?"

@@ -4,13 +4,17 @@
 A lead's record has all fields that its files give it, and `id` and `score` under these names, wherever they stood.
 
 The two files number their leads independently, so an id alone does not make two entries one lead: they are one where
-the company agrees too, or the name where one of them has no company. Else they are two.
+the company agrees too, or the name where one of them has no company. Else they are two. The same holds within a file:
+of two leads with one id the second has its company in its id, and one without an id has that of its company and name.
+
+Ids are texts, as the catalogue has them. What the file has instead stands under `asInFile`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import msgspec
 
@@ -24,6 +28,13 @@ MAX_DEPTH = 50
 
 _LISTS = ("leads", "scoredLeads", "scored_leads", "items", "data")
 _IDS = ("id", "leadId", "lead_id")
+AS_IN_FILE = "asInFile"
+"""The field of a lead with those of its ids that are no texts in its file, as they are there."""
+
+_MAX_LABEL = 120
+_CHECKED_IDS = ("id", "leadId")
+"""The ids that the catalogue wants to be texts where they are."""
+
 _COMPANIES = ("company", "companyName", "company_name")
 _NAMES = ("name", "contactName", "contact_name")
 _SCORES = ("score", "totalScore", "total_score")
@@ -46,7 +57,7 @@ class LeadList(NamedTuple):
     """The leads of a file by id, in its order, and what in it is none.
 
     `changed` has the ids of the leads that are not as they were in the list before; None: all may be. `file` is where
-    they were read from, if it can be read in blocks.
+    they were read from, if it can be read in blocks. `repeats` says that an id stands in it more than once.
     """
 
     leads: dict[str, Data]
@@ -54,13 +65,14 @@ class LeadList(NamedTuple):
     changed: set[str] | None = None
     file: JsonFile | None = None
     array: str = ""
+    repeats: bool = False
 
 
 class _Content(NamedTuple):
-    """What is in a block: leads by id, the ids that come again, and what is none, with its position."""
+    """What is in a block: leads by id, those with an id that comes again, and what is none, with its position."""
 
     leads: dict[str, Data]
-    again: list[str]
+    again: list[Data]
     odd: list[tuple[int, str]]
 
 
@@ -100,8 +112,8 @@ def _read_blocks(file: JsonFile, name: str, known: LeadList | None) -> LeadList:
         for place, what in block.content.odd:
             odd.append(what.replace("entry ", f"entry {base + place + 1} ", 1))
         base += block.count
-    odd += [f"{id_} stands there twice" for block in blocks for id_ in block.content.again]
-    if known is not None and known.file is not None and not known.odd and not odd:
+    repeats = any(block.content.again for block in blocks)
+    if known is not None and known.file is not None and not (known.odd or odd or known.repeats or repeats):
         there = set(map(id, blocks))
         gone = [block for block in known.file.blocks(name) or [] if id(block) not in there]
         before = {id_: known.leads.pop(id_) for block in gone for id_ in block.content.leads}
@@ -113,13 +125,32 @@ def _read_blocks(file: JsonFile, name: str, known: LeadList | None) -> LeadList:
             changed = {id_ for id_ in before.keys() | now.keys() if before.get(id_) != now.get(id_)}
             return LeadList(known.leads, odd, changed, file, name)
     leads: dict[str, Data] = {}
+    again: list[Data] = []
     for block in blocks:
         for id_, lead in block.content.leads.items():
             if id_ in leads:
-                odd.append(f"{id_} stands there twice")
+                again.append(lead)
             else:
                 leads[id_] = lead
-    return LeadList(leads, odd, None, file, name)
+        again += block.content.again
+    odd += _add_repeated(leads, again)
+    return LeadList(leads, odd, None, file, name, bool(again))
+
+
+def _add_repeated(leads: dict[str, Data], again: list[Data]) -> list[str]:
+    """Add leads whose id another one has; return what is wrong with those that cannot be added.
+
+    Each gets an id from its company and name, which it keeps wherever in the file it stands.
+    """
+    odd: list[str] = []
+    for lead in again:
+        label, known = _label(lead), _label(leads[lead["id"]])
+        own = f"{lead['id']} ({label})"
+        if not label or label == known or own in leads or len(own) > MAX_ID_LENGTH:
+            odd.append(f"{lead['id']} stands there twice")
+        else:
+            leads[own] = {**lead, "id": own}
+    return odd
 
 
 def _content_of(block: Block) -> _Content:
@@ -129,22 +160,30 @@ def _content_of(block: Block) -> _Content:
     except (TypeError, UnicodeEncodeError, RecursionError, msgspec.MsgspecError):
         values = [_plain(value) for value in values]
     leads: dict[str, Data] = {}
-    again: list[str] = []
+    again: list[Data] = []
     odd: list[tuple[int, str]] = []
     for place, item in enumerate(values):
-        if not isinstance(item, dict):
-            odd.append((place, "entry is no object that can be read"))
-        elif (id_ := _id_of(item)) is None:
-            odd.append((place, "entry has no id"))
-        elif len(id_) > MAX_ID_LENGTH:
-            odd.append((place, f"entry {_long(id_)}"))
-        elif id_ in leads:
-            again.append(id_)
-        elif deeper_than(item, MAX_DEPTH) or len(msgspec.json.encode(item)) > MAX_LEAD_BYTES:
-            odd.append((place, f"{id_} is larger than {MAX_LEAD_BYTES // 1024} KiB"))
+        wrong = _wrong_with(item)
+        if wrong is not None:
+            odd.append((place, f"entry {wrong}"))
+        elif (lead := _normalised(item))["id"] in leads:
+            again.append(lead)
         else:
-            leads[id_] = _normalised(item, id_)
+            leads[lead["id"]] = lead
     return _Content(leads, again, odd)
+
+
+def _wrong_with(item: Any) -> str | None:
+    """Return what is wrong with an entry that is left out, in words that go on after it is named."""
+    if not isinstance(item, dict):
+        return "is no object that can be read"
+    if not item:
+        return "is empty"
+    if deeper_than(item, MAX_DEPTH) or len(msgspec.json.encode(item)) > MAX_LEAD_BYTES:
+        return f"{_id_of(item)[:_MAX_LABEL]} is larger than {MAX_LEAD_BYTES // 1024} KiB"
+    if len(id_ := _id_of(item)) > MAX_ID_LENGTH:
+        return f"has an id of {len(id_):,} characters, which may have {MAX_ID_LENGTH}"
+    return None
 
 
 def _plain(value: Any) -> Any:
@@ -171,24 +210,17 @@ def _read_whole(data: bytes) -> LeadList:
         raise ValueError("it has no list of leads")
     leads: dict[str, Data] = {}
     odd: list[str] = []
+    again: list[Data] = []
     for index, item in enumerate(tree, 1):
-        if not isinstance(item, dict):
-            odd.append(f"entry {index} is no object")
-        elif (id_ := _id_of(item)) is None:
-            odd.append(f"entry {index} has no id")
-        elif len(id_) > MAX_ID_LENGTH:
-            odd.append(f"entry {index} {_long(id_)}")
-        elif id_ in leads:
-            odd.append(f"{id_} stands there twice")
-        elif deeper_than(item, MAX_DEPTH) or len(msgspec.json.encode(item)) > MAX_LEAD_BYTES:
-            odd.append(f"{id_} is larger than {MAX_LEAD_BYTES // 1024} KiB")
+        wrong = _wrong_with(item)
+        if wrong is not None:
+            odd.append(f"entry {index} {wrong}")
+        elif (lead := _normalised(item))["id"] in leads:
+            again.append(lead)
         else:
-            leads[id_] = _normalised(item, id_)
-    return LeadList(leads, odd)
-
-
-def _long(id_: str) -> str:
-    return f"has an id of {len(id_):,} characters, which may have {MAX_ID_LENGTH}"
+            leads[lead["id"]] = lead
+    odd += _add_repeated(leads, again)
+    return LeadList(leads, odd, repeats=bool(again))
 
 
 def laid_over(plain: Mapping[str, Data], scored: Mapping[str, Data]) -> dict[str, Data]:
@@ -212,7 +244,10 @@ def joined(id_: str, plain: Data | None, scored: Data | None) -> dict[str, Data]
         own = own_id(id_)
         return {id_: plain, own: {**scored, "id": own}} if len(own) <= MAX_ID_LENGTH else {id_: plain}
     scores = {name: value for name, value in scored.items() if name in _OF_A_SCORE}
-    return {id_: {**scored, **plain, **scores}}
+    lead = {**scored, **plain, **scores}
+    if AS_IN_FILE in scored and AS_IN_FILE in plain:
+        lead[AS_IN_FILE] = {**scored[AS_IN_FILE], **plain[AS_IN_FILE]}
+    return {id_: lead}
 
 
 _SCORED = " (scored)"
@@ -264,22 +299,50 @@ def _text_under(entry: Data, names: tuple[str, ...]) -> str:
     return next((" ".join(text.split()).casefold() for text in texts if isinstance(text, str)), "")
 
 
-def _normalised(item: Data, id_: str) -> Data:
-    lead = {**item, "id": id_}
+def _label(lead: Data) -> str:
+    """Return the company and the name of a lead, by which it is told from another one with its id; "" without both."""
+    texts = (_text_under(lead, names) for names in (_COMPANIES, _NAMES))
+    return ", ".join(text[:_MAX_LABEL] for text in texts if text)
+
+
+def _normalised(item: Data) -> Data:
+    lead = {**item, "id": _id_of(item)}
     score = next((item[name] for name in _SCORES if _is_number(item.get(name))), None)
     if score is not None:
         lead["score"] = score
+    odd = {name: item[name] for name in _CHECKED_IDS if item.get(name) is not None and not _is_id(item[name])}
+    if odd or AS_IN_FILE in item:
+        lead[AS_IN_FILE] = odd
+    if "leadId" in odd:
+        lead["leadId"] = str(odd["leadId"]) if _is_whole(odd["leadId"]) else None
     return lead
 
 
-def _id_of(item: Data) -> str | None:
+def as_in_file(lead: Data) -> Data:
+    """Return a lead with its ids as its file has them."""
+    own = lead.get(AS_IN_FILE)
+    if not isinstance(own, dict):
+        return lead
+    return {**{name: value for name, value in lead.items() if name != AS_IN_FILE}, **own}
+
+
+def _id_of(item: Data) -> str:
+    """Return the id of a lead: its own, or one that is made from its company and name, or else from all that it has."""
     for name in _IDS:
         value = item.get(name)
         if isinstance(value, str) and value:
             return value
-        if isinstance(value, int) and not isinstance(value, bool):
+        if _is_whole(value):
             return str(value)
-    return None
+    return _label(item) or f"lead {crc32(msgspec.json.encode(item, order='sorted')):08x}"
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH
 
 
 def _is_number(value: Any) -> bool:

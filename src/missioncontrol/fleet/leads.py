@@ -16,7 +16,7 @@ from zlib import crc32
 import msgspec
 
 from missioncontrol.events import Data, Draft
-from missioncontrol.fleet.layout import LEAD_FILES
+from missioncontrol.fleet.layout import LEAD_FILES, LEAD_PLACES
 from missioncontrol.fleet.lead_file import LeadList, changed, file_id, joined, laid_over, own_id, read_leads
 from missioncontrol.fleet.source import MARK, Batch, Feed, Step, Workspace
 from missioncontrol.watch.debounce import Doubt
@@ -175,13 +175,16 @@ class Leads:
                 self._groups[_group_of(id_)].add(id_)
 
     def _see(self) -> list[Sight]:
-        """Read the files of the first folder that has any; in a thread."""
-        sights: list[Sight] = []
-        for folder in _FOLDERS:
-            sights = [self._read(path) for path in LEAD_FILES if parent_of(path) == folder]
-            if any(sight.content is not None or self._known.get(sight.path) for sight in sights):
-                return sights
-        return sights
+        """Read of each of the two files the first that is there; in a thread."""
+        return [self._first(paths) for paths in LEAD_PLACES]
+
+    def _first(self, paths: Sequence[str]) -> Sight:
+        sight = Sight(paths[0])
+        for path in paths:
+            sight = self._read(path)
+            if sight.content is not None or self._known.get(path):
+                break
+        return sight
 
     def _read(self, path: str) -> Sight:
         content = read_file(self._root, path, MAX_FILE_BYTES)
@@ -206,10 +209,12 @@ class Leads:
         if sight.content is None:
             verdict = doubt.missing() if self._known.get(sight.path) else None
             if verdict is None or verdict.wait is None:
-                if self._known.pop(sight.path, None) is not None:
-                    self._changed(None)
                 doubt.whole()
-                return None
+                if self._known.pop(sight.path, None) is None:
+                    return None
+                self._changed(None)
+                # There may be one in the other place, which nobody has looked at while there was this one.
+                return 0.0
             return verdict.wait
         verdict = doubt.broken(sight.content)
         if verdict.complain:

@@ -11,12 +11,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from missioncontrol.fleet.layout import AGENT_FOLDERS, LEAD_FILES, SOUL_FILE, STATE_FILE, TASK_FILES, owned
+from missioncontrol.fleet.layout import (
+    AGENT_FOLDERS,
+    LEAD_FILES,
+    LEAD_PLACES,
+    SOUL_FILE,
+    STATE_FILE,
+    TASK_FILES,
+    owned,
+)
 from missioncontrol.watch.paths import folders_above, join, parent_of
 from missioncontrol.watch.tree import Signature, is_folder, look
 
 _JSON, _TABLE = TASK_FILES
-_LEAD_FOLDERS = tuple(dict.fromkeys(map(parent_of, LEAD_FILES)))
 _DECISIVE = frozenset(
     {*TASK_FILES, *LEAD_FILES, *AGENT_FOLDERS}.union(
         *(folders_above(path) for path in (*TASK_FILES, *LEAD_FILES, *AGENT_FOLDERS))
@@ -32,13 +39,14 @@ class FolderRule(Protocol):
 
 
 class SourceFiles(NamedTuple):
-    """The places that are read: the agents' folder, the leads' folder, and whether the queue is the Markdown table.
+    """The places that are read: the agents' folder, the files of leads, and whether the queue is the Markdown table.
 
-    None where there is no such folder yet: then whichever is made first.
+    None where there is no such folder yet: then whichever is made first. `unread_leads` are the files of leads of which
+    there is one in a place that comes before.
     """
 
     agents: str | None = None
-    leads: str | None = None
+    unread_leads: frozenset[str] = frozenset()
     table: bool = True
 
     def owns(self, path: str) -> bool:
@@ -46,7 +54,7 @@ class SourceFiles(NamedTuple):
         if not owned(path):
             return False
         if path in LEAD_FILES:
-            return self.leads in (None, parent_of(path))
+            return path not in self.unread_leads
         if path in TASK_FILES:
             return path == _JSON or self.table
         return self.agents is None or path.startswith(f"{self.agents}/")
@@ -61,10 +69,15 @@ def find_source_files(root: Path, ignore: FolderRule, *, json_seen: bool) -> Sou
         json_seen: whether the queue has been a JSON file before: it stays the queue while it is missing.
     """
     there = look(root, LEAD_FILES)
-    folders = (f for f in _LEAD_FOLDERS if any(there.get(p) for p in LEAD_FILES if parent_of(p) == f))
+    unread = frozenset(
+        path
+        for paths in LEAD_PLACES
+        for at, path in enumerate(paths)
+        if any(there.get(before) for before in paths[:at])
+    )
     agents = next((folder for folder in AGENT_FOLDERS if any(_agents_in(root, ignore, folder))), None)
     table = not json_seen and not os.path.lexists(root / _JSON)
-    return SourceFiles(agents, next(folders, None), table)
+    return SourceFiles(agents, unread, table)
 
 
 def find_agents(root: Path, ignore: FolderRule) -> tuple[str | None, list[str]]:

@@ -124,9 +124,9 @@ def number_of(id_: str) -> int | None:
 def checked(fields: Any, old: Task | None = None) -> Data:
     """Return what a task may be made of, with status and priority folded.
 
-    Null says that there is none: what nobody has said of a new task (`DEFAULTS`), no agent, no tags, no notes. Of a task
-    that is there, a field that is as it was is left out unchecked, since an agent may have written anything into the
-    file, and a page sends back what it has read.
+    Null says that there is none: what nobody has said of a new task (`DEFAULTS`), no agent, no tags, no notes. Of a
+    task that is there, a field that is as it was is left out unchecked, since an agent may have written anything into
+    the file, and a page sends back what it has read.
 
     Args:
         fields: what it is to be made of, or what is to change in it.

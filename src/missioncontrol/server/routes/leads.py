@@ -9,6 +9,7 @@ import msgspec
 from litestar import Response, get
 
 from missioncontrol.events import Data
+from missioncontrol.fleet.lead_file import as_in_file
 from missioncontrol.server.answers import (
     MAX_ARRAY,
     After,
@@ -36,6 +37,8 @@ class LeadSummary(msgspec.Struct, rename="camel"):
 class LeadList(msgspec.Struct, rename="camel", omit_defaults=True):
     """The leads with the best score first in `scoredLeads`, and all in the order of their ids in `leads`.
 
+    An id that is a number in the file is one in `scoredLeads`, and a text in `leads`.
+
     `success` is false where there is no lead. `count` is of all, and `next` the `after` of the page that follows.
     """
 
@@ -62,7 +65,7 @@ async def list_leads(
     best = sorted(scored, key=lambda lead: (-_score(lead), str(lead.get("id"))))[:limit]
     body = LeadList(
         success=bool(leads),
-        scored_leads=best,
+        scored_leads=[as_in_file(lead) for lead in best],
         summary=summary,
         last_updated=summary.scored_at,
         leads=[leads[id_] for id_ in page],
