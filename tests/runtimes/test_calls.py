@@ -6,9 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from missioncontrol.runtimes.calls import tool_call
-from missioncontrol.runtimes.persona import persona_of, text_of
+from missioncontrol.runtimes.lines import MAX_NAME
+from missioncontrol.runtimes.persona import Names, first_word, first_words_of, folded, persona_of, text_of
 from missioncontrol.runtimes.records import MAX_SUMMARY
 from tests.redaction.examples import MIXED
 
@@ -58,20 +61,85 @@ def test_arguments_that_cannot_be_read_are_still_a_call(arguments: bytes) -> Non
 @pytest.mark.parametrize(
     ("text", "persona"),
     [
-        ("You are FORGE, the smith.", "FORGE"),
-        ("[Mon 2026-02-16 08:46] You are Nexus. Lead them.", "Nexus"),
-        ("# Task\n\nYou are **Market Scout** — look around.", "Market Scout"),
-        ("You are scout, who looks around.", "scout"),
-        ("You are the agent Atlas of the fleet", "Atlas"),
-        ("You are FORGE The smith", "FORGE"),
-        ("[Context] You are running as a sub-agent. You are ECHO.", "ECHO"),
-        ("You are a helpful assistant", None),
-        ("Are you there?", None),
+        ("You are FORGE, the smith.", "FORGE, the smith."),
+        ("# Task\n\nYou are **Market Scout** — look\naround.", "**Market Scout** — look"),
+        ("you  are\u00a0 Two   Words: go", "Two Words: go"),
+        ("[Context] You are running. You are ECHO.", "running. You are ECHO.\nECHO."),
+        ("Are you there? You are", None),
         ("", None),
+        ("You are " + "long " * 2_000, ("long " * 13)[:64].strip()),
+        ("x" * 4_000 + "You are late", None),
     ],
 )
-def test_the_persona_is_whom_the_message_names(text: str, persona: str | None) -> None:
+def test_the_persona_is_the_beginning_of_what_follows_you_are(text: str, persona: str | None) -> None:
     assert persona_of(text) == persona
+
+
+@given(st.text("you are\n\t .", max_size=300).map(lambda text: text.replace("y", "you are ")) | st.text())
+def test_a_persona_is_short_whatever_the_message_is(text: str) -> None:
+    persona = persona_of(text)
+    assert persona is None or (0 < len(persona) <= MAX_NAME and "" not in persona.split("\n"))
+
+
+NAMES = {
+    folded(name): id_
+    for id_, names in {
+        "scout": ("scout", "Market Scout"),
+        "market": ("market",),
+        "forge": ("FORGE", "The Smith"),
+        "dr": ("Dr. Who",),
+        "u": ("Ünïcode Bot",),
+        "tantei": ("探偵",),
+        "fox": ("🦊 Fox",),
+        "ob": ("O'Brien",),
+        "word": ("Agent Word",),
+        "dash": ("dash-name",),
+        "weiss": ("Weiß",),
+    }.items()
+    for name in names
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "agent"),
+    [
+        ("You are FORGE, the smith.", "forge"),
+        ("[Mon 2026-02-16 08:46] You are forge. Lead them.", "forge"),
+        ("YOU ARE FORGE!", "forge"),
+        ("# Task\n\nYou are **Market Scout** — look around.", "scout"),
+        ("You are the market scout of the fleet", "scout"),
+        ("You are Market. Scout for it.", "market"),
+        ("You are now the agent Scout", "scout"),
+        ("You are The Smith (x)", "forge"),
+        ("You are Dr. Who, x", "dr"),
+        ("You are Ünïcode Bot. x", "u"),
+        ("You are U\u0308ni\u0308code\u00a0bot", "u"),
+        ("You are 探偵. x", "tantei"),
+        ("You are 🦊 Fox. x", "fox"),
+        ("You are O'Brien. x", "ob"),
+        ("You are 'O'Brien'", "ob"),
+        ("You are Agent Word. x", "word"),
+        ("You are dash-name. x", "dash"),
+        ("You are WEISS.", "weiss"),
+        ("You are  Market   Scout: go", "scout"),
+        ('You are "Scout". go', "scout"),
+        ("You are running as a sub-agent. You are SCOUT.", "scout"),
+        ("You are Scouting", None),
+        ("You are scout-2", None),
+        ("You are Scout's helper", None),
+        ("You are dash", None),
+        ("You are 探偵団", None),
+        ("You are a helpful assistant", None),
+        ("You are", None),
+    ],
+)
+def test_a_session_is_called_by_the_longest_name_that_follows(text: str, agent: str | None) -> None:
+    persona = persona_of(text)
+    called = Names(NAMES).called(persona) if persona else None
+    assert called == agent
+    if persona and agent:
+        named = {name for name, id_ in NAMES.items() if id_ == agent}
+        assert first_words_of(persona) & {first_word(name) for name in named}
 
 
 @pytest.mark.parametrize(

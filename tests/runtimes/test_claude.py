@@ -138,7 +138,7 @@ def test_a_session_tells_its_folder_its_first_message_and_its_title() -> None:
     named = {"type": "ai-title", "aiTitle": "A better landing page", "sessionId": "s"}
     first, second, third = infos(parse(said("You are FORGE. Build it."), named, named))
     assert (first.cwd, first.version, first.persona) == ("/home/user/website", "2.1.240", None)
-    assert (second.persona, second.first_user_message) == ("FORGE", "You are FORGE. Build it.")
+    assert (second.persona, second.first_user_message) == ("FORGE. Build it.", "You are FORGE. Build it.")
     assert third.title == "A better landing page"
 
 

@@ -177,7 +177,7 @@ def test_the_first_message_is_what_the_user_said_not_what_the_runtime_put_in(new
     else:
         lines.append(event("user_message", message="You are FORGE."))
     told = infos(parse(meta(), *lines))
-    assert [info.persona for info in told] == [None, "FORGE"]
+    assert [info.persona for info in told] == [None, "FORGE."]
     assert (told[0].cwd, told[0].version) == ("/home/user/api", "0.150.0")
 
 

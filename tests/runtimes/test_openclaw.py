@@ -69,7 +69,7 @@ def test_a_session_tells_who_it_is_and_then_what_it_was_asked_first() -> None:
     )
     assert (first.session, first.agent, first.cwd, first.version) == ("abc", "scout", "/w", "3")
     assert second.first_user_message == "You are SCOUT, who looks around."
-    assert second.persona == "SCOUT"
+    assert second.persona == "SCOUT, who looks around."
 
 
 def test_a_turn_is_busy_from_its_question_to_its_answer() -> None:

@@ -85,7 +85,7 @@ def test_only_what_is_new_is_read(gateway: sqlite3.Connection, database: AgentDa
     add_event(gateway, "one", 1, answer(1))
     records, position = read_on(database, AgentPosition())
     assert total(records).calls == 1
-    assert [info.persona for info in infos(records)] == [None, None, "SCOUT"]
+    assert [info.persona for info in infos(records)] == [None, None, "SCOUT."]
     assert read_on(database, position) == ([], position)
     add_event(gateway, "one", 2, asked(2, "You are LATE."))
     add_event(gateway, "one", 3, answer(3))

@@ -101,7 +101,8 @@ class SessionInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `agent` is the name of OpenClaw's folder, `key` its name of the conversation (`agent:scout:main`), `cwd` the folder
     in which it works, `parent` the session that started this one, `version` the runtime's or the transcript's own.
-    `persona` is NAME where the first user message says "You are NAME".
+    `persona` is what the first user message says after "You are": a name, perhaps, and some words more; see
+    `persona.py`.
     """
 
     session: str

@@ -19,6 +19,7 @@ from missioncontrol.fleet.usage.moves import MAX_USES
 from missioncontrol.fleet.usage.session_uses import MAX_ENTRIES, SessionUse, enter
 from missioncontrol.fleet.usage.sessions import Owners
 from missioncontrol.fleet.usage.standings import Standings
+from missioncontrol.runtimes.persona import persona_of
 from missioncontrol.runtimes.records import Record, SessionInfo, Usage
 from missioncontrol.state import FleetState
 
@@ -248,6 +249,29 @@ def test_an_id_goes_before_a_name_and_of_several_with_one_name_the_first_has_it(
     ]
     assert owners.named("SCOUT") == "scout"
     assert owners.know({"scout": {"name": "Other"}, "b": {"name": "Scout"}}) == []
+
+
+def test_a_session_moves_to_an_agent_that_appears_later_under_any_ordinary_name() -> None:
+    keeper = Keeper(live=3)
+    texts = ["Two  Words - go", "O'Brien. x", "🦊 fox", "探偵", "the Ünïcode bot", "Other"]
+    for number, text in enumerate(texts):
+        persona = persona_of(f"You are {text}")
+        keeper.take(info(f"s{number}", persona), usage(number, f"s{number}"))
+    assert keeper.tokens() == {"main": 90}
+    keeper.restart()
+    keeper.know(a="Two Words", b="O'Brien", c="🦊 Fox", d="探偵", e="ünïcode Bot")
+    assert keeper.tokens() == {"a": 15, "b": 15, "c": 15, "d": 15, "e": 15, "main": 15}
+    assert {session.name for _, session in keeper.book.sessions.all()} == {"a", "b", "c", "d", "e", "main"}
+    keeper.know(a="Two", b="O'Brien", x="Two Words")
+    assert keeper.tokens() == {"b": 15, "main": 60, "x": 15}
+
+
+def test_a_session_is_called_by_a_codename_and_by_the_name_that_an_earlier_release_has_kept() -> None:
+    keeper = Keeper()
+    keeper.take(info("s", "FORGE"), usage(1, "s"), info("t", "The Smith, who"), usage(2, "t"))
+    keeper.book.know({"forge": {"name": "Forge", "codename": "The Smith"}})
+    keeper.take()
+    assert keeper.tokens() == {"forge": 30}
 
 
 def test_a_persona_that_is_too_long_to_be_kept_is_none() -> None:

@@ -155,7 +155,7 @@ def test_a_prompt_says_who_is_spoken_to_but_a_command_does_not() -> None:
         records = read(body("UserPromptSubmit", prompt=prompt), AT).records
         return [record.persona for record in records if isinstance(record, SessionInfo)]
 
-    assert personas("You are Scout. Look around.") == [None, "Scout"]
+    assert personas("You are Scout. Look around.") == [None, "Scout. Look around."]
     assert personas("/help") == [None]
 
 

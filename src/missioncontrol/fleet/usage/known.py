@@ -2,19 +2,22 @@
 
 Invariants:
 
-- looking a session up, adding one, finding its children and those of a persona cost the same however many there are;
+- looking a session up, adding one, finding its children and those that are addressed by a word cost the same however
+  many there are;
 - there are never more than `max_live` objects and `max_past` older ones. What is older still is forgotten, here and in
   the source's memory; of its responses it is known all the same that they were counted.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import ItemsView, Iterable, Iterator, MutableMapping, ValuesView
 
 import msgspec
 
 from missioncontrol.fleet.usage.sessions import Session
+from missioncontrol.runtimes.persona import first_word, first_words_of
 
 MAX_LIVE = 5_000
 """Sessions that are kept as objects, about a kilobyte each; those that were used last."""
@@ -37,7 +40,7 @@ class KnownSessions(MutableMapping[str, Session]):
         self._children: dict[str, dict[str, None]] = {}
         self._parents: dict[str, str] = {}
         self._addressed: dict[str, dict[str, None]] = {}
-        self._personas: dict[str, str] = {}
+        self._personas: dict[str, tuple[str, ...]] = {}
 
     def __getitem__(self, id_: str) -> Session:
         session = self._live.get(id_)
@@ -109,20 +112,20 @@ class KnownSessions(MutableMapping[str, Session]):
         return list(self._children.get(id_, ()))
 
     def address(self, id_: str, persona: str | None) -> None:
-        """Note by which name a session's first user message addresses it; None where it does by none."""
-        before = self._personas.pop(id_, None)
-        if before is not None:
-            same = self._addressed[before]
+        """Note what a session's first user message says after "You are"; None where it does not say so."""
+        for word in self._personas.pop(id_, ()):
+            same = self._addressed[word]
             same.pop(id_, None)
             if not same:
-                del self._addressed[before]
+                del self._addressed[word]
         if persona is not None:
-            self._personas[id_] = name = persona.casefold()
-            self._addressed.setdefault(name, {})[id_] = None
+            self._personas[id_] = words = tuple(sys.intern(word) for word in sorted(first_words_of(persona)))
+            for word in words:
+                self._addressed.setdefault(word, {})[id_] = None
 
     def addressed(self, name: str) -> list[str]:
-        """Return the sessions that are addressed by a name, in small letters."""
-        return list(self._addressed.get(name, ()))
+        """Return the sessions that may be called by a name, folded: those that are addressed by its first word."""
+        return list(self._addressed.get(first_word(name), ()))
 
     def related(self) -> list[str]:
         """Return the sessions that another one has started, then those that are addressed by a name."""

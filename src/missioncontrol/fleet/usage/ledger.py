@@ -238,6 +238,7 @@ class Book:
                 movable=True,
             )
             known.agent, known.name = self._owner(known)
+            known.called = self._is_called(known)
             # What it has started may have been read before.
             self._unsettled.update(dict.fromkeys(self.sessions.children(info.session)))
         elif (
@@ -266,14 +267,17 @@ class Book:
     def _owner(self, session: Session) -> tuple[str, str]:
         """Return the id of the agent that a session belongs to, and a name for it where it has none of its own."""
         if session.persona is not None and (agent := self._owners.named(session.persona)) is not None:
-            return agent, session.persona
+            return agent, agent
         if session.parent is not None and (parent := self.sessions.peek(session.parent)) is not None:
             return parent.agent, parent.name
         # A parent that is not known any more has left it where it is; one that is not known yet finds it at home.
-        is_left = session.parent is not None and session.persona is None
+        is_left = session.parent is not None and not session.called
         if session.home is not None and not is_left:
             return session.home, session.home_name or session.home
         return session.agent, session.name
+
+    def _is_called(self, session: Session) -> bool:
+        return session.persona is not None and self._owners.named(session.persona) == session.agent
 
     def _assign(self, id_: str, session: Session, owner: tuple[str, str]) -> None:
         """Make a session an agent's, which is that of all it has started too."""
@@ -283,6 +287,7 @@ class Book:
                 self.page.moved.setdefault(id_, session.agent)
                 self.page.moved_uses += len(session.uses) + 1
             session.agent, session.name = agent, name
+            session.called = self._is_called(session)
             self._unsettled.update(dict.fromkeys(self.sessions.children(id_)))
         self._changed(id_, session)
 

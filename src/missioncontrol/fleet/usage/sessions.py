@@ -19,6 +19,7 @@ from missioncontrol.fleet.runtime_status import RuntimeAgent
 from missioncontrol.fleet.usage.prices import UNPRICED
 from missioncontrol.fleet.usage.reconciled import NOTHING, Figures, Reconciled
 from missioncontrol.fleet.usage.session_uses import SessionUse
+from missioncontrol.runtimes.persona import Names, folded
 from missioncontrol.runtimes.records import SessionInfo
 from missioncontrol.runtimes.registry import title_of
 
@@ -38,9 +39,10 @@ class Session(msgspec.Struct, omit_defaults=True):
     `by` is who has passed on what it does, where that was not read in its transcript.
     `placed` says that it is known whose it is, `firsthand` that more than telemetry tells of it. `written` is what its
     transcript has counted, `reconciled` what was heard of it and of all that it started, where telemetry tells of it.
-    `addressed` says that its first user message is known, and `persona` is the name by which that addresses it. `home`
-    is whose it is where no agent has that name and no session has started it. `uses` is what it has used so far, which
-    goes with it to another agent; only a `movable` one has all of it, which sessions of earlier releases have not.
+    `addressed` says that its first user message is known, `persona` is what that says after "You are", and `called`
+    that it is its agent's by that. `home` is whose it is where no agent is called so and no session has started it.
+    `uses` is what it has used so far, which goes with it to another agent; only a `movable` one has all of it, which
+    sessions of earlier releases have not.
     """
 
     agent: str
@@ -60,6 +62,7 @@ class Session(msgspec.Struct, omit_defaults=True):
     reconciled: Reconciled | None = None
     addressed: bool = False
     persona: str | None = None
+    called: bool = False
     home: str | None = None
     home_name: str | None = None
     movable: bool = False
@@ -108,7 +111,8 @@ class KnownSession(NamedTuple):
 class Owners:
     """Finds out whose a session is.
 
-    - A session whose first user message says "You are NAME" belongs to NAME where the workspace knows that agent.
+    - A session whose first user message says "You are NAME" belongs to NAME where the workspace knows an agent by that
+      name, codename or id; see `Names.called`.
     - A sub-agent's session belongs to whom its parent belongs.
     - A runtime may keep its sessions by agent.
     - Else it is the agent in whose folder it works; and where there is none, the runtime in that folder is an agent.
@@ -127,24 +131,26 @@ class Owners:
         self._workspace = workspace
         self._homes = homes
         self._folders: dict[str, str] = {}
-        self._named: dict[str, str] = {}
+        self._names = Names()
         self.know(agents)
 
     def know(self, agents: Mapping[str, Data]) -> list[str]:
         """Take these as the agents that are known, and return the names that mean another agent than before.
 
-        An id goes before another agent's name; of several with one name the first by id has it.
+        An id goes before another agent's name, and a name before a codename; of several with one name the first by id
+        has it.
         """
-        named = {id_.casefold(): id_ for id_ in sorted(agents, reverse=True)}
-        for id_ in sorted(agents):
-            if isinstance(name := agents[id_].get("name"), str):
-                named.setdefault(name.casefold(), id_)
-        before, self._named = self._named, named
+        named = {folded(id_): id_ for id_ in sorted(agents, reverse=True)}
+        for field in ("name", "codename"):
+            for id_ in sorted(agents):
+                if isinstance(name := agents[id_].get(field), str) and (name := folded(name)):
+                    named.setdefault(name, id_)
+        before, self._names = self._names.owners, Names(named)
         return [name for name in before.keys() | named.keys() if before.get(name) != named.get(name)]
 
     def named(self, persona: str) -> str | None:
         """Return the id of the agent that a first user message means; None where there is none of that name."""
-        return self._named.get(persona.casefold())
+        return self._names.called(persona)
 
     def home(self, info: SessionInfo) -> tuple[str, str]:
         """Return whose a session is by where it is kept or works: the agent's id, and a name where it has none."""

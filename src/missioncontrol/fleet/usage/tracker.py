@@ -130,8 +130,8 @@ class Tokens:
         if record.type == "agent:removed":
             return True
         updates = data.get("updates" if record.type == "agent:updated" else "agent")
-        return isinstance(updates, dict) and updates.get("name", known[id_].get("name")) != known[id_].get(
-            "name"
+        return isinstance(updates, dict) and any(
+            updates.get(field, kept) != kept for field, kept in known[id_].items()
         )
 
     def _forget_agents(self) -> None:
@@ -145,7 +145,9 @@ class Tokens:
             gone = self._workspace.runtimes.without_folder
             table = self._state.table("agents")
             self._agents = {
-                id_: {"name": agent.get("name")} for id_, agent in table.items() if id_ not in gone
+                id_: {"name": agent.get("name"), "codename": agent.get("codename")}
+                for id_, agent in table.items()
+                if id_ not in gone
             }
         return self._agents
 
