@@ -94,7 +94,7 @@ async def test_every_operation_has_a_summary_an_id_and_problem_details(site: Sit
 async def test_bounds_of_parameters_are_documented(site: Site) -> None:
     document = await openapi(site)
     parameters = {one["name"]: one["schema"] for one in document["paths"]["/api/events"]["get"]["parameters"]}
-    assert (parameters["limit"]["minimum"], parameters["limit"]["maximum"]) == (1, 1000)
+    assert "maximum" not in parameters["limit"]
     assert (parameters["wait"]["minimum"], parameters["wait"]["maximum"]) == (0, 55)
 
 
@@ -365,7 +365,7 @@ async def test_the_type_of_a_problem_leads_to_its_explanation(
     page: tuple[Page, str], client: httpx.AsyncClient
 ) -> None:
     parsed, _ = page
-    for url in ("/api/nothing", "/api/events?since=x", "/api/events?limit=0"):
+    for url in ("/api/nothing", "/api/events?since=x", "/api/events?limit=x"):
         path, _, anchor = (await client.get(url)).json()["type"].partition("#")
         assert path == "/api/docs"
         assert anchor in parsed.ids

@@ -204,14 +204,41 @@ async def test_an_unknown_path_is_not_found(client: httpx.AsyncClient, method: s
 
 async def test_a_wrong_parameter_is_named(client: httpx.AsyncClient) -> None:
     for query, parameter in [
-        ("limit=0", "limit"),
-        ("limit=1001", "limit"),
         ("limit=x", "limit"),
+        ("limit=1.5", "limit"),
+        ("limit=0x1", "limit"),
         ("wait=56", "wait"),
     ]:
         problem = check_problem(await client.get(f"/api/events?{query}"), 400, "bad_request")
         assert problem["parameter"] == parameter
         assert parameter in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "shown"),
+    [
+        ("0", 1),
+        ("-5", 1),
+        ("3", 3),
+        ("1001", 7),
+        ("9" * 5_000, 7),
+        ("-" + "9" * 5_000, 1),
+        ("", 7),
+        ("%20", 7),
+    ],
+)
+async def test_a_limit_beyond_its_bounds_is_the_nearest_and_an_empty_one_none(
+    client: httpx.AsyncClient, site: Site, limit: str, shown: int
+) -> None:
+    """Pages of the earlier system read an array, whatever they asked for."""
+    for number in range(7):
+        await site.tell("agent:statusChange", agentId=f"agent-{number}", status="é", note="x")
+    for path in ("/api/system/events?events=agent", "/api/agents?x=%C3%A9"):
+        answer = await client.get(f"{path}&limit={limit}")
+        assert answer.status_code == 200, answer.text
+        assert len(answer.json()) == shown
+        if shown < 7:
+            assert answer.headers["link"].endswith('rel="next"')
 
 
 async def test_a_large_answer_is_compressed_where_that_is_asked_for(site: Site) -> None:

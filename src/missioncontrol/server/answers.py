@@ -15,13 +15,13 @@ from functools import partial
 from heapq import nsmallest
 from http import HTTPStatus
 from typing import Annotated, Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import unquote_to_bytes, urlencode
 
 import msgspec
 from litestar import Response
 from litestar.connection import Request
 from litestar.openapi import ResponseSpec
-from litestar.params import QueryParameter
+from litestar.params import KwargDefinition, QueryParameter
 
 from missioncontrol.config import Scope
 from missioncontrol.errors import BadPattern, BadQuery, Forbidden, Unauthorized
@@ -61,8 +61,24 @@ _CURSOR_PATTERN = r"^[A-Za-z0-9]{1,32}:(0|[1-9][0-9]{0,17})$"
 _ONE_PATTERN = r"(\*|[A-Za-z][A-Za-z0-9_.-]{0,59}(:(\*|[A-Za-z0-9_][A-Za-z0-9_.:-]{0,59}))?)"
 _PATTERNS_PATTERN = rf"^{_ONE_PATTERN}(,{_ONE_PATTERN}){{0,15}}$"
 
-Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="How many at most.")]
-ArrayLimit = Annotated[int, QueryParameter(ge=1, le=MAX_ARRAY, description="How many at most.")]
+_LIMIT = b"limit"
+_WHOLE_NUMBER = re.compile(rb"-?[0-9]+")
+
+
+def limit_parameter(most: int) -> QueryParameter:
+    """Describe the parameter `limit`. `clamp_limit` brings what is beyond its bounds within them."""
+    return QueryParameter(
+        ge=1,
+        le=most,
+        description=f"How many at most, from 1 to {most:,}. A number beyond that counts as the nearest within it, an empty "
+        "one as if it were left out.",
+        # A number beyond the bounds is not wrong.
+        schema_extra={"minimum": None, "maximum": None},
+    )
+
+
+Limit = Annotated[int, limit_parameter(MAX_LIMIT)]
+ArrayLimit = Annotated[int, limit_parameter(MAX_ARRAY)]
 Since = Annotated[
     str | None,
     QueryParameter(
@@ -139,6 +155,37 @@ def identify_scope(service: Service, scope: Any) -> Caller:
     scope[CALLER] = caller
     act_as(caller.by)
     return caller
+
+
+async def prepare(request: AnyRequest) -> None:
+    """Do what comes before every route: bring its `limit` within bounds, and require its scope; see both."""
+    clamp_limit(request)
+    await require_scope(request)
+
+
+def clamp_limit(request: AnyRequest) -> None:
+    """Bring a query's `limit` within the bounds of its route, and leave an empty one out.
+
+    Pages of the earlier system ask for nothing, for 0 and for a million alike, and read an array from whatever comes.
+    """
+    query: bytes = request.scope["query_string"]
+    if _LIMIT not in query:
+        return
+    field = request.route_handler.parsed_fn_signature.parameters.get(_LIMIT.decode())
+    bounds = None if field is None else field.kwarg_definition
+    if not isinstance(bounds, KwargDefinition) or bounds.ge is None or bounds.le is None:
+        return
+    kept = []
+    for part in query.split(b"&"):
+        name, _, value = part.partition(b"=")
+        value = unquote_to_bytes(value.replace(b"+", b" ")).strip()
+        if name == _LIMIT and not value:
+            continue
+        if name == _LIMIT and _WHOLE_NUMBER.fullmatch(value):
+            # A number of thousands of digits is none that Python reads.
+            part = b"limit=%d" % min(max(int(value[:20]), bounds.ge), bounds.le)
+        kept.append(part)
+    request.scope["query_string"] = b"&".join(kept)
 
 
 async def require_scope(request: AnyRequest) -> None:

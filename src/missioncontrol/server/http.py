@@ -33,7 +33,7 @@ from litestar.types import (
 
 from missioncontrol.errors import Misdirected, MissionControlError, UnsupportedMediaType
 from missioncontrol.server.access import Access, Page, check_query_names
-from missioncontrol.server.answers import SERVICE, require_scope, takes_gzip
+from missioncontrol.server.answers import SERVICE, prepare, takes_gzip
 from missioncontrol.server.event_stream import PATH
 from missioncontrol.server.forwarded import NOTHING_SAID, TrustedProxies
 from missioncontrol.server.mcp.endpoint import ENDPOINT, McpEndpoint, mcp
@@ -252,7 +252,7 @@ def create_app(service: Service, endpoint: McpEndpoint | None = None) -> Litesta
     app = _Application(
         route_handlers=list(ROUTES),
         # Not a guard: for those Litestar copies the handler with every request.
-        before_request=require_scope,
+        before_request=prepare,
         middleware=[RestoreSlashes],
         exception_handlers={
             Exception: answer_exception,

@@ -8,7 +8,6 @@ import msgspec
 from litestar import Response, get, post
 from litestar.openapi.spec import Schema
 from litestar.openapi.spec.enums import OpenAPIType
-from litestar.params import QueryParameter
 
 from missioncontrol.errors import BadMessage, Conflict
 from missioncontrol.events import Data, read_event
@@ -20,7 +19,14 @@ from missioncontrol.notify import (
     RuleStatus,
     Trial,
 )
-from missioncontrol.server.answers import AnyRequest, answer, documented, service_of, state_cursor
+from missioncontrol.server.answers import (
+    AnyRequest,
+    answer,
+    documented,
+    limit_parameter,
+    service_of,
+    state_cursor,
+)
 from missioncontrol.server.bodies import read_json, takes
 
 MAX_BODY_BYTES = 16 * 1024
@@ -71,7 +77,7 @@ _TRIES = takes(
 )
 async def list_notifications(
     request: AnyRequest,
-    limit: Annotated[int, QueryParameter(ge=1, le=KEPT, description="How many at most.")] = 100,
+    limit: Annotated[int, limit_parameter(KEPT)] = 100,
 ) -> Response[bytes]:
     """Return the newest notifications from the log, with the rules and destinations of this node."""
     service = service_of(request)

@@ -14,7 +14,7 @@ from missioncontrol.events import Event, Patterns, rfc3339
 from missioncontrol.fleet.messages import END, Said, first_id
 from missioncontrol.runtimes.records import Role
 from missioncontrol.search import COUNT_UP_TO, MAX_QUERY_LENGTH, Hit, Query, Search, parse_query, snippet
-from missioncontrol.server.answers import AnyRequest, answer, documented, service_of
+from missioncontrol.server.answers import AnyRequest, answer, documented, limit_parameter, service_of
 from missioncontrol.server.routes.snapshot import read_time
 from missioncontrol.server.service import Service
 from missioncontrol.store import Log
@@ -123,7 +123,7 @@ async def search_all(
     host: Annotated[str | None, QueryParameter(description="Only what is of this host.")] = None,
     since: Time = None,
     until: Time = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=MAX_FOUND, description="How many at most.")] = 20,
+    limit: Annotated[int, limit_parameter(MAX_FOUND)] = 20,
     after: Annotated[
         str | None, QueryParameter(description="Go on after this place: the `next` of the page before.")
     ] = None,

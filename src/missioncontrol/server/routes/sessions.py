@@ -21,6 +21,7 @@ from missioncontrol.server.answers import (
     Place,
     array_page,
     documented,
+    limit_parameter,
     page_of_places,
     read_place,
     service_of,
@@ -67,7 +68,7 @@ async def list_sessions(
     agent: Annotated[
         str | None, QueryParameter(description="Only those of this agent, by its id or name.")
     ] = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=MAX_SESSIONS_PAGE, description="How many at most.")] = 50,
+    limit: Annotated[int, limit_parameter(MAX_SESSIONS_PAGE)] = 50,
     after: AfterPlace = None,
 ) -> Response[bytes]:
     """Return the sessions of which a transcript is kept or whose use is known, the one used last first.

@@ -15,6 +15,7 @@ from missioncontrol.server.answers import (
     array_page,
     documented,
     identify,
+    limit_parameter,
     service_of,
     state_cursor,
 )
@@ -199,7 +200,7 @@ async def hold_standup(
 )
 async def list_standups(
     request: AnyRequest,
-    limit: Annotated[int, QueryParameter(ge=1, le=MAX_STANDUPS, description="How many at most.")] = 20,
+    limit: Annotated[int, limit_parameter(MAX_STANDUPS)] = 20,
     after: Annotated[
         str | None, QueryParameter(description="Go on after the standup with this id, to older ones.")
     ] = None,

@@ -12,7 +12,7 @@ from missioncontrol.errors import BadQuery, NotFound
 from missioncontrol.events import rfc3339
 from missioncontrol.fleet.messages import END, Messages, Said
 from missioncontrol.runtimes.records import Role
-from missioncontrol.server.answers import AnyRequest, answer, documented, service_of
+from missioncontrol.server.answers import AnyRequest, answer, documented, limit_parameter, service_of
 
 MAX_PAGE = 200
 
@@ -58,7 +58,7 @@ async def read_transcript(
     before: MessageId = None,
     after: MessageId = None,
     around: MessageId = None,
-    limit: Annotated[int, QueryParameter(ge=1, le=MAX_PAGE, description="How many at most.")] = 50,
+    limit: Annotated[int, limit_parameter(MAX_PAGE)] = 50,
 ) -> Response[bytes]:
     """Return the newest messages of a session, or those before, after or around one."""
     service = service_of(request)
