@@ -493,6 +493,26 @@ def test_all_files_on_disk_are_listed_found_and_opened(page: Page, tmp_path: Pat
         expect(files).to_contain_text("2026-11-24.md")
 
 
+@pytest.mark.parametrize("width", [1440, 800, 390])
+def test_a_file_far_down_the_list_opens_in_sight(page: Page, tmp_path: Path, width: int) -> None:
+    folder = tmp_path / "workspace/agents/scout"
+    folder.mkdir(parents=True)
+    for number in range(80):
+        (folder / f"note-{number:02}.txt").write_text(f"Note {number}\n" * 300)
+    page.set_viewport_size({"width": width, "height": 844})
+    with start_server(tmp_path / "workspace") as server:
+        open_view(page, server, "/files")
+        row = page.get_by_role("list", name="Files").get_by_role("link", name="note-").nth(75)
+        row.scroll_into_view_if_needed()
+        row.click()
+        expect(page.locator(".file-sheet h3")).to_be_in_viewport()
+        expect(page.locator(".file-text")).to_contain_text("Note ")
+        expect(page.locator(".file-sheet h3")).to_be_in_viewport()
+        if width == 1440:
+            # The list has stayed where it was.
+            expect(row).to_be_in_viewport()
+
+
 def test_settings_are_applied_at_once_and_kept(page: Page, server: ServerProcess) -> None:
     open_view(page, server, "/settings")
     page.get_by_label("Night office").check()

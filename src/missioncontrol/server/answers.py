@@ -70,8 +70,8 @@ def limit_parameter(most: int) -> QueryParameter:
     return QueryParameter(
         ge=1,
         le=most,
-        description=f"How many at most, from 1 to {most:,}. A number beyond that counts as the nearest within it, an empty "
-        "one as if it were left out.",
+        description=f"How many at most, from 1 to {most:,}. A number beyond that counts as the nearest within it, "
+        "an empty one as if it were left out.",
         # A number beyond the bounds is not wrong.
         schema_extra={"minimum": None, "maximum": None},
     )

@@ -2,6 +2,7 @@ import { useSignalEffect } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { ago, clock, moment } from "../age";
 import { bytes } from "../figures";
+import { useInSight } from "../in-sight";
 import type { LiveFleet } from "../live";
 import { FileContent } from "./file-content";
 import { Markdown } from "./markdown";
@@ -28,10 +29,11 @@ export function FileSheet({ live, path }: FileSheetProps) {
     });
   });
 
+  const sheet = useInSight<HTMLElement>();
   const { trouble, shown } = content;
   const modified = moment(shown.value?.modified);
   return (
-    <aside class="sheet file-sheet" aria-label={path}>
+    <aside ref={sheet} class="sheet file-sheet" aria-label={path}>
       <header class="sheet-head">
         <h3 dir="auto">{path.slice(path.lastIndexOf("/") + 1)}</h3>
         <a href="/files" class="close">

@@ -1,3 +1,4 @@
+import { useInSight } from "../in-sight";
 import type { Office } from "../office";
 import { Gauge } from "../tokens/gauge";
 import type { Lead } from "./lead";
@@ -8,11 +9,12 @@ interface LeadSheetProps {
   readonly lead: Lead | null;
 }
 
-const SHOWN = new Set(["id", "score", "factors"]);
+const SHOWN = new Set(["id", "score", "factors", "asInFile"]);
 
 export function LeadSheet({ office, id, lead }: LeadSheetProps) {
+  const sheet = useInSight<HTMLElement>();
   return (
-    <aside class="sheet" aria-label={id}>
+    <aside ref={sheet} class="sheet" aria-label={id}>
       <header class="sheet-head">
         <h3 dir="auto">{lead?.title ?? id}</h3>
         <a href="/leads" class="close">

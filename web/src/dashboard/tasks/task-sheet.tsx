@@ -4,6 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Data } from "../../client/protocol";
 import { HostBadge } from "../host-badge";
+import { useInSight } from "../in-sight";
 import type { Office } from "../office";
 import { DetailList } from "./detail-list";
 import { EditFields } from "./edit-fields";
@@ -11,6 +12,7 @@ import { SubtaskList } from "./subtask-list";
 
 export function TaskSheet({ office, id }: { office: Office; id: string }) {
   const { live, queue, router, toasts } = office;
+  const sheet = useInSight<HTMLElement>();
   const task = queue.find(id);
   /** The tag of what was read, and of nothing later once somebody has begun to write. */
   const tag = useSignal<string | null>(null);
@@ -60,7 +62,7 @@ export function TaskSheet({ office, id }: { office: Office; id: string }) {
 
   if (task === null) {
     return (
-      <aside class="sheet" aria-label={id}>
+      <aside ref={sheet} class="sheet" aria-label={id}>
         <SheetHead id={id} />
         <p class="empty">
           {queue.tasks.value === null
@@ -72,7 +74,7 @@ export function TaskSheet({ office, id }: { office: Office; id: string }) {
   }
   const host = live.hostOf(task.record);
   return (
-    <aside class="sheet" aria-label={id}>
+    <aside ref={sheet} class="sheet" aria-label={id}>
       <SheetHead id={id} />
       {host !== null && (
         <p>
