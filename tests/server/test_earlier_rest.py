@@ -427,6 +427,30 @@ async def test_without_a_file_of_opportunities_there_are_none(
         assert "opportunities.json" in problem["detail"]
 
 
+async def test_while_the_file_of_opportunities_cannot_be_read_they_are_those_of_before(
+    page: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    file = tmp_path / "mission-control/data/opportunities.json"
+    whole = await get(page, "/api/opportunities")
+    assert whole["note"] is None
+    for broken in (b"", b'{"opportunities": [{"id": "o1", ', b"\xff"):
+        file.write_bytes(broken)
+        found = await get(page, "/api/opportunities")
+        assert "opportunities.json cannot be used as it is" in found["note"]
+        assert {**found, "note": None} == whole
+    file.write_text('{"opportunities": []}')
+    assert (await get(page, "/api/opportunities"))["note"] is None
+
+
+async def test_a_score_that_is_written_as_a_text_counts(page: httpx.AsyncClient, tmp_path: Path) -> None:
+    scores = ["85", "60.5", " 100 ", "high", "nan", "inf", True, None, 7]
+    file = tmp_path / "mission-control/data/opportunities.json"
+    file.write_bytes(msgspec.json.encode([{"id": str(score), "score": score} for score in scores]))
+    found = await get(page, "/api/opportunities")
+    assert [one["score"] for one in found["top5"][:4]] == [" 100 ", "85", "60.5", 7]
+    assert (found["summary"]["highPriority"], found["summary"]["mediumPriority"]) == (2, 1)
+
+
 async def test_tokens_in_and_out_add_up(page: httpx.AsyncClient) -> None:
     tokens = await get(page, "/api/tokens")
     (scout,) = tokens["agents"]

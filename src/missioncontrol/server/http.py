@@ -268,6 +268,7 @@ def create_app(service: Service, endpoint: McpEndpoint | None = None) -> Litesta
                 SERVICE: service,
                 ENDPOINT: endpoint or McpEndpoint(service),
                 events.POLLS: events.Polls(service.room.max_clients),
+                opportunities.LAST_READ: opportunities.LastRead(),
                 snapshot.REWINDS: snapshot.make_rewinds(),
                 dashboard.ASSETS: dashboard.load_assets(),
                 reference.MAKING: asyncio.Lock(),

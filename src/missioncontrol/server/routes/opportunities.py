@@ -15,8 +15,10 @@ from missioncontrol.server.answers import AnyRequest, answer, documented, servic
 from missioncontrol.server.service import Service
 from missioncontrol.watch.tree import read_file
 
+LAST_READ = "opportunities"
 FILE = "mission-control/data/opportunities.json"
 MAX_FILE_BYTES = 8 * 1024 * 1024
+MAX_SCORE = 1e9
 HIGH, MEDIUM = 80, 60
 """From which score on an opportunity has a high, or a medium, priority."""
 
@@ -34,7 +36,8 @@ class OpportunitySummary(msgspec.Struct, rename="camel"):
 class OpportunityList(msgspec.Struct, rename="camel"):
     """The opportunities as the file has them, and the five with the best score.
 
-    `success` is false where there is no such file. `lastUpdated` is when the file was written.
+    `success` is false where there is no such file. `lastUpdated` is when the file was written. `note` says what is
+    wrong with the file as it is now: these are then the opportunities that it had before.
     """
 
     success: bool
@@ -42,6 +45,14 @@ class OpportunityList(msgspec.Struct, rename="camel"):
     top5: list[dict[str, Any]]
     summary: OpportunitySummary
     last_updated: str | None
+    note: str | None = None
+
+
+class LastRead:
+    """The file's opportunities as they were read last, for as long as it is there and cannot be read."""
+
+    def __init__(self) -> None:
+        self.known: OpportunityList | None = None
 
 
 @get(
@@ -51,22 +62,36 @@ class OpportunityList(msgspec.Struct, rename="camel"):
     summary="The opportunities",
 )
 async def list_opportunities(request: AnyRequest) -> Response[bytes]:
-    """Return what `mission-control/data/opportunities.json` has, as it is, and its summary."""
+    """Return what `mission-control/data/opportunities.json` has, as it is, and its summary.
+
+    While the file cannot be read, as when it is half written, they are those that it had before, with a `note`.
+    """
+    last: LastRead = request.app.state[LAST_READ]
     # The file may have 8 MiB: reading, summing and encoding it must not hold up other requests.
-    body = await asyncio.to_thread(_read, service_of(request))
+    body = await asyncio.to_thread(_read, service_of(request), last)
     return answer(body)
 
 
-def _read(service: Service) -> bytes:
+def _read(service: Service, last: LastRead) -> bytes:
+    try:
+        last.known = found = _found(service)
+    except Unavailable as error:
+        if last.known is None:
+            raise
+        found = msgspec.structs.replace(last.known, note=str(error))
+    return msgspec.json.encode(found or OpportunityList(False, [], [], _summarise([]), None))
+
+
+def _found(service: Service) -> OpportunityList | None:
     content = read_file(service.workspace, FILE, MAX_FILE_BYTES)
     if content is None:
-        return msgspec.json.encode(OpportunityList(False, [], [], _summarise([]), None))
+        return None
     if isinstance(content, str):
         raise Unavailable(f"{FILE} cannot be used as it is: {content}.")
     found = parse_opportunities(content.data)
     best = sorted(found, key=_score, reverse=True)[:5]
     updated = rfc3339(max(0, content.mtime_ns // 1_000_000)).decode()
-    return msgspec.json.encode(OpportunityList(True, found, best, _summarise(found), updated))
+    return OpportunityList(True, found, best, _summarise(found), updated)
 
 
 def parse_opportunities(data: bytes) -> list[Data]:
@@ -95,5 +120,13 @@ def _summarise(opportunities: list[Data]) -> OpportunitySummary:
 
 
 def _score(opportunity: Data) -> float:
+    """Return a score, also one that is written as a text; 0 where there is none."""
     score = opportunity.get("score")
-    return float(score) if isinstance(score, (int, float)) and not isinstance(score, bool) else 0.0
+    if isinstance(score, str):
+        try:
+            score = float(score)
+        except ValueError:
+            return 0.0
+    if isinstance(score, bool) or not isinstance(score, (int, float)):
+        return 0.0
+    return float(score) if abs(score) <= MAX_SCORE else 0.0

@@ -42,6 +42,11 @@ export function OpportunitiesView({ office: { live } }: { office: Office }) {
           {opportunities.trouble.value}
         </p>
       )}
+      {found?.note && opportunities.trouble.value === null && (
+        <p class="refusal" role="alert">
+          {found.note} What is shown is what it had before.
+        </p>
+      )}
       {found === null ? (
         opportunities.trouble.value === null && <p class="empty">Loading …</p>
       ) : found.list.length === 0 ? (

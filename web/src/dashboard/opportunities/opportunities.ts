@@ -22,6 +22,8 @@ export interface Opportunities {
   readonly high: number;
   readonly medium: number;
   readonly low: number;
+  /** What is wrong with the file now; these are those that it had before. */
+  readonly note: string | null;
 }
 
 export class OpportunityList {
@@ -59,6 +61,7 @@ export function opportunitiesFrom(body: Data): Opportunities {
     high: count("highPriority"),
     medium: count("mediumPriority"),
     low: count("lowPriority"),
+    note: textOf(body.note),
   };
 }
 
@@ -72,8 +75,15 @@ function opportunityFrom(record: Data, place: number): Opportunity {
     type: textOf(record.type),
     description: textOf(record.description),
     marketSize: typeof market === "number" ? market.toLocaleString() : textOf(market),
-    score: typeof record.score === "number" ? record.score : null,
+    score: scoreIn(record.score),
   };
+}
+
+/** A score, also one that is written as a text. */
+function scoreIn(value: unknown): number | null {
+  const text = textOf(value)?.trim();
+  const score = text === undefined || text === "" ? value : Number(text);
+  return typeof score === "number" && Number.isFinite(score) ? score : null;
 }
 
 function recordsIn(value: unknown): readonly Data[] {
