@@ -513,6 +513,52 @@ def test_a_file_far_down_the_list_opens_in_sight(page: Page, tmp_path: Path, wid
             expect(row).to_be_in_viewport()
 
 
+def test_what_a_list_is_narrowed_to_is_in_its_address(page: Page, server: ServerProcess) -> None:
+    data = server.workspace / "mission-control/data"
+    data.mkdir(parents=True)
+    leads = [
+        {"id": f"l{n}", "company": f"C{n}", "priorityTier": f"P{n}", "totalScore": 50 + n} for n in range(3)
+    ]
+    (data / "leads.json").write_text(json.dumps(leads))
+    open_view(page, server, "/leads")
+    page.get_by_label("Tier").select_option("P1")
+    expect(page).to_have_url(re.compile(r"/leads\?tier=P1$"))
+    page.get_by_role("link", name="C1").click()
+    expect(page).to_have_url(re.compile(r"/leads/l1\?tier=P1$"))
+    page.reload()
+    expect(page.get_by_label("Tier")).to_have_value("P1")
+    expect(page.locator(".lead-card")).to_have_count(1)
+    page.get_by_role("link", name="Files").first.click()
+    expect(page).to_have_url(re.compile(r"/files$"))
+    page.get_by_role("button", name="All files").click()
+    page.get_by_label("Search paths").fill("leads")
+    expect(page).to_have_url(re.compile(r"/files\?q=leads&list=disk$"))
+    page.reload()
+    expect(page.get_by_role("button", name="All files")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_label("Search paths")).to_have_value("leads")
+
+
+def test_the_viewer_says_what_is_not_the_queue_and_what_is_not_utf_8(
+    page: Page, server: ServerProcess
+) -> None:
+    folder = server.workspace / "mission-control"
+    folder.mkdir()
+    (folder / "TASK_QUEUE.json").write_text('{"tasks": [], "nextId": 2}')
+    (folder / "TASK_QUEUE.md").write_text(TABLE)
+    (folder / "latin.txt").write_bytes(b"caf\xe9 \x80")
+    open_view(page, server, "/tasks")
+    expect(page.get_by_role("link", name="mission-control/TASK_QUEUE.json")).to_be_visible()
+    open_view(page, server, "/files/mission-control/TASK_QUEUE.md")
+    expect(page.locator(".file-sheet")).to_contain_text("This file is not the task queue: that is")
+    page.get_by_role("link", name="mission-control/TASK_QUEUE.json", exact=True).click()
+    expect(page.locator(".file-text")).to_contain_text("nextId")
+    expect(page.locator(".file-sheet")).not_to_contain_text("not the task queue")
+    open_view(page, server, "/files/mission-control/latin.txt")
+    expect(page.locator(".file-text")).to_have_text("café €")
+    expect(page.locator(".file-sheet")).to_contain_text("6 bytes")
+    expect(page.locator(".file-sheet")).to_contain_text("not UTF-8: read as windows-1252")
+
+
 def test_settings_are_applied_at_once_and_kept(page: Page, server: ServerProcess) -> None:
     open_view(page, server, "/settings")
     page.get_by_label("Night office").check()

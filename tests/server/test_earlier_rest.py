@@ -294,7 +294,7 @@ async def test_the_content_of_a_file_is_shown_as_plain_text_or_an_image(
         assert (response.status_code, response.headers["content-type"]) == (200, media_type)
         assert "sandbox" in response.headers["content-security-policy"]
         assert response.headers["x-content-type-options"] == "nosniff"
-        assert response.content == (b"# One \\xff" if name == "a.md" else content)
+        assert response.content == ("# One ÿ".encode() if name == "a.md" else content)
 
 
 @pytest.mark.parametrize(
@@ -400,6 +400,30 @@ async def test_scored_leads_are_the_scored_ones_with_the_best_first(page: httpx.
     assert leads["summary"]["tierDistribution"] == {"P0": 0, "P1": 1, "P2": 0, "P3": 0}
     assert (leads["summary"]["averageScore"], leads["summary"]["totalLeads"]) == (81.0, 1)
     assert [lead["id"] for lead in leads["leads"]] == ["l1", "l2"]
+
+
+@pytest.mark.parametrize(
+    ("data", "text", "encoding"),
+    [
+        (b"caf\xe9 \x80 \x81", "café € \\x81", "windows-1252"),
+        ("café".encode() + b"\xe9", "café\\xe9", "utf-8"),
+        ("café".encode(), "café", "utf-8"),
+    ],
+    ids=["Windows-1252", "UTF-8 that is damaged", "UTF-8"],
+)
+async def test_text_that_is_not_utf_8_is_read_as_what_it_most_likely_is(
+    page: httpx.AsyncClient, tmp_path: Path, data: bytes, text: str, encoding: str
+) -> None:
+    (tmp_path / "mission-control/agents/scout/text.txt").write_bytes(data)
+    response = await page.get("/api/files/content", params={"path": "mission-control/agents/scout/text.txt"})
+    assert (response.text, response.headers["x-encoding"]) == (text, encoding)
+    assert response.headers["x-size"] == str(len(data))
+
+
+async def test_as_many_files_are_tracked_as_are_listed(page: httpx.AsyncClient) -> None:
+    listed = await page.get("/api/files/activity?limit=1")
+    watch = await get(page, "/api/files/watch")
+    assert str(watch["trackedFiles"]) == listed.headers["x-total-count"] != "0"
 
 
 async def test_the_five_best_opportunities_come_first(page: httpx.AsyncClient) -> None:

@@ -153,11 +153,6 @@ class FolderListing:
             return None
         return await asyncio.to_thread(read_file, self.root, path, limit)
 
-    @property
-    def tracked(self) -> int:
-        """The number of files that the source of files knows."""
-        return len(self._index())
-
 
 def list_folder(
     root: Path, folder: str, workspaces: AgentWorkspaces, since: int = 0, most: int | None = None

@@ -33,6 +33,9 @@ export function bytes(size: number): string {
     left /= 1000;
     unit += 1;
   }
+  if (size === 1) {
+    return "1 byte";
+  }
   return `${unit === 0 ? whole(left) : left.toFixed(left < 10 ? 1 : 0)} ${BYTES[unit]}`;
 }
 

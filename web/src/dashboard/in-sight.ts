@@ -2,8 +2,8 @@ import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
 /** An element that is scrolled to when it appears out of sight: on a small screen a sheet stands above its list. */
-export function useInSight<T extends HTMLElement>(): RefObject<T> {
-  const ref = useRef<T>(null);
+export function useInSight<T extends HTMLElement>(): RefObject<T | null> {
+  const ref = useRef<T | null>(null);
   useEffect(() => {
     const element = ref.current;
     if (element !== null) {

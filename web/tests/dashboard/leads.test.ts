@@ -1,6 +1,14 @@
 import { describe, expect, test } from "vitest";
+import { addressOf } from "../../src/dashboard/address-query";
 import { leadFrom } from "../../src/dashboard/leads/lead";
-import { csvOf, filtered, NO_FILTER, scoringOf } from "../../src/dashboard/leads/scoring";
+import {
+  choicesOfFilter,
+  csvOf,
+  filtered,
+  filterIn,
+  NO_FILTER,
+  scoringOf,
+} from "../../src/dashboard/leads/scoring";
 import { opportunitiesFrom } from "../../src/dashboard/opportunities/opportunities";
 
 const LEADS = [
@@ -92,4 +100,26 @@ test("opportunities are the best first, and the first five are marked", () => {
   expect(found.list.map(({ title }) => title)).toEqual(["T6", "T5", "T4", "T3", "T2", "T1"]);
   expect(found.list.filter(({ key }) => found.top.has(key))).toHaveLength(5);
   expect([found.average, found.medium]).toEqual([35, 1]);
+});
+
+describe("a filter in the address", () => {
+  test("is read as it was written", () => {
+    const filter = { text: "a & b=c", tier: "P1", region: "São Paulo", industry: "", leastScore: 60 };
+    const address = addressOf("/leads/x", choicesOfFilter(filter));
+    expect(filterIn(address.slice(address.indexOf("?")))).toEqual(filter);
+  });
+
+  test("is none where the address has none, or nonsense", () => {
+    expect(addressOf("/leads", choicesOfFilter(NO_FILTER))).toBe("/leads");
+    expect(filterIn("")).toBe(NO_FILTER);
+    expect(filterIn("?score=many&x=1")).toBe(NO_FILTER);
+  });
+});
+
+test("tiers and averages are of the scored leads, where there are any", () => {
+  const plain = leadFrom({ id: "1", tier: "P0", score: 10 });
+  const scored = leadFrom({ id: "2", priorityTier: "P1", totalScore: 80, score: 80 });
+  expect([...scoringOf([plain, scored]).tiers.values()]).toEqual([0, 1, 0, 0]);
+  expect(scoringOf([plain, scored]).average).toBe(80);
+  expect(scoringOf([plain]).average).toBe(10);
 });

@@ -19,6 +19,10 @@ const event = (type: string, data: object, id = 1) => ({
 const nameOf = (id: string) => id.toUpperCase();
 
 describe("figures", () => {
+  test("counts a single byte as one", () => {
+    expect([bytes(0), bytes(1), bytes(2), bytes(1000)]).toEqual(["0 bytes", "1 byte", "2 bytes", "1.0 KB"]);
+  });
+
   test("a small sum does not look like nothing", () => {
     expect([0, 0.004, 0.5, 1234.5].map(dollars)).toEqual(["$0.00", "< $0.01", "$0.50", "$1,234.50"]);
   });

@@ -33,6 +33,10 @@ _CHUNK = 1_000
 _K = TypeVar("_K", bound=Any)
 
 
+UNSAID = "unknown"
+"""What tasks are counted under of which nobody has said the status, or the priority."""
+
+
 class Sorted(Generic[_K]):
     """Keys in their order, each once; kept in chunks, so that one more moves few."""
 
@@ -215,8 +219,8 @@ def _indexed(task: Task) -> _Indexed:
     closed = is_over(task)
     return _Indexed(
         urgency(task),
-        str(status),
-        str(task.get("priority")),
+        UNSAID if status is None else str(status),
+        UNSAID if task.get("priority") is None else str(task["priority"]),
         str(task.get("assignedTo") or UNASSIGNED),
         None if closed else moment(task.get("due")),
         status == "pending" and is_unassigned(task),

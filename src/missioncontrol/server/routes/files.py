@@ -126,9 +126,8 @@ async def file_activity(
     """
     service = service_of(request)
     place = read_place(after)
-    agents = [id_ for full in service.state.table("agents") if (id_ := _at_home(service, full)) is not None]
     wanted = _Wanted((search or "").casefold().split(), agent if agent is None else _at_home(service, agent))
-    known = {} if agent is not None and wanted.agent is None else await service.files.known(agents)
+    known = {} if agent is not None and wanted.agent is None else await _known(service)
     page, following, total = await asyncio.to_thread(_newest, service, known, wanted, limit, place)
     hashes = await service.files.hashes((path, known[path]) for _, path in page)
     files = [
@@ -143,6 +142,12 @@ async def file_activity(
         for (place, path), hash_ in zip(page, hashes, strict=True)
     ]
     return array_page(request, files, total, None, following)
+
+
+async def _known(service: Service) -> dict[str, Signature]:
+    """Return the files that are watched, those included that are told as agents, tasks and leads."""
+    agents = [id_ for full in service.state.table("agents") if (id_ := _at_home(service, full)) is not None]
+    return await service.files.known(agents)
 
 
 class _Wanted(NamedTuple):
@@ -265,6 +270,9 @@ async def file_content(
 ) -> Response[bytes]:
     """Return the content of a file of the workspace, to be shown: text of up to 1 MiB, an image of up to 8 MiB.
 
+    Text that is not UTF-8 is read as Windows-1252, which has all of Latin-1; `X-Encoding` names what it was read as,
+    and `X-Size` is the size of the file in bytes.
+
     It is inert: a page, a script or an SVG is plain text, and no browser runs anything of it.
     """
     service = service_of(request)
@@ -283,23 +291,39 @@ async def file_content(
             )
         if b"\0" in content.data:
             raise UnsupportedMediaType(f"{path[:200]!r} cannot be shown: it is neither text nor an image.")
-        # Bytes that are not UTF-8 are shown as such, rather than the file not at all.
-        text = content.data.decode("utf-8", "backslashreplace")
+        text, encoding = text_of(content.data)
         body, media_type = text.encode(), "text/plain"
     else:
-        body = content.data
+        body, encoding = content.data, ""
     modified = rfc3339(max(0, content.mtime_ns // 1_000_000)).decode()
     headers = {"cache-control": "no-store", "content-security-policy": INERT, "x-modified": modified}
+    headers["x-size"] = str(len(content.data))
+    if encoding:
+        headers["x-encoding"] = encoding
     return Response(body, media_type=media_type, headers=headers)
+
+
+def text_of(data: bytes) -> tuple[str, str]:
+    """Return a text, and the encoding that it is taken to be in.
+
+    In a text that is UTF-8 but for some bytes, those are shown as such: another encoding would spoil all the others.
+    """
+    try:
+        return data.decode(), "utf-8"
+    except UnicodeDecodeError:
+        text = data.decode("utf-8", "backslashreplace")
+    if not text.isascii():
+        return text, "utf-8"
+    return data.decode("cp1252", "backslashreplace"), "windows-1252"
 
 
 @get("/api/files/watch", responses=documented(FileWatch), tags=["files"], summary="What is watched")
 async def file_watch(request: AnyRequest) -> Response[bytes]:
     """Return which folders are watched, and how that goes: the workspace, and those that agents have of their own."""
-    return answer(msgspec.json.encode(file_watcher(service_of(request))))
+    return answer(msgspec.json.encode(await file_watcher(service_of(request))))
 
 
-def file_watcher(service: Service) -> FileWatch:
+async def file_watcher(service: Service) -> FileWatch:
     """Return which folders are watched, and how that goes: the workspace, and those that agents have of their own."""
     source = msgspec.to_builtins(service.sources()).get("files")
     watching = source is not None and source.get("status") == "running"
@@ -310,7 +334,7 @@ def file_watcher(service: Service) -> FileWatch:
             WatchedFolder(service.files.absolute_path(folder), readable(folder))
             for folder in (("", *service.files.workspaces.tops) if watching else ())
         ],
-        tracked_files=service.files.tracked,
+        tracked_files=len(await _known(service)),
         timestamp=rfc3339(now()).decode(),
         workspace=root,
         watching=watching,

@@ -233,7 +233,7 @@ async def system_status(request: AnyRequest) -> Response[bytes]:
         },
         agents={"deployed": [], "pending": [], **_object(report.get("agents"))},
         alerts=system["alerts"] if sentry is None else list(sentry.listed),
-        file_watcher=file_watcher(service),
+        file_watcher=await file_watcher(service),
         gateway=system["gateway"],
         task_queue=service.tasks.summary(),
         host=service.host(),

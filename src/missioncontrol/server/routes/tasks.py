@@ -87,7 +87,10 @@ class Summary(msgspec.Struct, rename="camel"):
 
 
 class Stats(msgspec.Struct, rename="camel"):
-    """The tasks by status, priority and assignee; `completed` counts the history's too."""
+    """The tasks by status, priority and assignee; `completed` counts the history's too.
+
+    Those without a status, or a priority, are counted as `unknown`.
+    """
 
     total: int
     by_status: dict[str, int]

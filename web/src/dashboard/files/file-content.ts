@@ -7,7 +7,12 @@ import { fetchSigned, readKey } from "../../client/session-key";
 /** Longer Markdown and JSON are shown as they are written: making a page of them would hold the browser up. */
 const LONGEST_PRETTY = 200_000;
 
-export type Shown = { readonly size: number; readonly modified: string | null } & (
+export type Shown = {
+  readonly size: number;
+  readonly modified: string | null;
+  /** What a text was read as that is not UTF-8; null for the others. */
+  readonly encoding: string | null;
+} & (
   | { readonly kind: "text" | "markdown"; readonly text: string }
   | { readonly kind: "image"; readonly url: string }
 );
@@ -32,17 +37,19 @@ export class FileContent {
         return;
       }
       const modified = response.headers.get("x-modified");
+      const named = response.headers.get("x-encoding");
+      const encoding = named === "utf-8" ? null : named;
       if (response.headers.get("content-type")?.startsWith("image/")) {
         const picture = await response.blob();
         // By another address after each change, since a browser keeps a picture that it has shown.
         const plain = `${address}&${new URLSearchParams({ modified: modified ?? "" })}`;
         // A picture's own request carries no key.
         const url = readKey() === undefined ? plain : await dataUrl(picture);
-        this.shown.value = { kind: "image", url, size: picture.size, modified };
+        this.shown.value = { kind: "image", url, size: picture.size, modified, encoding };
       } else {
         const text = await response.text();
-        const size = new TextEncoder().encode(text).length;
-        this.shown.value = { ...presented(this.#path, text), size, modified };
+        const size = Number(response.headers.get("x-size") ?? new TextEncoder().encode(text).length);
+        this.shown.value = { ...presented(this.#path, text), size, modified, encoding };
       }
       this.trouble.value = null;
     } catch {

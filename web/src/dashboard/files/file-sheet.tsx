@@ -1,11 +1,16 @@
 import { useSignalEffect } from "@preact/signals";
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import { ago, clock, moment } from "../age";
 import { bytes } from "../figures";
 import { useInSight } from "../in-sight";
 import type { LiveFleet } from "../live";
+import { pathOfFile } from "../route";
+import { QueueFile } from "../tasks/queue-file";
 import { FileContent } from "./file-content";
 import { Markdown } from "./markdown";
+
+/** What may be taken for the task queue, and usually is not. */
+const LISTS_OF_TASKS = /^mission-control\/(TASK_QUEUE\.(md|json)|PENDING_TASKS\.md)$/;
 
 interface FileSheetProps {
   readonly live: LiveFleet;
@@ -51,9 +56,11 @@ export function FileSheet({ live, path }: FileSheetProps) {
                 , <time title={clock(modified)}>{ago(modified, live.now.value)}</time>
               </>
             )}
+            {shown.value.encoding !== null && `, not UTF-8: read as ${shown.value.encoding}`}
           </>
         )}
       </p>
+      {LISTS_OF_TASKS.test(path) && <NotTheQueue path={path} />}
       {trouble.value !== null ? (
         <p class="empty" role="alert">
           {trouble.value}
@@ -72,5 +79,29 @@ export function FileSheet({ live, path }: FileSheetProps) {
         </pre>
       )}
     </aside>
+  );
+}
+
+/** Says of a list of tasks that it is not the queue, where it is not. */
+function NotTheQueue({ path }: { readonly path: string }) {
+  const file = useMemo(() => new QueueFile(), []);
+  useEffect(() => {
+    void file.read();
+  }, []);
+  const queue = file.path.value;
+  if (queue === undefined || queue === path) {
+    return null;
+  }
+  return (
+    <p class="file-facts">
+      This file is not the task queue
+      {queue === null ? (
+        "."
+      ) : (
+        <>
+          : that is <a href={pathOfFile(queue)}>{queue}</a>.
+        </>
+      )}
+    </p>
   );
 }

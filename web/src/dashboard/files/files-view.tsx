@@ -1,6 +1,7 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
+import { choicesIn, useAddressQuery } from "../address-query";
 import { ago, clock, moment } from "../age";
 import { AgentChoice } from "../agent-choice";
 import { bytes, counted, whole } from "../figures";
@@ -35,8 +36,12 @@ type List = (typeof LISTS)[number]["list"];
 
 export function FilesView({ office: { live, router } }: { office: Office }) {
   const [log, listing] = useMemo(() => [new FileLog(), new FileListing()], []);
-  const [text, agent, more] = [useSignal(""), useSignal(""), useSignal(MOST_SHOWN)];
-  const chosen = useSignal<List | null>(null);
+  const first = useMemo(() => choicesIn(location.search, ["q", "agent", "list"]), []);
+  const [text, agent, more] = [useSignal(first.q ?? ""), useSignal(first.agent ?? ""), useSignal(MOST_SHOWN)];
+  const chosen = useSignal<List | null>(LISTS.find(({ list }) => list === first.list)?.list ?? null);
+  /** What a person has chosen; what the page chooses by itself is not in the address. */
+  const picked = useSignal<string>(chosen.value ?? "");
+  useAddressQuery(router, "files", () => ({ q: text.value, agent: agent.value, list: picked.value }));
   const past = live.pastAt.value !== null;
   const last = live.fleet.value?.id ?? 0;
   const changes = log.changes.value?.filter(({ id }) => !past || id <= last) ?? null;
@@ -108,7 +113,7 @@ export function FilesView({ office: { live, router } }: { office: Office }) {
                 type="button"
                 aria-pressed={list === one.list}
                 onClick={() => {
-                  chosen.value = one.list;
+                  chosen.value = picked.value = one.list;
                 }}
               >
                 {one.word}

@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
+import { useAddressQuery } from "../address-query";
 import { counted, whole } from "../figures";
 import { HostBadge } from "../host-badge";
 import type { LiveFleet } from "../live";
@@ -11,13 +12,23 @@ import { type Lead, leadFrom, pipelineOf, type Stage } from "./lead";
 import { LeadFinder } from "./lead-finder";
 import { LeadSheet } from "./lead-sheet";
 import { ScoreSummary } from "./score-summary";
-import { filtered, type LeadFilter, NO_FILTER, scoringOf, TIERS, tierOf } from "./scoring";
+import {
+  choicesOfFilter,
+  filtered,
+  filterIn,
+  type LeadFilter,
+  NO_FILTER,
+  scoringOf,
+  TIERS,
+  tierOf,
+} from "./scoring";
 
 const MOST_CARDS = 40;
 
 export function LeadsView({ office }: { office: Office }) {
   const { live, router } = office;
-  const filter = useSignal<LeadFilter>(NO_FILTER);
+  const filter = useSignal<LeadFilter>(useMemo(() => filterIn(location.search), []));
+  useAddressQuery(router, "leads", () => choicesOfFilter(filter.value));
   const records = live.fleet.value?.leads;
   const leads = useMemo(() => records?.map(leadFrom), [records]);
   const found = useMemo(() => filtered(leads ?? [], filter.value), [leads, filter.value]);

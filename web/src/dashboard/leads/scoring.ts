@@ -1,5 +1,6 @@
 /** Scored leads in numbers: tiers, averages, filters, and all of it as CSV. */
 
+import { type Choices, choicesIn } from "../address-query";
 import { textOf } from "../agent-words";
 import { contactOf, type Lead } from "./lead";
 
@@ -15,7 +16,22 @@ export interface LeadFilter {
   readonly leastScore: number;
 }
 
+const FILTERS = ["q", "tier", "region", "industry", "score"];
+
 export const NO_FILTER: LeadFilter = { text: "", tier: "", region: "", industry: "", leastScore: 0 };
+
+/** The filter that an address has in its query. */
+export function filterIn(search: string): LeadFilter {
+  const { q = "", tier = "", region = "", industry = "", score = "" } = choicesIn(search, FILTERS);
+  const least = Number(score);
+  const filter = { text: q, tier, region, industry, leastScore: Number.isFinite(least) ? least : 0 };
+  return Object.values(filter).some(Boolean) ? filter : NO_FILTER;
+}
+
+/** A filter as its address has it. */
+export function choicesOfFilter({ text, tier, region, industry, leastScore }: LeadFilter): Choices {
+  return { q: text, tier, region, industry, score: leastScore > 0 ? String(leastScore) : "" };
+}
 
 export function tierOf({ record }: Lead): string | null {
   return textOf(record.priorityTier) ?? textOf(record.priority) ?? textOf(record.tier);
@@ -46,7 +62,15 @@ export interface Scoring {
   readonly categories: readonly { readonly name: string; readonly average: number }[];
 }
 
-export function scoringOf(leads: readonly Lead[]): Scoring {
+/** Whether a lead has what only a file of scores says; the server counts by the same rule. */
+function isScored({ record }: Lead): boolean {
+  return "totalScore" in record || "breakdown" in record || "priorityTier" in record;
+}
+
+/** Sum up the leads that were scored, where any was; all of them else. */
+export function scoringOf(all: readonly Lead[]): Scoring {
+  const scored = all.filter(isScored);
+  const leads = scored.length > 0 ? scored : all;
   const tiers = new Map<string, number>(TIERS.map((tier) => [tier, 0]));
   const sums = new Map<string, { sum: number; count: number }>();
   for (const lead of leads) {
