@@ -273,12 +273,12 @@ def changed(old: Data, new: Data) -> tuple[str, Data] | None:
     score = new.get("score")
     # What the file of the scores says first of a lead (`contactName`) is new to it, and comes with its score.
     others_changed = any(name in old for name in updates.keys() - _OF_A_SCORE)
-    if "score" in updates and score is not None and not removed and not others_changed:
+    if "score" in updates and _is_number(score) and not removed and not others_changed:
         factors = next((new[name] for name in ("breakdown", "factors") if new.get(name) is not None), None)
         data["score"] = score
         if factors is not None:
             data["factors"] = factors
-        if isinstance(old.get("score"), (int, float)):
+        if _is_number(old.get("score")):
             data["previousScore"] = old["score"]
         return "lead:scored", data
     return "lead:updated", {**data, **({"removed": removed} if removed else {})}
