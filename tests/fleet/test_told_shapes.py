@@ -76,6 +76,7 @@ lead_entries = st.lists(
 @given(lead_entries, lead_entries, lead_entries, lead_entries)
 @example([], [{"leadId": 7, "totalScore": 1}], [], [{"leadId": 7, "totalScore": 2, "breakdown": ["x"]}])
 @example([], [{"id": "x"}], [], [{"id": "x", "score": "85"}])
+@example([], [{"id": "x"}], [], [{"id": "x", "score": 10**400}])
 @example([{"id": "x", "score": True}], [], [{"id": "x", "score": 8}], [])
 def test_leads_are_told_in_the_shapes_of_the_catalogue(
     plain: list[Any], scored: list[Any], plain_then: list[Any], scored_then: list[Any]

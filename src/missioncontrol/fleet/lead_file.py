@@ -346,4 +346,5 @@ def _is_id(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    # Beyond, a whole number is none that every reader of JSON takes.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -1e300 < value < 1e300
