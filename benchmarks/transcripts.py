@@ -18,8 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.targets import at_least, conclude
-from missioncontrol.runtimes.files.jsonl import JsonlReader, Position
+from missioncontrol.runtimes.base import Transcript
+from missioncontrol.runtimes.claude.runtime import LINES as CLAUDE
+from missioncontrol.runtimes.codex.runtime import LINES as CODEX
+from missioncontrol.runtimes.files.jsonl import JsonlReader, LineFormat, Position
 from missioncontrol.runtimes.openclaw.agent_database import AgentDatabase, AgentPosition
+from missioncontrol.runtimes.openclaw.runtime import LINES as OPENCLAW
 from missioncontrol.runtimes.records import Usage
 
 MB_PER_SECOND = 100.0
@@ -191,14 +195,14 @@ def write_database(folder: Path, size: int) -> Path:
     return path
 
 
-def read_files(reader: JsonlReader, paths: list[Path]) -> Speed:
+def read_files(format_: LineFormat, paths: list[Path]) -> Speed:
     """Read files to their ends."""
     responses = 0
     begin = time.perf_counter()
     for path in paths:
-        position = Position()
+        reader, position = JsonlReader(Transcript(path, "openclaw", "main"), format_), Position()
         while True:
-            records, after = reader.read(path, position)
+            records, after = reader.read(position)
             responses += sum(isinstance(record, Usage) for record in records)
             if after.offset == position.offset:
                 break
@@ -228,14 +232,14 @@ def measure(megabytes: int) -> dict[str, Speed]:
     speeds: dict[str, Speed] = {}
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
-        readers = {
-            "OpenClaw, JSONL": (openclaw, JsonlReader("openclaw", agent="main")),
-            "Claude Code": (claude, JsonlReader("claude")),
-            "Codex": (codex, JsonlReader("codex")),
+        formats = {
+            "OpenClaw, JSONL": (openclaw, OPENCLAW),
+            "Claude Code": (claude, CLAUDE),
+            "Codex": (codex, CODEX),
         }
-        for runtime, (of, reader) in readers.items():
+        for runtime, (of, format_) in formats.items():
             paths = write_files(folder, of, size)
-            speeds[runtime] = read_files(reader, paths)
+            speeds[runtime] = read_files(format_, paths)
             for path in paths:
                 path.unlink()
         speeds["OpenClaw, SQLite"] = read_database(write_database(folder, size))
