@@ -21,6 +21,7 @@ import msgspec
 from litestar import Response
 from litestar.connection import Request
 from litestar.openapi import ResponseSpec
+from litestar.openapi.spec.enums import OpenAPIType
 from litestar.params import KwargDefinition, QueryParameter
 
 from missioncontrol.config import Scope
@@ -72,8 +73,13 @@ def limit_parameter(most: int) -> QueryParameter:
         le=most,
         description=f"How many at most, from 1 to {most:,}. A number beyond that counts as the nearest within it, "
         "an empty one as if it were left out.",
-        # A number beyond the bounds is not wrong.
-        schema_extra={"minimum": None, "maximum": None},
+        # Neither a number beyond the bounds is wrong, nor an empty text.
+        schema_extra={
+            "minimum": None,
+            "maximum": None,
+            "type": [OpenAPIType.INTEGER, OpenAPIType.STRING],
+            "pattern": r"^(-?[0-9]+)?$",
+        },
     )
 
 
