@@ -147,6 +147,43 @@ def test_a_read_right_after_a_write_sees_it(tmp_path: Path) -> None:
         assert [alert for alert in alerts if alert["details"].get("source") == "tasks"] == []
 
 
+def test_nothing_is_lost_where_agents_and_the_api_take_no_turns(tmp_path: Path) -> None:
+    """Two agents take turns with each other, and not with the API: each task is there once, also after collisions."""
+    office, chance = Office(tmp_path / "workspace"), random.Random(14)
+    wanted: list[str] = []
+
+    def work_as_agent(agent: str) -> None:
+        with closing(Api(server.url)) as api:
+            for number in range(ROUNDS):
+                description = f"{agent} {number}"
+                with office.turn:
+                    id_ = office.add(agent, description, None)
+                    wanted.append(description)
+                # It has the id that the agent gave it, or another; in no case is there none of this id.
+                assert api.ask("GET", f"/api/tasks/{id_}")
+                sleep(chance.random() * 0.01)
+
+    def work_as_client() -> None:
+        with closing(Api(server.url)) as api:
+            for number in range(ROUNDS):
+                description = f"client {number}"
+                api.ask("POST", "/api/tasks", {"description": description})
+                wanted.append(description)
+                sleep(chance.random() * 0.01)
+
+    with start_server(tmp_path / "workspace", data=tmp_path / "data") as server:
+        with ThreadPoolExecutor(3) as pool:
+            works = [pool.submit(work_as_agent, name) for name in ("scout", "forge")]
+            for done in [*works, pool.submit(work_as_client)]:
+                done.result()
+        with closing(Api(server.url)) as api:
+            listed = api.ask("GET", "/api/tasks?limit=1000")["tasks"]
+        assert sorted(task["description"] for task in listed) == sorted(wanted)
+        assert {task["id"]: task["description"] for task in listed} == {
+            id_: task["description"] for id_, task in office.tasks().items()
+        }
+
+
 def test_a_stop_leaves_nothing_unwritten(tmp_path: Path) -> None:
     office = Office(tmp_path / "workspace")
     with start_server(tmp_path / "workspace", data=tmp_path / "data") as server:

@@ -7,7 +7,6 @@ import json
 from itertools import count
 from typing import Any
 
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fleet.tasks.desk import root, task
@@ -54,7 +53,13 @@ class Agent:
         self.came: set[str] = set()
         self.known = set(tasks_of(whole))
         self.deleted: set[str] = set()
+        # The ids that the file has for his tasks, where he goes on with others.
+        self.names: dict[str, str] = {}
         self.agreed()
+
+    def name(self, id_: str) -> str:
+        """Return the id that the file has for a task of his copy."""
+        return self.names.get(id_, id_)
 
     def agreed(self) -> None:
         """Take his edits as done; what others have done, he still does not know."""
@@ -140,8 +145,11 @@ class Model:
     def now(self) -> str:
         return rfc3339(next(self.time)).decode()
 
-    def reconcile(self, *, killed_after: int | None = None) -> Plan:
-        """Bring both in step; or only tell the first so many events of it, and be killed."""
+    def reconcile(self, *, killed_after: int | None = None, shown_to: Agent | None = None) -> Plan:
+        """Bring both in step; or only tell the first so many events of it, and be killed.
+
+        With `shown_to` the file cannot be left as it is to be, but this agent has read it.
+        """
         self.at += 1
         read = self.copy = read_queue(self.text, self.copy)
         if read.changed is None:
@@ -166,6 +174,12 @@ class Model:
         if plan.edits:
             assert read.document is not None
             document = read.document.with_edits(plan.edits)
+            if shown_to is not None:
+                self._reads(shown_to, json.loads(b"".join(document.parts())))
+                self.differing = {*self.past.ahead, *plan.renamed}
+                self.past.reached()
+                self._remember(self.past.counter())
+                return plan
             self.text = b"".join(document.parts())
             self.copy = copy_of(document, read)
             if self.copy.changed is None:
@@ -177,7 +191,8 @@ class Model:
     def _agree(self, read: Copy) -> Plan:
         """Agree about what may differ, and check that the same comes of agreeing about everything."""
         past, ids, state = copy.deepcopy(self.past), Ids(self.state.keys()), dict(self.state)
-        ids.recall({"ids": msgspec.json.encode(self.ids._given)})
+        ids._given, ids._unseen = copy.deepcopy((self.ids._given, self.ids._unseen))
+        ids.aliases = copy.deepcopy(self.ids.aliases)
         ids.next = self.ids.next
         among = None
         if self.differing is not None and read.changed is not None:
@@ -254,13 +269,25 @@ class Model:
             self.tell("task:deleted", {"taskId": data.draw(st.sampled_from(sorted(self.state)))})
 
     def read_by_agent(self, data: st.DataObject) -> None:
-        agent = self._agent(data)
-        agent.reads(self.root)
+        self._reads(self._agent(data), self.root)
+
+    def _reads(self, agent: Agent, root: dict[str, Any]) -> None:
+        agent.reads(root)
         # What has not been written yet, he has not seen.
         file, whole = tasks_of(agent.root), self.whole
         agent.came = set(whole.keys() - file.keys())
         for id_ in whole.keys() & file.keys():
             agent.others |= {(id_, name) for name in FIELDS if whole[id_].get(name) != file[id_].get(name)}
+
+    def share_by_agent(self, data: st.DataObject) -> None:
+        """Have an agent go on with the copy of another, as one does who has read what that has written."""
+        agent = self._agent(data)
+        if not agent.edited:
+            self.agents[data.draw(st.integers(0, AGENTS - 1), "to")] = copy.deepcopy(agent)
+
+    def fail_here(self, data: st.DataObject) -> None:
+        """Have the file written by an agent again at once, after another has read what was put in its place."""
+        self.reconcile(shown_to=self._agent(data))
 
     def _agent(self, data: st.DataObject) -> Agent:
         return self.agents[data.draw(st.integers(0, AGENTS - 1), "agent")]
@@ -319,25 +346,34 @@ class Model:
         for name in ("tasks", "history"):
             agent.root[name] = [other for other in agent.root[name] if other is not one]
         agent.fields = {(id_, name) for id_, name in agent.fields if id_ != one["id"]}
-        agent.deleted.add(one["id"])
-        agent.came.discard(one["id"])
+        agent.deleted.add(agent.name(one["id"]))
+        agent.came.discard(agent.name(one["id"]))
 
     def write_by_agent(self, data: st.DataObject) -> None:
         agent = self._agent(data)
         if not agent.edited:
             return
-        copies = tasks_of(agent.root)
+        own = tasks_of(agent.root)
         before = copy.deepcopy(self.whole)
         self.text = json.dumps(agent.root, indent=1).encode()
         conflicts: dict[str, set[str]] = {}
         while True:
             killed_after = data.draw(st.sampled_from([None, None, 0, 1, 2, 9]), "killed after")
-            plan = self.reconcile(killed_after=killed_after)
+            shown_to = None
+            if killed_after is None and data.draw(st.booleans(), "cannot be written"):
+                shown_to = Agent(self.root)
+            plan = self.reconcile(killed_after=killed_after, shown_to=shown_to)
             for id_, found in plan.conflicts.items():
                 conflicts.setdefault(id_, set()).update(one.field for one in found)
-            if killed_after is None:
+            if killed_after is None and shown_to is None:
                 break
         state = self.whole
+        marked = {one["mark"]: id_ for id_, one in state.items() if "mark" in one}
+        for one in agent.added:
+            if marked.get(one["mark"]) != one["id"]:
+                agent.names[one["id"]] = marked.get(one["mark"], "lost")
+        copies = {agent.name(id_): one for id_, one in own.items()}
+        fields = {(agent.name(id_), name) for id_, name in agent.fields}
         # Nobody's new task is lost, and none comes twice.
         marks = [one["mark"] for one in state.values() if "mark" in one]
         assert len(marks) == len(set(marks))
@@ -349,7 +385,7 @@ class Model:
             if id_ not in state:
                 continue
             for name in FIELDS:
-                by_agent, by_others = (id_, name) in agent.fields, (id_, name) in agent.others
+                by_agent, by_others = (id_, name) in fields, (id_, name) in agent.others
                 if not by_agent:
                     assert state[id_].get(name) == old.get(name), (id_, name)
                 elif not by_others:
@@ -363,12 +399,12 @@ class Model:
         # The others see all this as somebody else's work.
         for other in self.agents:
             if other is not agent:
-                other.others |= agent.fields
+                other.others |= fields
                 other.came |= state.keys() - before.keys() - other.known
-        renumbered = any(state.get(one["id"], {}).get("mark") != one["mark"] for one in agent.added)
         agent.agreed()
         self.in_step()
-        if renumbered:
+        again = bool(agent.names) and data.draw(st.booleans(), "reads it again")
+        if again:
             agent.reads(self.root)
 
     def write_here(self, data: st.DataObject) -> None:
@@ -405,6 +441,8 @@ ACTIONS = (
     "edit_by_agent",
     "add_by_agent",
     "delete_by_agent",
+    "share_by_agent",
+    "fail_here",
     "write_by_agent",
     "write_by_agent",
 )

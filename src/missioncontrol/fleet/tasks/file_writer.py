@@ -24,6 +24,11 @@ class FileWriter:
         self._file = file
         self.reset()
 
+    @property
+    def was_shown(self) -> bool:
+        """Whether what `put` could not leave in the file stood there for a moment: somebody may have read it."""
+        return self._file.was_shown
+
     def reset(self) -> None:
         """Note that the file has all that it is to have."""
         self._retry = FIRST_RETRY_SECONDS

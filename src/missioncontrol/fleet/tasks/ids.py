@@ -12,6 +12,7 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 
 import msgspec
 
+from missioncontrol.fleet.tasks.aliases import Aliases
 from missioncontrol.fleet.tasks.task import Task, number_of
 from missioncontrol.watch.tree import fingerprint
 
@@ -38,6 +39,7 @@ class Ids:
             taken: the ids of the state, as they come and go.
         """
         self._taken = taken
+        self.aliases = Aliases()
         self._given: dict[str, dict[str, bool]] = {}
         # Those of them that the file has not had yet, with what is in the entry.
         self._unseen: dict[str, str] = {}
@@ -92,13 +94,15 @@ class Ids:
 
     def changes(self) -> dict[str, bytes | None]:
         """Return what is to be remembered, and take it as remembered."""
-        if not self._changed:
-            return {}
-        self._changed = False
-        return {_KEY: msgspec.json.encode(self._given)}
+        changes = self.aliases.changes()
+        if self._changed:
+            self._changed = False
+            changes[_KEY] = msgspec.json.encode(self._given)
+        return changes
 
     def recall(self, memory: Mapping[str, bytes]) -> None:
         """Take over what was remembered."""
+        self.aliases.recall(memory)
         if _KEY in memory:
             self._given = _given.decode(memory[_KEY])
             self._unseen = {

@@ -42,6 +42,7 @@ def merge(
     left: Container[str] = (),
     new_from: int | None = None,
     among: Collection[str] | None = None,
+    own: Collection[int] = (),
 ) -> Merged:
     """Merge a copy of the file into the tasks of the state.
 
@@ -50,21 +51,23 @@ def merge(
         ours: the tasks of the state by id.
         copy: those of the copy by id.
         next_id: the copy's `nextId`.
-        left: ids that stand in the copy in a form that is not understood.
+        left: ids that stand in the copy in a form that is not understood, or for another task.
         new_from: the lowest number that was new to whoever made the copy, where that is below its `nextId`.
         among: the ids that `ours` and `copy` are about; all other tasks are the same on both sides, and in the newest
             content. None: they are about all.
+        own: the contents that only the copy's author can have made it of, the oldest first, where that is known.
     """
-    origin = past.origin(copy, next_id, new_from, among)
+    origin = past.origin(copy, next_id, new_from, among, own)
     tasks: dict[str, Task] = {}
     conflicts: dict[str, list[Conflict]] = {}
+    put_back = past.put_back(copy)
     for id_, theirs in copy.items():
         mine = ours.get(id_)
         if mine is None:
             known = past.versions.get(id_)
             base = past.base(id_, theirs, origin)
-            if known is None or known[-1].until <= origin.since:
-                # It is new; or it was gone when the copy was made, and somebody wants it back.
+            if known is None or known[-1].until <= origin.since or id_ in put_back:
+                # It is new; or it was gone when the copy was made, and somebody wants it back; or a backup has it.
                 tasks[id_] = theirs
             elif theirs != base:
                 tasks[id_] = theirs

@@ -19,6 +19,9 @@ are kept with the numbers between which they stood in the file. The rules:
    it came into the file later than rule 2 allows; or it was not there all the time from rule 1 to rule 2, and comes, by
    its number or by its time, after all that was known then. A copy of which nothing at all is known deletes nothing.
 
+6. Whoever empties the file may have lost it. A copy with at least half of the tasks that went in that moment brings
+   them back, as a backup does; any other copy does not bring back what was deleted.
+
 A task that is over moves into the file's `history`, and is in the file all the same. Some time later the state lets go
 of it: its versions stay for a while, so that it is known again in an old copy.
 
@@ -100,6 +103,16 @@ class Past:
         """Return a task as it is in the newest content; None where it is not in it."""
         known = self.versions.get(id_)
         return known[-1].task if known and known[-1].until == FOREVER else None
+
+    def has_stood(self, id_: str) -> bool:
+        """Say whether a task is known to have been in the file."""
+        known = self.versions.get(id_)
+        return known is not None and known[0].since <= self._counter.reached
+
+    @property
+    def content(self) -> int:
+        """The number of the newest content."""
+        return self._counter.content
 
     def agreed(self, id_: str) -> Task | None:
         """Return a task as the state is to have it; None where it is to have none of this id."""
@@ -208,6 +221,19 @@ class Past:
         del self._counter.mended[:-MAX_NEXT_IDS]
         self._counted = True
 
+    def was_emptied(self) -> None:
+        """Note that all tasks are missing in the newest content, and that this may be somebody's mistake: rule 6."""
+        self._counter.emptied = self._counter.content
+        self._counted = True
+
+    def put_back(self, copy: Container[str]) -> Collection[str]:
+        """Return the tasks that went when the file was emptied, if a copy has most of them: rule 6."""
+        emptied = self._counter.emptied
+        if not emptied:
+            return ()
+        went = {id_ for id_ in self._gone if self.versions[id_][-1].until == emptied}
+        return went if 2 * sum(id_ in copy for id_ in went) >= len(went) else ()
+
     def reached(self) -> None:
         """Note that the newest content is in the file."""
         self._ahead.clear()
@@ -293,6 +319,7 @@ class Past:
         next_id: int | None,
         new_from: int | None = None,
         among: Collection[str] | None = None,
+        own: Collection[int] = (),
     ) -> Origin:
         """Say of which contents a copy can have been made: rules 1 and 2.
 
@@ -301,6 +328,7 @@ class Past:
             next_id: its `nextId`.
             new_from: the lowest number that was new to whoever made it; None where only `next_id` tells.
             among: the ids that `copy` is about.
+            own: the contents of its author alone, the oldest first.
         """
         since, edited, new = 0, False, False
         ends: list[int] = []
@@ -323,6 +351,10 @@ class Past:
             if not new or new_from is not None:
                 since = max(since, counted[0].since)
         until = min((end for end in ends if end > since), default=FOREVER)
+        if inside := [content for content in own if since <= content < until]:
+            told = [content for content in inside if any(one.since <= content < one.until for one in counted)]
+            inside = told or inside
+            since, until = inside[0], inside[-1] + 1
         some = bool(copy) or others > 0
         old = some and not edited and min(ends, default=FOREVER) <= self._counter.reached
         old = old and since not in self._counter.mended

@@ -12,8 +12,9 @@ from missioncontrol.errors import BadTask
 from missioncontrol.events import Data, rfc3339
 from missioncontrol.fleet.tasks.document import ArrayName, Edit, Edits
 from missioncontrol.fleet.tasks.entries import Entry, archived_entry, is_about, task_over
-from missioncontrol.fleet.tasks.ids import MAX_NUMBER, Candidates, Ids
+from missioncontrol.fleet.tasks.ids import MAX_NUMBER, Ids
 from missioncontrol.fleet.tasks.merge import Conflict, merge
+from missioncontrol.fleet.tasks.naming import Named, is_another, is_like, named
 from missioncontrol.fleet.tasks.past import Past
 from missioncontrol.fleet.tasks.reading import Copy
 from missioncontrol.fleet.tasks.task import Task, Told, changed, created, deleted, is_over, number_of
@@ -28,7 +29,8 @@ class Plan(NamedTuple):
 
     `tasks` are what both sides are to have, `told` the events by task, `conflicts` what was decided between two edits
     by task, `edits` what the file lacks; `refused` counts tasks of the file for which there is no room. `about_all`
-    says that it is about all tasks, not only about those that may have changed.
+    says that it is about all tasks, not only about those that may have changed. `renamed` are ids under which the copy
+    has others than the file is to have: as long as that is not written, they are to be looked at again.
     """
 
     tasks: dict[str, Task]
@@ -37,25 +39,7 @@ class Plan(NamedTuple):
     edits: Edits
     refused: int = 0
     about_all: bool = False
-
-
-class _Used(Container[str]):
-    """The ids that no entry without one of its own may be given."""
-
-    def __init__(self, copy: Copy) -> None:
-        self._copy = copy
-        self._given: set[str] = set()
-
-    def add(self, id_: str) -> None:
-        self._given.add(id_)
-
-    def __contains__(self, id_: object) -> bool:
-        return (
-            id_ in self._given
-            or id_ in self._copy.by_id
-            or id_ in self._copy.left
-            or id_ in self._copy.history.by_id
-        )
+    renamed: Collection[str] = ()
 
 
 def agree(
@@ -88,10 +72,13 @@ def agree(
         ids.above([*ours, *past.versions, *copy.left, *copy.by_id, *copy.history.by_id], copy.next_id)
     else:
         ids.above([*among, *copy.left, *copy.archived], copy.next_id)
+    if among is not None:
+        among = ids.aliases.with_tasks([*among, *(entry.id for entry in copy.rest if entry.id is not None)])
     mine = _Mine(past, ours)
-    entries = _named(past, ids, mine, copy, among)
+    names = named(past, ids, mine, copy, among, at=at)
+    entries = names.entries
     refused = _refuse(past, mine, entries, room)
-    kept_out = _over(past, mine, copy, entries, among)
+    kept_out = _over(past, ids, mine, copy, names, among)
     ids.seen(entries.keys())
     left = _Any(copy.kept_out, refused, kept_out) if refused or kept_out else copy.kept_out
     if among is not None:
@@ -105,10 +92,14 @@ def agree(
     theirs = {id_: entry.task for id_, entry in entries.items()}
     past.settle(theirs, copy.next_id, among)
     numbers = [
-        number_of(entry.id) for entry in entries.values() if entry.id and _is_new(past, entry.id, entry.task)
+        number_of(entry.id)
+        for id_, entry in entries.items()
+        if entry.id and (entry.id == id_ or id_ in names.new) and _is_new(past, entry.id, entry.task)
     ]
     new_from = min((number for number in numbers if number is not None), default=None)
-    tasks, conflicts = merge(past, sides, theirs, copy.next_id, left, new_from, among)
+    own = _own_contents(ids, names)
+    unknown = _Any(left, names.unknown(ids.aliases)) if names.aliases else left
+    tasks, conflicts = merge(past, sides, theirs, copy.next_id, unknown, new_from, among, own)
     archived: Collection[str] = ()
     if _takes_history(copy):
         archived = {
@@ -118,6 +109,10 @@ def agree(
     edits = edits_for(past, ids, copy, entries, tasks, left, heal=heal, time=time, moves={*moves, *archived})
     past.take_back(id_ for id_ in {*tasks, *sides, *theirs} if id_ not in archived)
     new = past.note(theirs, copy.next_id, left, among=among, at=at)
+    if new and is_emptied(copy) and len(sides.keys() - tasks.keys()) > 1:
+        past.was_emptied()
+    for id_, alias in names.aliases.items():
+        ids.aliases.stood(alias, id_, past.content)
     if edits:
         if new:
             past.mend()
@@ -126,7 +121,15 @@ def agree(
         past.note(tasks, next_id, left, ahead=True, among=among, at=at)
     if archived:
         tasks = {id_: task for id_, task in tasks.items() if id_ not in archived}
-    return Plan(tasks, _told(ours, tasks, conflicts), conflicts, edits, len(refused), among is None)
+    return Plan(
+        tasks,
+        _told(ours, tasks, conflicts),
+        conflicts,
+        edits,
+        len(refused),
+        among is None,
+        {*names.aliases.values()},
+    )
 
 
 def rewrite(past: Past, ids: Ids, copy: Copy, ours: Mapping[str, Task], *, at: int) -> Edits:
@@ -143,7 +146,7 @@ def rewrite(past: Past, ids: Ids, copy: Copy, ours: Mapping[str, Task], *, at: i
     mine = _Mine(past, ours)
     tasks = {id_: task for id_ in mine.ids() if (task := mine.get(id_)) is not None}
     entries = dict(copy.by_id)
-    kept_out = _over(past, mine, copy, entries, None)
+    kept_out = _over(past, ids, mine, copy, Named(entries, set(), {}), None)
     left = _Any(copy.kept_out, kept_out)
     time = rfc3339(at).decode()
     edits = edits_for(past, ids, copy, entries, tasks, left, time=time, moves=past.let_go_tasks().keys())
@@ -187,33 +190,18 @@ def _refuse(past: Past, mine: _Mine, entries: dict[str, Entry], room: int) -> Co
     return refused
 
 
-def _named(past: Past, ids: Ids, mine: _Mine, copy: Copy, among: Collection[str] | None) -> dict[str, Entry]:
-    """Return the entries of the tasks by id; one that has none, or another task's, is given one."""
-    own: dict[str, Entry] = {}
-    rest: list[Entry] = []
-    if among is None:
-        named: Iterable[Entry] = copy.by_id.values()
-    else:
-        found = [entry for id_ in among if (entry := copy.by_id.get(id_)) is not None]
-        named = found if len(found) < 2 else _in_order(copy, found)
-    for entry in named:
-        if entry.id is None or _is_another(past, mine.get(entry.id), entry):
-            rest.append(entry)
-        else:
-            own[entry.id] = (
-                entry if "id" in entry.task and entry.task["id"] == entry.id else _with_id(entry, entry.id)
-            )
-    used = _Used(copy)
-    candidates: Candidates = {}
-    for entry in [*copy.rest, *rest] if copy.rest else rest:
-        id_ = ids.for_entry(entry.task, used, candidates)
-        used.add(id_)
-        own[id_] = _with_id(entry, id_)
-    return own
+def _own_contents(ids: Ids, names: Named) -> Collection[int]:
+    """Return the contents in which tasks stood under the aliases that they have in a copy, the oldest first."""
+    found: set[int] | None = None
+    for id_, alias in names.aliases.items():
+        contents = ids.aliases.contents(alias, id_)
+        if contents:
+            found = {*contents} if found is None else found.intersection(contents)
+    return sorted(found or ())
 
 
 def _over(
-    past: Past, mine: _Mine, copy: Copy, entries: dict[str, Entry], among: Collection[str] | None
+    past: Past, ids: Ids, mine: _Mine, copy: Copy, names: Named, among: Collection[str] | None
 ) -> Collection[str]:
     """Add the entries of the history that are about tasks which the state has or the past knows, and no others.
 
@@ -225,6 +213,7 @@ def _over(
     kept_out: list[str] = []
     if not copy.history.by_id:
         return kept_out
+    entries = names.entries
     for id_ in {*mine.ids(), *past.versions} if among is None else among:
         kept = copy.history.get(id_)
         if kept is None or id_ in entries or id_ in copy.left:
@@ -238,26 +227,15 @@ def _over(
         except BadTask:
             kept_out.append(id_)
             continue
-        if not _is_another(past, task, entry):
+        if not is_another(past, task, entry):
             entries[id_] = entry
+            continue
+        for other in ids.aliases.of(id_):
+            if other not in entries and is_like(past, mine.get(other), other, entry.task):
+                entries[other] = entry._replace(task={**entry.task, "id": other})
+                names.aliases[other] = id_
+                break
     return kept_out
-
-
-def _in_order(copy: Copy, entries: list[Entry]) -> list[Entry]:
-    """Return entries in the order of the file."""
-    bases = copy.bases()
-    return sorted(entries, key=lambda entry: bases.get(id(entry.block), 0) + entry.place)
-
-
-def _with_id(entry: Entry, id_: str) -> Entry:
-    return entry._replace(task={**entry.task, "id": id_})
-
-
-def _is_another(past: Past, mine: Task | None, entry: Entry) -> bool:
-    """Say whether an entry has come to its id independently of the task that we have under it."""
-    if mine is None or entry.id is None or mine.get("description") == entry.task.get("description"):
-        return False
-    return entry.id not in past.versions or mine.get("created") != entry.task.get("created")
 
 
 def _is_new(past: Past, id_: str, task: Task) -> bool:
@@ -328,15 +306,21 @@ def edits_for(
     return edits
 
 
+def is_emptied(copy: Copy) -> bool:
+    """Say whether a copy has nothing among its tasks."""
+    return not (copy.by_id or copy.rest or copy.left or copy.over)
+
+
 def _takes_history(copy: Copy) -> bool:
     return copy.document is None or copy.document.takes_history
 
 
 def _array_for(entry: Entry, wanted: Task | None, *, move: bool) -> ArrayName:
     """Return where a task is to be: what the file's author completed stays where it is, unless it is to move."""
-    if not is_over(wanted):
+    if wanted is None or not is_over(wanted):
         return "tasks"
-    return "tasks" if entry.array == "tasks" and is_over(entry.task) and not move else "history"
+    stays = entry.array == "tasks" and not move and wanted.get("status") == entry.task.get("status")
+    return "tasks" if stays else "history"
 
 
 def _add(edits: Edits, array: ArrayName, task: Task, time: str) -> None:

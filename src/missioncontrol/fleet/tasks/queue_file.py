@@ -2,8 +2,9 @@
 
 All of it is for threads, and for one at a time. The new content is written beside the file and then changes places with
 it in one step, where the system can do that; so what it replaces is in hand, and if that is not what was expected, it
-goes back. Whoever opened the old file before, and writes into it afterwards, is noticed too, and his file put back,
-unless another has come since.
+goes back. Meanwhile somebody may have read the new content, or written over it: `was_shown` says the one, and whatever
+was in hand and may stand in the file no more is kept, until `take_caught` has it read. Whoever opened the old file
+before, and writes into it afterwards, is noticed too, and his file put back; it is kept where another has come since.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import ctypes
 import errno
 import os
 import sys
+from collections import deque
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -33,6 +35,9 @@ AGAIN_SECONDS = 0.1
 SETTLED_NS = 30_000_000
 SETTLED_SECONDS_NS = 3_000_000_000
 """How long ago a file must have been written to be known again by its time: a later write has another one then."""
+
+MAX_CAUGHT = 16
+"""How many contents are kept that were replaced before they were read."""
 
 JSON_FILE = TASK_FILES[0]
 _SWAP = 2
@@ -78,7 +83,7 @@ class QueueFile:
     """The file of the queue, in a workspace.
 
     `written` is the signature of the file that `put` wrote last; `is_written_exact` says that no later write of another
-    program leaves it as it is.
+    program leaves it as it is. `was_shown` says that what `put` could not leave there stood in the file for a moment.
     """
 
     def __init__(self, root: Path) -> None:
@@ -89,6 +94,21 @@ class QueueFile:
         self._settled: Signature | None = None
         self.written: Signature | None = None
         self.is_written_exact = False
+        self.was_shown = False
+        self._caught: deque[bytes] = deque(maxlen=MAX_CAUGHT)
+
+    @property
+    def has_caught(self) -> bool:
+        """Whether there is something that somebody has written, and that was replaced before it was read."""
+        return bool(self._caught)
+
+    def take_caught(self) -> bytes | None:
+        """Return what was written and replaced before it was read, the oldest first; None where there is no more."""
+        if not self._caught:
+            return None
+        # What is read next is not what stands in the file.
+        self._settled = None
+        return self._caught.popleft()
 
     def was_read(self, content: Content) -> None:
         """Note that this was read from the file, and is what `put` will be told that it has in it."""
@@ -118,6 +138,7 @@ class QueueFile:
         Raises:
             OSError: it cannot be written.
         """
+        self.was_shown = False
         if self._former is not None and not self._former.untouched():
             return False
         self._close()
@@ -141,8 +162,7 @@ class QueueFile:
                 if sign(beside.lstat()) == settled or before.is_text(former.content()):
                     self._former = former
                     return self._is_put()
-                former.close()
-                exchange(beside, self._path)
+                self._put_back(beside, former)
                 return False
             if not self._is(before):
                 return False
@@ -150,6 +170,18 @@ class QueueFile:
         finally:
             beside.unlink(missing_ok=True)
         return self._is_put()
+
+    def _put_back(self, beside: Path, former: _Former) -> None:
+        """Put back what was replaced and is not what was read."""
+        self.was_shown = True
+        self._caught.append(former.content())
+        former.close()
+        exchange(beside, self._path)
+        if sign(beside.lstat()) != self.written:
+            # Somebody has written over ours meanwhile.
+            over = _Former(beside, WholeText(b""))
+            self._caught.append(over.content())
+            over.close()
 
     def _is_put(self) -> bool:
         """Take the file that was just put in its place as one that was read."""
@@ -186,7 +218,8 @@ class QueueFile:
         self._close()
         # It is to replace what was written then, not what was read since.
         self._settled = None
-        self.put(WholeText(data), former.replaced_by)
+        if not self.put(WholeText(data), former.replaced_by):
+            self._caught.append(data)
         # It is to be read.
         self._settled = None
         return None

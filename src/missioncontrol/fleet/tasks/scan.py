@@ -65,7 +65,8 @@ class Seen(NamedTuple):
     """The file as it was just scanned.
 
     `copy` is None where it is missing, and where `wrong` says what is wrong; then `mark` is the fingerprint of its
-    content. `same` says that it is the copy that is known.
+    content. `same` says that it is the copy that is known; `is_caught`, that it was replaced before it was read, and
+    need not be what the file has now.
     """
 
     path: str = JSON_FILE
@@ -74,6 +75,7 @@ class Seen(NamedTuple):
     wrong: str = ""
     mark: str = ""
     same: bool = False
+    is_caught: bool = False
 
 
 class Scan(NamedTuple):
@@ -112,7 +114,9 @@ class Scanner:
 
     def may_differ(self, known: Outside | None) -> bool:
         """Say whether a file may have been written since it was seen like this."""
-        return known is None or self._file.is_former_touched or known.may_differ(self.outside())
+        if known is None or self._file.has_caught or self._file.is_former_touched:
+            return True
+        return known.may_differ(self.outside())
 
     def scan(self, known: Known) -> Scan:
         """Read the file, unless it is known to be as it was read last."""
@@ -124,6 +128,15 @@ class Scanner:
         return Scan(self._see(known), outside, late, self._file.is_former_touched)
 
     def _see(self, known: Known) -> Seen:
+        if known.copy is not None and known.path == JSON_FILE:
+            while (data := self._file.take_caught()) is not None:
+                try:
+                    document = Document(data, known.copy.document)
+                except ValueError:
+                    # It was half written: its author goes on in the file itself.
+                    continue
+                if document.tasks is not None:
+                    return Seen(JSON_FILE, None, copy_of(document, known.copy), is_caught=True)
         if (
             known.copy is not None
             and known.path == JSON_FILE

@@ -138,6 +138,7 @@ class Sync:
         # What may differ between the file, the state and the past: tasks of the file, tasks of the state; or all.
         self._changed: set[str] = set()
         self._touched: set[str] = set()
+        self._renamed: Collection[str] = ()
         self._all = True
         self._unwritten = False
         self._writer.reset()
@@ -331,7 +332,7 @@ class Sync:
             self._take(seen.path, seen.copy, same=seen.same)
             if seen.content is not None and seen.path != JSON_FILE and isinstance(seen.content, Content):
                 self._table = seen.content.data
-            return await self._whole(feed, seen.path, seen.copy, noticed, outside)
+            return await self._whole(feed, seen, seen.copy, noticed, outside)
         return True
 
     def _is_doubted(self) -> bool:
@@ -417,15 +418,18 @@ class Sync:
     # A file that is whole.
 
     async def _whole(
-        self, feed: Feed, path: str, copy: Copy, noticed: float | None, outside: Outside
+        self, feed: Feed, seen: Seen, copy: Copy, noticed: float | None, outside: Outside
     ) -> bool:
+        path = seen.path
         # Those that there was no room for are found only among all.
         self._all |= self._has_room()
         moves = await self._to_move(copy)
+        # Where it was caught, the file is read once this is known: then others may rely on it.
+        is_file = not seen.is_caught and not self._late
         if not copy.rest and not moves and self._in_step():
             self._doubt.whole()
-            self._outside = outside
-            return True
+            self._is_read(outside, is_file)
+            return is_file
         settled: dict[str, bytes | None] = {_BROKEN: None} if self._doubt.told else {}
         self._doubt.whole()
         if self._gone:
@@ -434,7 +438,8 @@ class Sync:
             settled[_JSON] = b"1"
         async with Turn(self._order) as turn:
             known_until = self._folded.id
-            among: set[str] | None = {*self._touched, *self._changed, *self._past.ahead, *copy.left, *moves}
+            differing = {*self._touched, *self._changed, *self._renamed, *self._past.ahead}
+            among: set[str] | None = {*differing, *copy.left, *moves}
             ours: Mapping[str, Task] = self._state
             if self._all or self._gone or copy.document is None:
                 among, ours = None, self._state.copy()  # type: ignore[attr-defined]
@@ -460,17 +465,23 @@ class Sync:
             except BaseException:
                 self._all = True
                 raise
-            self._changed = set()
+            self._changed, self._renamed = set(), plan.renamed
         self._first, self._gone = False, False
         self._queue.json_seen |= path == JSON_FILE
-        self._outside = outside
-        if not self._late:
+        self._is_read(outside, is_file)
+        if is_file and (seen.same or not plan.edits):
+            # What an agent has just written is answered by what the file has then, under the ids that it has then.
             self.rounds.merge()
         if plan.edits:
             await self._write(feed, copy, plan.edits, there=copy.document is not None)
         else:
             self._written()
-        return True
+        return is_file
+
+    def _is_read(self, outside: Outside, is_file: bool) -> None:
+        self._outside = outside if is_file else None
+        if not is_file and not self._late:
+            self._soon(0.0)
 
     async def _begin_again(self, feed: Feed) -> None:
         """Begin with what is remembered: another node has changed a task meanwhile."""
@@ -555,6 +566,11 @@ class Sync:
             return
         if written is None:
             self._again = True
+            if self._writer.was_shown:
+                # Somebody may come with a copy of it.
+                self._changed |= set(self._past.ahead)
+                self._past.reached()
+                await feed.tell([Step([], self._past.counter())])
             self._soon(AGAIN_SECONDS if self._late else 0.0)
             return
         new, others = written
@@ -568,6 +584,7 @@ class Sync:
         self._written()
 
     def _written(self) -> None:
+        self._renamed = ()
         self._past.reached()
         self._unwritten = False
         self._writer.reset()

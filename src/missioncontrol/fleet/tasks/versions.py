@@ -41,13 +41,14 @@ class Counter(msgspec.Struct):
     """The number of the newest content, and the file's `nextId` in the contents so far.
 
     `reached` is the newest content that is known to have stood in the file; `mended` are those that were somebody's
-    copy, and were merged at once.
+    copy, and were merged at once. `emptied` is the last in which all tasks were missing that the one before had.
     """
 
     content: int = 0
     reached: int = 0
     next_ids: list[NextId] = []
     mended: list[int] = []
+    emptied: int = 0
 
 
 class Origin(NamedTuple):
