@@ -71,7 +71,7 @@ catalogue: $(PYTHON_STAMP)  ## the types of events in TypeScript, from the serve
 commands: $(PYTHON_STAMP)  ## the reference page of the commands, from the commands themselves
 	$(BIN)/python scripts/commands.py
 
-art: $(PYTHON_STAMP)  ## the office's pictures, drawn anew
+art: $(PYTHON_STAMP)  ## the office's pictures, drawn again
 	$(BIN)/python web/art/make.py
 
 chromium:  ## Debian's Chromium for the browser tests, where there is none

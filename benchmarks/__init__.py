@@ -1,1 +1,1 @@
-"""Measurements of Mission Control beside its peers."""
+"""Measurements of Mission Control next to its peers."""

@@ -1,6 +1,6 @@
 """Churn: a workspace of many files, its first look, and then a thousand changes a second for as long as one likes.
 
-Measured are the time from the start until every file is known, beside the time that a bare walk over the same files
+Measured are the time from the start until every file is known, next to the time that a bare walk over the same files
 takes; the time from a write to its event in a subscribed client; and the server's memory over the time.
 
     python -m benchmarks.churn --files 50000 --rate 1000 --seconds 60

@@ -1,8 +1,8 @@
-"""Several nodes: what JetStream adds to publishing, and how long a node takes to make its copy anew.
+"""Several nodes: what JetStream adds to publishing, and how long a node takes to make its copy again.
 
 Publishing: one event after the other over one HTTP connection, each when the one before was acknowledged; and 1,000
 events a request, one request after the other. SQLite alone and a node over one NATS server take turns. Rebuilding: a
-node that has lost its data starts beside a stream of 1,000,000 events, until the line `ready`, which it prints when it
+node that has lost its data starts next to a stream of 1,000,000 events, until the line `ready`, which it prints when it
 has all of them.
 
     python -m benchmarks.cluster --rounds 3 --events 1000000
@@ -94,7 +94,7 @@ def publish(log: str) -> Publishing:
 
 
 def rebuild(events: int, rounds: int) -> list[float]:
-    """Fill a stream, then start new nodes beside it; the seconds until each is ready."""
+    """Fill a stream, then start new nodes next to it; the seconds until each is ready."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
         with NatsProcess(folder / "nats") as nats:
@@ -208,8 +208,10 @@ def main() -> int:
     alone, both = ([fan for fan in fans if fan.nodes == nodes] for nodes in (1, 2))
     if alone and both:
         costs = [statistics.median(fan.cpu_s_per_million for fan in some) for some in (alone, both)]
-        print(f"fan-out: a node alone {costs[0]:.3f}, beside another {costs[1]:.3f} CPU s a million messages")
-        checks.append(at_most("a node beside another", costs[1] / costs[0], FAN_OUT_COST, "× alone"))
+        print(
+            f"fan-out: a node alone {costs[0]:.3f}, next to another {costs[1]:.3f} CPU s a million messages"
+        )
+        checks.append(at_most("a node next to another", costs[1] / costs[0], FAN_OUT_COST, "× alone"))
         checks.append(at_most("fan-out", sum(fan.faults for fan in fans), 0, "lost, doubled or reordered"))
         rates = [statistics.median(fan.messages_per_s for fan in some) for some in (alone, both)]
         if (os.cpu_count() or 1) >= NEEDED_CORES:

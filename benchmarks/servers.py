@@ -291,7 +291,7 @@ class Load:
 
 
 def machine() -> dict[str, str | int]:
-    """Describe the machine, for the record beside the figures."""
+    """Describe the machine, for the record next to the figures."""
     info = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     model = next((line.split(":", 1)[1].strip() for line in info if line.startswith("model name")), "unknown")
     return {"cpu": model, "cores": os.cpu_count() or 0, "kernel": os.uname().release}

@@ -1,6 +1,6 @@
 """Counts words for which technical English has a usual term, in sources and documentation.
 
-Run it for the counts by file: `python scripts/dialect.py told`. A test holds that there are no more of them than there were.
+`python scripts/dialect.py told` lists the files that have a word. A test holds that there are no more than there were.
 """
 
 from __future__ import annotations
@@ -28,6 +28,24 @@ INSTEAD = {
     "heard": "received",
 }
 """The words, and what to write instead."""
+
+MOST = {
+    "told": 710,
+    "tell": 240,
+    "tells": 143,
+    "telling": 22,
+    "whoever": 151,
+    "nobody": 232,
+    "somebody": 161,
+    "anybody": 35,
+    "anew": 27,
+    "beside": 59,
+    "stands": 207,
+    "stand": 71,
+    "hears": 10,
+    "heard": 115,
+}
+"""How many of each there may be. These numbers only fall: lower them when a text loses some."""
 
 ROOT = Path(__file__).parents[1]
 _PLACES = ("src/missioncontrol", "web/src", "docs")

@@ -271,7 +271,7 @@ def start_server(
 
     Args:
         workspace: the folder that it watches; made where it is missing.
-        data: the folder of its log; without one it is beside the workspace, with `-data` at the end of its name.
+        data: the folder of its log; without one it is next to the workspace, with `-data` at the end of its name.
         port: the port, 0 for a free one, which a restart keeps.
         ws_port: the second port, 0 for a free one, or `none`.
         options: more options of `mission-control serve`.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from missioncontrol.app.home import Home, part_of
+from missioncontrol.app.host_view import HostView, state_of_host
 from missioncontrol.errors import Conflict
 from missioncontrol.events import Data, Record
 from missioncontrol.events.hosts import find_id, full_id, host_named, is_host, told_at_home, told_to_fleet
@@ -68,7 +68,7 @@ def test_home_is_as_if_there_were_no_others(vector: dict[str, Any]) -> None:
     ours = as_told(events, "alpha", 1)
     others = as_told(events, "beta", len(events) + 1)
     fleet = FleetState()
-    home = Home(fleet, "alpha")
+    home = HostView(fleet, "alpha")
     for records in (ours, others):
         fleet.apply(records)
         home.apply(records)
@@ -76,7 +76,7 @@ def test_home_is_as_if_there_were_no_others(vector: dict[str, Any]) -> None:
     assert comparable(home.state) == expected
     assert home.state.id == fleet.id == 2 * len(events)
     for host, first in (("alpha", 1), ("beta", len(events) + 1)):
-        assert unbounded(part_of(fleet, host)) == unbounded(alone(events, first))
+        assert unbounded(state_of_host(fleet, host)) == unbounded(alone(events, first))
 
 
 @pytest.mark.parametrize("vector", ALONE, ids=lambda vector: vector["name"])

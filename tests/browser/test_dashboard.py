@@ -172,7 +172,9 @@ def test_a_restart_is_told_as_one(page: Page, server: ServerProcess) -> None:
     expect(lamp(page)).to_contain_text("Live", timeout=30_000)
 
 
-def test_a_log_that_begins_anew_is_told_and_not_mixed_with_the_old(page: Page, server: ServerProcess) -> None:
+def test_a_log_that_begins_again_is_told_and_not_mixed_with_the_old(
+    page: Page, server: ServerProcess
+) -> None:
     put_state(server, "scout", status="idle")
     put_state(server, "forge", status="idle")
     open_dashboard(page, server)
@@ -181,7 +183,7 @@ def test_a_log_that_begins_anew_is_told_and_not_mixed_with_the_old(page: Page, s
     shutil.rmtree(server.data)
     shutil.rmtree(server.workspace / "agents/forge")
     server.start()
-    expect(events(page).filter(has_text="the log has begun anew")).to_be_visible(timeout=30_000)
+    expect(events(page).filter(has_text="the log has begun again")).to_be_visible(timeout=30_000)
     expect(card(page, "forge")).to_have_count(0)
     put_state(server, "scout", status="busy")
     expect(card(page, "scout")).to_contain_text("busy")

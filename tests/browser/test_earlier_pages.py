@@ -1,7 +1,7 @@
 """Pages of the kind that the earlier system's users have, unchanged, in real Chromium against the two ports.
 
 They are served by a server of files on a port of its own, read arrays with `filter`, `slice` and `map`, poll, write
-with a partial PUT, and use a copy of the client beside them.
+with a partial PUT, and use a copy of the client next to them.
 """
 
 from __future__ import annotations

@@ -437,7 +437,7 @@ def test_a_fold_that_cannot_be_loaded_at_first_is_loaded_later(
 
 
 @pytest.mark.parametrize("fold", ["from the server", "nowhere"])
-def test_a_copy_of_the_script_beside_a_page_works(
+def test_a_copy_of_the_script_next_to_a_page_works(
     context: BrowserContext, server: ServerProcess, tmp_path: Path, fold: str
 ) -> None:
     folder = tmp_path / "pages"

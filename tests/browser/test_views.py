@@ -1,4 +1,4 @@
-"""The views beside the floor, in real Chromium: each at its address, on a desk and on a phone."""
+"""The views next to the floor, in real Chromium: each at its address, on a desk and on a phone."""
 
 from __future__ import annotations
 

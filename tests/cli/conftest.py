@@ -1,4 +1,4 @@
-"""A fake server beside the test, in a thread with a loop of its own: the commands have loops of theirs."""
+"""A fake server next to the test, in a thread with a loop of its own: the commands have loops of theirs."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_what_has_happened_is_found_by_its_words(
     assert [result["kind"] for result in found["results"]] == ["event"] * 3
 
 
-def test_what_was_said_is_found_beside_it(server: ServerProcess, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_said_is_found_next_to_it(server: ServerProcess, capsys: pytest.CaptureFixture[str]) -> None:
     until = time.monotonic() + 20
     while run(server, capsys, "importer")[0]:
         assert time.monotonic() < until

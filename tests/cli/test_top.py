@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from missioncontrol.cli import main
-from missioncontrol.cli.top.choices import Answer, Lamp, Mode, Quit, Sort, View
+from missioncontrol.cli.top.choices import Answer, ConnectionStatus, Mode, Quit, Sort, View
 from missioncontrol.cli.top.fleet import Budget, Fleet, Picture
 from missioncontrol.cli.top.keys import Keyboard
 from missioncontrol.cli.top.lines import Cell, Line, Screen, Styles, as_text, draw, fit, wrap
@@ -24,7 +24,7 @@ from missioncontrol.testing import start_server
 
 NOW = 1_795_428_900.0
 TIME = "2026-11-23T10:15:00.000Z"
-LIVE = Lamp("●", "Live", stale=False, heard=NOW)
+LIVE = ConnectionStatus("●", "Live", stale=False, heard=NOW)
 PLAIN = Styles(colour=False, plain=True)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from(
     ["\x1b[2J", "\x9b31m", "🦊👩‍👩‍👧‍👦✈️", "日本語の名前", "שלום ‮", "a\nb\tc", "e\u0301" * 9]
@@ -79,7 +79,10 @@ def asked(id_: str, agent: str, text: str, options: list[str]) -> dict[str, Any]
 
 
 def screen(
-    picture: Picture, view: View | None = None, size: tuple[int, int] = (80, 24), lamp: Lamp = LIVE
+    picture: Picture,
+    view: View | None = None,
+    size: tuple[int, int] = (80, 24),
+    lamp: ConnectionStatus = LIVE,
 ) -> str:
     lines = lay_out(picture, view or View(), lamp, size, NOW)
     assert len(lines) <= size[1]
@@ -185,7 +188,9 @@ def test_too_small_a_terminal_is_told_so() -> None:
 
 
 def test_a_lost_connection_is_seen_and_what_is_shown_is_pale() -> None:
-    lamp = Lamp("↻", "Reconnecting, stale for 3s", stale=True, heard=NOW - 90, reason="It is gone.")
+    lamp = ConnectionStatus(
+        "↻", "Reconnecting, stale for 3s", stale=True, heard=NOW - 90, reason="It is gone."
+    )
     lines = lay_out(busy_fleet(), View(), lamp, (120, 24), NOW)
     assert "↻ Reconnecting, stale for 3s  last event 1m ago  It is gone." in as_text(lines[0], PLAIN)
     assert all("dim" in cell.style for line in lines[2:-1] for cell in line)

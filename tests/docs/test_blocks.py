@@ -165,7 +165,7 @@ SHELL_PAGES = [page for page in PAGES if any(block.page == page for block in of(
 @pytest.mark.process
 @pytest.mark.parametrize("page", SHELL_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_run(page: Path, environment: dict[str, str], tmp_path: Path) -> None:
-    # A page is a story: what one block does the next one builds on, and another page begins anew.
+    # A page is a story: what one block does the next one builds on, and another page begins again.
     with start_server(tmp_path / "workspace") as server:
         environment["MISSION_CONTROL_URL"] = server.url
         environment["MISSION_CONTROL_DATA"] = str(server.data)

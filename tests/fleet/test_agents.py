@@ -397,7 +397,7 @@ async def test_fields_too_large_to_be_sent_are_left_out_and_named(world: World) 
     assert (await world.agent("scout"))["stats"] == {}
 
 
-async def test_agents_may_live_beside_mission_control(world: World) -> None:
+async def test_agents_may_live_next_to_mission_control(world: World) -> None:
     world.write("agents/scout/SOUL.md", SOUL)
     await world.start()
     assert (await world.agent("scout"))["name"] == "Scout"

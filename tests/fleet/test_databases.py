@@ -9,7 +9,7 @@ from tests.fleet.world import World
 from tests.runtimes.installs import add_event, answer, begin_session, create
 
 from missioncontrol.config import SourcesConfig
-from missioncontrol.fleet.usage.tracker import Tokens
+from missioncontrol.fleet.usage.tracker import UsageTracker
 from missioncontrol.runtimes.openclaw.agent_database import AgentDatabase, AgentPosition
 from missioncontrol.runtimes.records import Record
 
@@ -20,7 +20,7 @@ async def test_a_commit_that_shows_after_its_log_was_written_is_counted_without_
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.config.sources = SourcesConfig(places={"openclaw": str(tmp_path), "claude": "off", "codex": "off"})
-    world.kinds = [Tokens]
+    world.kinds = [UsageTracker]
     connection = create(tmp_path / "agents/scout/agent/openclaw-agent.sqlite")
     begin_session(connection, "work")
     add_event(connection, "work", 1, answer(1))

@@ -266,7 +266,7 @@ async def test_a_wrong_token_is_no_failure_and_is_said(world: World, openclaw: P
         assert "wrong" not in (health()["gateway"].note or "")
 
 
-async def test_a_link_that_breaks_or_falls_silent_is_made_anew(world: World, openclaw: Path) -> None:
+async def test_a_link_that_breaks_or_falls_silent_is_made_again(world: World, openclaw: Path) -> None:
     async with fake_gateway() as fake:
         fake.tick = 40
         configure(openclaw, fake)

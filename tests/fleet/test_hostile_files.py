@@ -19,7 +19,7 @@ from missioncontrol.fleet import source
 from missioncontrol.fleet.messages import Messages
 from missioncontrol.fleet.source import Feed, SourceHealth, Workspace
 from missioncontrol.fleet.usage import transcript_scanner as reading
-from missioncontrol.fleet.usage.tracker import Tokens
+from missioncontrol.fleet.usage.tracker import UsageTracker
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +32,7 @@ def state(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     monkeypatch.setattr("missioncontrol.fleet.usage.tracker.RETRY_SECONDS", 0.05)
     state = tmp_path / "openclaw"
     world.config.sources = SourcesConfig(places={"openclaw": str(state), "claude": "off", "codex": "off"})
-    world.kinds = [Tokens, Messages]
+    world.kinds = [UsageTracker, Messages]
     fill(state / "agents/scout/agent/openclaw-agent.sqlite", "good")
     return state
 
@@ -254,7 +254,7 @@ async def test_a_thread_that_hangs_is_seen_in_health_and_no_stop_waits_for_it(
 
 
 async def test_a_slow_file_that_changes_all_the_time_is_given_a_tenth_of_the_time() -> None:
-    failure = reading.Failure(reading.PATIENT_TRIES, looked=(1,), at=100.0, took=5.0)
+    failure = reading.FailedFile(reading.PATIENT_TRIES, looked=(1,), at=100.0, took=5.0)
     assert not failure.is_due((2,), now=149.0)
     assert failure.is_due((2,), now=150.0)
     assert not failure.is_due((1,), now=150.0)

@@ -13,7 +13,7 @@ from tests.fleet.world import World
 
 from missioncontrol.config import SourcesConfig
 from missioncontrol.fleet.files import Files
-from missioncontrol.watch.notifications import InotifyNotices, Notices, WatchfilesNotices
+from missioncontrol.watch.notifications import FileSystemEvents, InotifyNotices, WatchfilesNotices
 
 pytestmark = pytest.mark.anyio
 
@@ -220,7 +220,7 @@ async def test_more_files_than_are_known_are_said_to_be_too_many(
 async def test_without_notifications_the_workspaces_of_agents_are_polled_too(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none(*_: Any) -> Notices:
+    def none(*_: Any) -> FileSystemEvents:
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr("missioncontrol.fleet.watcher.open_notices", none)
@@ -242,7 +242,7 @@ async def test_without_notifications_the_workspaces_of_agents_are_polled_too(
 
 @pytest.mark.parametrize("kind", [InotifyNotices, WatchfilesNotices])
 async def test_the_folders_that_are_followed_may_change_at_any_time(
-    world: World, monkeypatch: pytest.MonkeyPatch, kind: type[Notices]
+    world: World, monkeypatch: pytest.MonkeyPatch, kind: type[FileSystemEvents]
 ) -> None:
     monkeypatch.setattr("missioncontrol.fleet.watcher.open_notices", kind)
     configure(world, scout=None)

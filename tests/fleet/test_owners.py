@@ -14,7 +14,7 @@ from tests.fleet.world import World
 
 from missioncontrol.config import BudgetConfig
 from missioncontrol.fleet.agents import Agents
-from missioncontrol.fleet.runtime_status import Runtimes
+from missioncontrol.fleet.runtime_status import RuntimeStatusRegistry
 
 pytestmark = pytest.mark.anyio
 
@@ -271,7 +271,7 @@ async def test_no_warning_and_no_activity_comes_of_a_move_and_a_budget_is_judged
 
 
 async def test_a_folder_that_is_gone_is_forgotten_once_the_agent_is_there_again() -> None:
-    runtimes = Runtimes()
+    runtimes = RuntimeStatusRegistry()
     woken: list[bool] = []
     runtimes.follow_folders(lambda: woken.append(True))
     runtimes.folder("a", there=False)

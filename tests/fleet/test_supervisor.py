@@ -20,7 +20,7 @@ from missioncontrol.fleet.supervisor import Supervisor
 from missioncontrol.state import FleetState
 from missioncontrol.store.memory import MemoryLog
 from missioncontrol.watch.ignore import Ignore
-from missioncontrol.watch.notifications import Inotify, InotifyNotices, Notices, WatchfilesNotices
+from missioncontrol.watch.notifications import FileSystemEvents, Inotify, InotifyNotices, WatchfilesNotices
 
 pytestmark = pytest.mark.anyio
 
@@ -213,14 +213,14 @@ async def test_a_queue_of_the_kernel_that_has_run_over_is_made_good_at_once(
 
 
 @pytest.fixture(params=[InotifyNotices, WatchfilesNotices])
-async def notices(request: pytest.FixtureRequest, tmp_path: Path) -> Notices:
+async def notices(request: pytest.FixtureRequest, tmp_path: Path) -> FileSystemEvents:
     (tmp_path / "there").mkdir()
     (tmp_path / "node_modules").mkdir()
-    made: Notices = request.param(tmp_path, Ignore())
+    made: FileSystemEvents = request.param(tmp_path, Ignore())
     return made
 
 
-async def test_notices_say_where_to_look(notices: Notices, tmp_path: Path) -> None:
+async def test_notices_say_where_to_look(notices: FileSystemEvents, tmp_path: Path) -> None:
     await notices.place()
     try:
         async with asyncio.timeout(5):

@@ -18,7 +18,7 @@ from missioncontrol.events import Draft, now
 from missioncontrol.fleet.questions import Questions
 from missioncontrol.fleet.usage.budgets import day_of
 from missioncontrol.fleet.usage.runaways import IN_A_ROW
-from missioncontrol.fleet.usage.tracker import Tokens
+from missioncontrol.fleet.usage.tracker import UsageTracker
 from missioncontrol.runtimes.records import SessionInfo, Turn, Usage
 
 pytestmark = pytest.mark.anyio
@@ -161,7 +161,7 @@ async def test_a_spent_budget_asks_once_whether_to_go_on_and_stop_means_stop(
     assert asked["text"] == "scout has spent $0.60 of $0.50 for today. Go on?"
     assert (asked["kind"], asked["agentId"], asked["options"]) == ("budget", "scout", ["continue", "stop"])
     assert world.supervisor is not None
-    tokens = world.supervisor.source(Tokens)
+    tokens = world.supervisor.source(UsageTracker)
     assert tokens.stopped("scout") is None
     await world.supervisor.source(Questions).answer(asked["id"], "stop", by="anna")
     assert (reason := tokens.stopped("scout")) is not None
@@ -184,14 +184,14 @@ async def test_a_stop_counts_for_its_day_whatever_else_is_asked_and_restarts(
         other = await questions.ask("Go on?", kind="budget", options=["continue", "stop"])
         await questions.close(other["id"])
     assert asked["id"] not in world.folded.table("questions")
-    tokens = world.supervisor.source(Tokens)
+    tokens = world.supervisor.source(UsageTracker)
     assert tokens.stopped("scout") is not None
     assert tokens.stopped("main") is None
     async with asyncio.timeout(5):
         while "stop:agent:scout" not in await world.log.recall("tokens"):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await world.restart()
-    tokens = world.supervisor.source(Tokens)
+    tokens = world.supervisor.source(UsageTracker)
     await world.eventually(lambda: tokens.stopped("scout"))
     assert "anna has said stop" in str(tokens.stopped("scout"))
 
@@ -204,13 +204,13 @@ async def test_a_budget_that_no_server_has_asked_about_stops_nobody(world: World
     await world.log.append([Draft("question:asked", {"question": forged}, by="mallory")])
     assert world.supervisor is not None
     await world.supervisor.source(Questions).answer("q", "stop", by="anna")
-    assert world.supervisor.source(Tokens).stopped("scout") is None
+    assert world.supervisor.source(UsageTracker).stopped("scout") is None
 
 
 async def test_a_report_of_a_runtime_is_entered_like_a_transcript(world: World, runtime: Runtime) -> None:
     await world.start()
     assert world.supervisor is not None
-    tokens = world.supervisor.source(Tokens)
+    tokens = world.supervisor.source(UsageTracker)
     at = round(time.time() * 1000)
     await tokens.report(
         [
@@ -224,7 +224,7 @@ async def test_a_report_of_a_runtime_is_entered_like_a_transcript(world: World, 
     agent = world.folded.table("agents")["claude-shop"]
     assert (agent["statusSource"], agent["statusDetail"]) == ("Claude Code hook", "Bash: make")
     await world.restart()
-    tokens = world.supervisor.source(Tokens)
+    tokens = world.supervisor.source(UsageTracker)
     await tokens.report([Usage("r-1", "claude", "s-1", at, "claude-sonnet-4-5", input=100, output=20)])
     assert use_of(world, "claude-shop")["tokens"] == 120
     await world.stop()
@@ -329,7 +329,7 @@ async def test_without_notifications_transcripts_are_looked_through_and_that_is_
     assert "polling" in (world.supervisor.health()["tokens"].note or "")
 
 
-async def test_a_transcript_that_is_cut_and_written_anew_counts_what_is_new(
+async def test_a_transcript_that_is_cut_and_written_again_counts_what_is_new(
     world: World, runtime: Runtime
 ) -> None:
     await world.start()

@@ -29,7 +29,7 @@ from missioncontrol.fleet.tasks.document import ArrayEdits, Edit, Edits
 from missioncontrol.fleet.tasks.markdown import write_markdown
 from missioncontrol.fleet.tasks.reading import read_queue, read_table
 from missioncontrol.fleet.telemetry import Receiver
-from missioncontrol.fleet.usage.ledger import Book, moment
+from missioncontrol.fleet.usage.ledger import UsageLedger, moment
 from missioncontrol.fleet.usage.lines import use_of
 from missioncontrol.fleet.usage.sessions import Owners
 from missioncontrol.protocol.messages import decode_message, message_ref, since_in
@@ -104,7 +104,7 @@ def _lines(make: Callable[[], Parser]) -> Callable[[bytes], None]:
 
 def enter(told: Sequence[Said]) -> None:
     """Enter what was said into a book, and do with its page what the source of tokens does."""
-    book = Book(Owners(Path("/work"), {}, {}))
+    book = UsageLedger(Owners(Path("/work"), {}, {}))
     book.take(told, NOW)
     page, changes = book.turn_page()
     state = FleetState()
@@ -121,7 +121,7 @@ def enter(told: Sequence[Said]) -> None:
         rfc3339(doing.at)
     state.apply(records)
     state.encoded()
-    again = Book(Owners(Path("/work"), {}, {}))
+    again = UsageLedger(Owners(Path("/work"), {}, {}))
     again.recall({key: kept for key, kept in changes.items() if kept is not None})
 
 

@@ -19,7 +19,7 @@ from tests.runtimes.installs import SAMPLES
 
 
 class Write(msgspec.Struct, tag="write", omit_defaults=True):
-    """Write a file; `how` is over what was there, at its end, or beside it and then renamed over it."""
+    """Write a file; `how` is over what was there, at its end, or next to it and then renamed over it."""
 
     path: str
     text: str = ""

@@ -77,7 +77,7 @@ async def test_silence_ends_a_session_and_its_agents_are_offline(
             json={"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
             headers={"Mcp-Session-Id": id_},
         ) as answer:
-            assert answer.status == 404, "so that the client begins anew"
+            assert answer.status == 404, "so that the client begins again"
 
 
 async def test_many_sessions_that_nobody_ends_do_not_stay_in_memory(
@@ -164,7 +164,7 @@ async def test_agents_that_do_not_come_back_after_a_restart_are_offline_in_time(
             await do(client, "fleet_status")
             await do(client, "list_tasks", mine=True)
             await status_becomes(server.url, "goes", "offline")
-            # It has not said anything anew, but its session is there, with an open stream.
+            # It has not said anything again, but its session is there, with an open stream.
             assert get(server.url, "/api/agents/stays")["kind"] == "busy"
         await status_becomes(server.url, "stays", "offline")
 

@@ -13,7 +13,7 @@ from missioncontrol.events import Event, rfc3339
 from missioncontrol.notify.delivery import Delivery, pause, settle
 from missioncontrol.notify.planner import HOUR, Planner, RuleState
 from missioncontrol.notify.rules import read_rules
-from missioncontrol.notify.words import compose
+from missioncontrol.notify.text import compose
 
 BEGIN = 1_700_000_000.0
 LEVELS = ["info", "warning", "critical"]

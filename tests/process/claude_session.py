@@ -1,4 +1,4 @@
-"""A session of Claude Code, as far as others see it: its hooks, and the transcript that grows beside them."""
+"""A session of Claude Code, as far as others see it: its hooks, and the transcript that grows next to them."""
 
 from __future__ import annotations
 

@@ -317,7 +317,7 @@ async def test_more_replicas_than_there_are_servers_are_refused_with_the_reason(
     assert "does not answer" not in str(refusal.value)
 
 
-async def test_a_stream_that_is_made_anew_is_told_as_a_new_epoch(own: Campus, server: NatsProcess) -> None:
+async def test_a_stream_that_is_made_again_is_told_as_a_new_epoch(own: Campus, server: NatsProcess) -> None:
     alpha = own.add("alpha")
     for _ in range(3):
         await send(alpha.url, "POST", "/api/events", {"type": "custom:before"})

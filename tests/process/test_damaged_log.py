@@ -197,7 +197,7 @@ def test_pages_that_were_overwritten_are_found_when_they_are_read(tmp_path: Path
 
 
 @pytest.mark.parametrize("suffixes", [["-wal"], ["-shm"], ["-wal", "-shm"]], ids="".join)
-def test_files_beside_the_database_may_be_removed_and_nothing_is_lost(
+def test_files_next_to_the_database_may_be_removed_and_nothing_is_lost(
     tmp_path: Path, suffixes: list[str]
 ) -> None:
     with start_server(tmp_path / "workspace", tmp_path / "data") as server:

@@ -1,4 +1,4 @@
-"""Claude Code's hooks against a real server: beside the transcript, for permissions, through restarts."""
+"""Claude Code's hooks against a real server: next to the transcript, for permissions, through restarts."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_a_permission_shows_until_the_terminal_has_decided(server: ServerProcess
     assert "terminal" in question["details"]["note"]
     until(lambda: status(server) == "waiting")
     assert agents(server)[0]["statusDetail"] == "Bash rm -rf node_modules"
-    # Another tool that runs beside it comes back, in the transcript and by hook: it still waits.
+    # Another tool that runs next to it comes back, in the transcript and by hook: it still waits.
     other = {"file_path": "/b"}
     session.returned("Read", other, session.call("Read", other, beside=True))
     session.hook(

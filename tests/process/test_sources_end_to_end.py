@@ -43,7 +43,7 @@ def workspace(tmp_path: Path) -> Path:
 
 
 def set_status(workspace: Path, agent: str, status: str) -> None:
-    """Write an agent's state as agents do: beside it, then renamed over it."""
+    """Write an agent's state as agents do: next to it, then renamed over it."""
     state = workspace / "agents" / agent / "state.json"
     beside = state.with_suffix(".tmp")
     beside.write_text(json.dumps({"status": status, "lastActive": "2026-11-23T10:15:00Z"}))

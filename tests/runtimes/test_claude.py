@@ -75,7 +75,7 @@ def test_a_session_that_repeats_the_lines_of_another_counts_nothing_twice() -> N
     assert total([*first, *second]).calls == 1
 
 
-def test_what_is_cached_for_an_hour_is_told_beside_the_sum() -> None:
+def test_what_is_cached_for_an_hour_is_told_next_to_the_sum() -> None:
     split = {"ephemeral_5m_input_tokens": 200, "ephemeral_1h_input_tokens": 300}
     (usage,) = usages(parse(part(cache_creation=split)))
     assert (usage.cache_write, usage.cache_write_1h) == (500, 300)

@@ -77,7 +77,7 @@ def test_a_sum_that_is_repeated_counts_once() -> None:
     assert total(records)[:3] == (1, 1_000, 50)
 
 
-def test_a_sum_that_falls_begins_anew() -> None:
+def test_a_sum_that_falls_begins_again() -> None:
     records = parse(meta(), tokens(9_000, 0, 900), tokens(0, 0, 0, after=1), tokens(700, 0, 7, after=2))
     assert total(records)[:3] == (2, 9_700, 907)
 

@@ -46,7 +46,7 @@ def test_the_totals_are_those_that_the_model_handed_out(
     assert told.cost == pytest.approx(expected.cost, abs=1e-6)
 
 
-def test_what_was_put_away_counts_beside_what_the_database_still_has(tmp_path: Path) -> None:
+def test_what_was_put_away_counts_next_to_what_the_database_still_has(tmp_path: Path) -> None:
     state = install(tmp_path, "2026.9.6-sqlite-crashed")
     place = find_openclaw(str(state), tmp_path)
     assert place is not None

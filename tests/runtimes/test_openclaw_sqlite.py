@@ -292,7 +292,7 @@ def test_what_is_written_in_the_same_tick_of_the_file_system_is_read(
 
 
 def create_again(path: Path) -> sqlite3.Connection:
-    """Open a database as its gateway does when it starts anew."""
+    """Open a database as its gateway does when it starts again."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.create_function("octet_length", 1, lambda text: len(text.encode()), deterministic=True)
     connection.execute("PRAGMA journal_mode = WAL")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from missioncontrol.fleet.written import Written
+from missioncontrol.fleet.changed_transcripts import ChangedTranscripts
 from missioncontrol.runtimes.base import Transcript
 from missioncontrol.runtimes.files.database import Database
 from missioncontrol.runtimes.files.regular import open_regular, read_whole
@@ -112,7 +112,7 @@ def test_what_is_no_database_is_unreadable_and_can_be_read_once_it_is_one(
 
 @pytest.mark.anyio
 async def test_a_transcript_is_taken_once_however_often_it_was_written_to() -> None:
-    written = Written()
+    written = ChangedTranscripts()
     one, other = (Transcript(Path(name), "claude") for name in ("/a.jsonl", "/b.jsonl"))
     written.put([one, other])
     written.put([one])

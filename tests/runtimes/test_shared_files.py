@@ -1,4 +1,4 @@
-"""Two readers of one database in one process, beside a writer in another."""
+"""Two readers of one database in one process, next to a writer in another."""
 
 from __future__ import annotations
 

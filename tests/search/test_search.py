@@ -1,4 +1,4 @@
-"""Search over what has happened: what is found, what is not, and an index that can always be made anew."""
+"""Search over what has happened: what is found, what is not, and an index that can always be made again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from missioncontrol.store.memory import MemoryLog
 
 
 class Library:
-    """A log in memory, and the index beside it."""
+    """A log in memory, and the index next to it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -208,7 +208,7 @@ async def test_an_index_goes_on_where_it_was_after_a_restart(library: Library) -
 
 
 @pytest.mark.parametrize("harm", ["garbage", "version", "epoch", "gone"])
-async def test_an_index_that_cannot_be_used_is_made_anew(library: Library, harm: str) -> None:
+async def test_an_index_that_cannot_be_used_is_made_again(library: Library, harm: str) -> None:
     told = await library.tell("custom:note", text="before")
     await library.indexed()
     await library.search.stop()

@@ -14,14 +14,14 @@ from litestar import Litestar
 from missioncontrol.config import Config, SearchConfig, ServerConfig, TokenConfig
 from missioncontrol.events import Draft, Record
 from missioncontrol.fleet.folder_listing import FolderListing
-from missioncontrol.fleet.hooks import HookDesk
+from missioncontrol.fleet.hooks import HookIngest
 from missioncontrol.fleet.messages import Messages
 from missioncontrol.fleet.permissions import Permissions
 from missioncontrol.fleet.questions import Questions
 from missioncontrol.fleet.source import Feed, SourceHealth, Workspace
 from missioncontrol.fleet.tasks import TaskQueue
 from missioncontrol.fleet.telemetry import Receiver
-from missioncontrol.fleet.usage.tracker import Tokens
+from missioncontrol.fleet.usage.tracker import UsageTracker
 from missioncontrol.hub import Hub
 from missioncontrol.runtimes.records import Record as TranscriptRecord
 from missioncontrol.server.access import Access
@@ -64,7 +64,7 @@ class Site:
             source.attach(feed)
             self.log.listen(feed.committed)
         self.log.listen(tasks.committed)
-        tokens = Tokens(place)
+        tokens = UsageTracker(place)
         self.service = Service(
             config=self.config,
             workspace=workspace,
@@ -76,7 +76,7 @@ class Site:
                 workspace, place.agent_workspaces, lambda: self.known_files, self.rescanned.append
             ),
             telemetry=Receiver(self.reported, tokens.reads),
-            hooks=HookDesk(tokens, Permissions(questions, tokens)),
+            hooks=HookIngest(tokens, Permissions(questions, tokens)),
             log=self.log,
             hub=self.hub,
             state=self.state,

@@ -41,7 +41,7 @@ async def client(
         yield made
 
 
-async def test_the_root_is_the_dashboard_and_is_asked_for_anew(client: httpx.AsyncClient) -> None:
+async def test_the_root_is_the_dashboard_and_is_asked_for_again(client: httpx.AsyncClient) -> None:
     response = await client.get("/")
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/html; charset=utf-8"

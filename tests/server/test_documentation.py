@@ -17,9 +17,9 @@ from missioncontrol.events import CATALOGUE
 from missioncontrol.notify import read_rules
 from missioncontrol.protocol.codes import CloseCode, GapReason
 from missioncontrol.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES
-from missioncontrol.server.answers import DEFAULT_SCOPE
 from missioncontrol.server.metrics import METRICS
 from missioncontrol.server.problems import error_classes
+from missioncontrol.server.responses import DEFAULT_SCOPE
 from missioncontrol.server.routes.reference import build_openapi
 
 REFERENCE = Path(__file__).parent.parent.parent / "docs" / "reference"

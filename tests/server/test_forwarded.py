@@ -114,7 +114,7 @@ def test_a_header_that_is_odd_or_broken_breaks_nothing(text: str, client: str | 
     name=st.sampled_from(["Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"]),
 )
 def test_nothing_that_a_client_sends_along_is_ever_believed(invented: list[str], name: str) -> None:
-    # As nginx does with the example: it adds to the first one, and writes the others anew.
+    # As nginx does with the example: it adds to the first one, and writes the others again.
     before = ", ".join(invented)
     proxied = {
         "X-Forwarded-For": "198.51.100.7",

@@ -1,4 +1,4 @@
-"""Notifications over HTTP; what is sent for real is tested beside the notifier."""
+"""Notifications over HTTP; what is sent for real is tested next to the notifier."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from missioncontrol.events import Draft
 from missioncontrol.events.event import read_record
 from missioncontrol.events.reduced import HIDDEN_TEXT
 from missioncontrol.server.access import tokens
-from missioncontrol.server.answers import DEFAULT_SCOPE, PUBLIC
 from missioncontrol.server.http import ROUTES
+from missioncontrol.server.responses import DEFAULT_SCOPE, PUBLIC
 from missioncontrol.state import FleetState
 
 pytestmark = pytest.mark.anyio

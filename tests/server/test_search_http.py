@@ -1,4 +1,4 @@
-"""Search over HTTP, with a real index beside a log in memory."""
+"""Search over HTTP, with a real index next to a log in memory."""
 
 from __future__ import annotations
 

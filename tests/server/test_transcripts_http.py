@@ -1,4 +1,4 @@
-"""Transcripts over HTTP: a session page by page, and search over what was said beside what has happened."""
+"""Transcripts over HTTP: a session page by page, and search over what was said next to what has happened."""
 
 from __future__ import annotations
 

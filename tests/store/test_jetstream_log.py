@@ -110,7 +110,7 @@ async def test_an_append_is_heard_at_home_before_it_returns(nodes: Nodes) -> Non
     assert [(record.id, record.host) for record in heard] == [(1, "alpha"), (2, "alpha"), (3, "alpha")]
 
 
-async def test_a_copy_that_is_lost_is_made_anew_with_what_sources_remember(nodes: Nodes) -> None:
+async def test_a_copy_that_is_lost_is_made_again_with_what_sources_remember(nodes: Nodes) -> None:
     alpha, beta = await nodes.open("alpha"), await nodes.open("beta")
     await alpha.append(drafts(2), Checkpoint("files", {"a": b"1", "b": b"2"}))
     await alpha.append(drafts(1), Checkpoint("files", {"a": None, "c": b"\x00\xff"}))
@@ -324,7 +324,7 @@ async def test_a_stream_that_lost_its_tail_begins_a_new_epoch(own: Nodes) -> Non
     assert await log.append(drafts(1)) == [3]
 
 
-async def test_a_stream_that_was_made_anew_is_noticed_by_a_running_node(own: Nodes) -> None:
+async def test_a_stream_that_was_made_again_is_noticed_by_a_running_node(own: Nodes) -> None:
     log = await own.open("alpha")
     await log.append(drafts(2))
     replaced: list[str] = []

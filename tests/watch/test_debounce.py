@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from time import time_ns
 
-from missioncontrol.watch.debounce import SECOND_LOOKS, Complaints, Doubt, Verdict
+from missioncontrol.watch.debounce import SECOND_LOOKS, Debounce, DebounceDecision, RepeatLimit
 from missioncontrol.watch.tree import Content
 
 OLD = 1_000_000_000
 
 
 def test_a_file_that_is_being_written_is_looked_at_again_for_a_second() -> None:
-    doubt = Doubt("a")
+    doubt = Debounce("a")
     verdicts = [doubt.broken(Content(b"{", time_ns())) for _ in range(len(SECOND_LOOKS) + 1)]
     assert [verdict.wait for verdict in verdicts] == [*SECOND_LOOKS, None]
     assert verdicts[-1].complain
 
 
 def test_a_file_that_has_been_broken_for_long_is_complained_about_at_once_and_once() -> None:
-    doubt = Doubt("a")
-    assert doubt.broken(Content(b"{", OLD)) == Verdict(complain=True)
-    assert doubt.broken(Content(b"{", OLD)) == Verdict()
+    doubt = Debounce("a")
+    assert doubt.broken(Content(b"{", OLD)) == DebounceDecision(complain=True)
+    assert doubt.broken(Content(b"{", OLD)) == DebounceDecision()
 
 
 def test_the_next_complaint_waits_until_the_silence_is_over() -> None:
-    doubt = Doubt("a")
+    doubt = Debounce("a")
     doubt.broken(Content(b"{", OLD))
     verdict = doubt.broken(Content(b"[", OLD))
     assert not verdict.complain
@@ -32,8 +32,8 @@ def test_the_next_complaint_waits_until_the_silence_is_over() -> None:
     assert 0 < verdict.wait <= 1.0
 
 
-def test_a_file_that_is_whole_again_is_complained_about_anew() -> None:
-    doubt = Doubt("a")
+def test_a_file_that_is_whole_again_is_complained_about_again() -> None:
+    doubt = Debounce("a")
     doubt.broken(Content(b"{", OLD))
     doubt.whole()
     assert doubt.told == ""
@@ -41,19 +41,19 @@ def test_a_file_that_is_whole_again_is_complained_about_anew() -> None:
 
 
 def test_what_was_told_before_a_restart_is_not_told_again() -> None:
-    before = Doubt("a")
+    before = Debounce("a")
     before.broken("it is not a regular file")
-    assert Doubt("a", before.told).broken("it is not a regular file") == Verdict()
+    assert Debounce("a", before.told).broken("it is not a regular file") == DebounceDecision()
 
 
 def test_a_missing_file_is_believed_to_be_gone_after_some_looks() -> None:
-    doubt = Doubt("a")
+    doubt = Debounce("a")
     waits = [doubt.missing().wait for _ in range(len(SECOND_LOOKS) + 1)]
     assert waits == [*SECOND_LOOKS, None]
 
 
 def test_silence_doubles_with_each_complaint_and_belongs_to_one_file() -> None:
-    complaints = Complaints()
+    complaints = RepeatLimit()
     for _ in range(4):
         complaints.made("a")
     assert 7 < complaints.wait("a") <= 8

@@ -535,7 +535,7 @@ def tree(kind: str) -> Picture:
 
 
 def street_lamp() -> Picture:
-    """A lamp beside a path, on one tile; the page draws its light."""
+    """A lamp next to a path, on one tile; the page draws its light."""
     picture = Picture(24, 60, (12, 46))
     picture.box((6.5, 6.5, 0), (9.5, 9.5, 2), DARK)
     picture.box((7.4, 7.4, 2), (8.8, 8.8, 32), DARK)

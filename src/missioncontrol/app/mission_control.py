@@ -25,7 +25,7 @@ import uvicorn
 
 from missioncontrol.app.broadcasts import Broadcasts
 from missioncontrol.app.drain import drain_window, first_return, spread
-from missioncontrol.app.home import Home
+from missioncontrol.app.host_view import HostView
 from missioncontrol.app.pipeline import DELIVER, PROJECT, Pipeline
 from missioncontrol.app.simulation import Simulation
 from missioncontrol.app.simulation.sessions import SIMULATED
@@ -36,14 +36,14 @@ from missioncontrol.events import EVERYTHING, Data, Draft, Record, convert_draft
 from missioncontrol.fleet.files import Files
 from missioncontrol.fleet.folder_listing import FolderListing
 from missioncontrol.fleet.gateway import Gateway
-from missioncontrol.fleet.hooks import HookDesk
+from missioncontrol.fleet.hooks import HookIngest
 from missioncontrol.fleet.messages import Messages
 from missioncontrol.fleet.permissions import Permissions
 from missioncontrol.fleet.questions import Questions
 from missioncontrol.fleet.supervisor import Supervisor
 from missioncontrol.fleet.tasks import TaskQueue
 from missioncontrol.fleet.telemetry import Receiver
-from missioncontrol.fleet.usage.tracker import Tokens
+from missioncontrol.fleet.usage.tracker import UsageTracker
 from missioncontrol.hub import Connection, Hub
 from missioncontrol.notify import Notifier, Routes, prepare
 from missioncontrol.owner_secret import load_secret
@@ -126,7 +126,7 @@ class MissionControl(Broadcasts):
         self._unsaved = 0
         self._save_from = 0.0
         self._began = 0.0
-        self._home: Home | None = None
+        self._home: HostView | None = None
         self._cluster: Cluster | None = None
         self._notifier: Notifier | None = None
         self._telemetry: TelemetryOut | None = None
@@ -247,7 +247,7 @@ class MissionControl(Broadcasts):
         state = await fold(log)
         hub = Hub(epoch=log.epoch, head=log.head, flush_window=config.server.flush_window)
         host_name = None if joined is None else joined[0].host
-        self._home = None if host_name is None else Home(state, host_name)
+        self._home = None if host_name is None else HostView(state, host_name)
         self._supervisor = Supervisor(
             workspace,
             log,
@@ -266,7 +266,7 @@ class MissionControl(Broadcasts):
                 ws_port=self._sockets[1].getsockname()[1] if len(self._sockets) > 1 else "none",
             ),
         )
-        tokens, questions = self._supervisor.source(Tokens), self._supervisor.source(Questions)
+        tokens, questions = self._supervisor.source(UsageTracker), self._supervisor.source(Questions)
         gateway = self._supervisor.source(Gateway)
         permissions = Permissions(questions, tokens, host=host_name)
         descriptors = Descriptors()
@@ -289,7 +289,7 @@ class MissionControl(Broadcasts):
             files=FolderListing(
                 place.root, place.agent_workspaces, lambda: files.index, self._supervisor.rescan
             ),
-            hooks=HookDesk(tokens, permissions),
+            hooks=HookIngest(tokens, permissions),
             telemetry=Receiver(tokens.report, tokens.reads),
             sources=self._supervisor.health,
             host=self._supervisor.host,
@@ -430,7 +430,7 @@ class MissionControl(Broadcasts):
             self._closed.set()
 
     def _replaced(self, reason: str) -> None:
-        """The log is another one than before: all that was made of the old one is made anew."""
+        """The log is another one than before: all that was made of the old one is made again."""
         if self._restarting or self._stopping is not None:
             return
         self._restarting = True
@@ -508,7 +508,7 @@ class MissionControl(Broadcasts):
         self._supervisor.quotas.report = report
 
     def _checkpoint(self, records: Sequence[Record]) -> None:
-        """Keep the state beside the events, once there are enough of them."""
+        """Keep the state next to the events, once there are enough of them."""
         state = self._running.state
         self._unsaved += len(records)
         if self._unsaved >= STATE_EVERY_EVENTS and (began := monotonic()) >= self._save_from:

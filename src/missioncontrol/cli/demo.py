@@ -32,7 +32,7 @@ def demo(
         Parameter(help="A folder that is empty, new, or a former demo's. Default: a temporary one."),
     ] = None,
     data: Annotated[
-        str | None, Parameter(help="The folder for the log. Default: beside the workspace.")
+        str | None, Parameter(help="The folder for the log. Default: next to the workspace.")
     ] = None,
     host: Host = None,
     port: Port = None,

@@ -47,7 +47,7 @@ from missioncontrol.config import Config
 from missioncontrol.events.sentences import clean, size
 from missioncontrol.runtimes import registry
 
-Verdict = Literal["ok", "warn", "fail"]
+CheckResult = Literal["ok", "warn", "fail"]
 
 LEAST_PYTHON = (3, 11)
 LEAST_SQLITE = (3, 35, 0)
@@ -68,7 +68,7 @@ class Check(msgspec.Struct, frozen=True):
     """What one check has found; `advice` says what to do where it is not ok."""
 
     name: str
-    verdict: Verdict
+    verdict: CheckResult
     found: str
     advice: str = ""
 

@@ -1,7 +1,7 @@
 """A stretch of the past, read page by page: from a running server, or from the file of its log.
 
 A page holds bodies as the log has them, byte for byte. What can no longer be had is a gap on the page, never
-silence; a log that begins anew in the midst of reading ends it.
+silence; a log that begins again in the midst of reading ends it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PATIENCE = 60.0
 """Seconds for which a server that does not answer is asked again: long enough for a restart."""
 
 
-class Page(NamedTuple):
+class HistoryPage(NamedTuple):
     """The bodies of the wanted events up to the id `last`; `gap` is what was lost before them."""
 
     bodies: list[bytes]
@@ -52,7 +52,7 @@ class Past(Protocol):
     first: int
     head: int
 
-    async def page(self, after: int, patterns: Patterns) -> Page:
+    async def page(self, after: int, patterns: Patterns) -> HistoryPage:
         """Read the page after an id."""
 
     async def id_at(self, moment: datetime) -> int:
@@ -99,24 +99,24 @@ async def _find(past: Past, moment: datetime | Cursor) -> int:
     return min(moment.id, past.head)
 
 
-async def read_stretch(past: Past, stretch: Stretch, patterns: Patterns) -> AsyncIterator[Page]:
+async def read_stretch(past: Past, stretch: Stretch, patterns: Patterns) -> AsyncIterator[HistoryPage]:
     """Read a stretch, oldest first.
 
     Raises:
-        ClientError: the log has begun anew, or could not be read.
+        ClientError: the log has begun again, or could not be read.
     """
     after = stretch.after
     while after < stretch.to:
         page = await past.page(after, patterns)
         if page.gap is not None and page.gap.reason != "trimmed":
-            raise ClientError("The log has begun anew meanwhile; what was to follow is gone.")
+            raise ClientError("The log has begun again meanwhile; what was to follow is gone.")
         if page.last <= after:
             raise ClientError("The log ends before the end that was asked for.")
         after = page.last
         bodies = page.bodies
         if after > stretch.to:
             bodies = [body for body in bodies if body_id(body) <= stretch.to]
-        yield Page(bodies, min(after, stretch.to), page.gap)
+        yield HistoryPage(bodies, min(after, stretch.to), page.gap)
 
 
 class _Where(msgspec.Struct):
@@ -175,14 +175,14 @@ class ServerPast:
     ) -> None:
         await self._session.close()
 
-    async def page(self, after: int, patterns: Patterns) -> Page:
+    async def page(self, after: int, patterns: Patterns) -> HistoryPage:
         """Read the page after an id."""
         answer = await self._ask(after, patterns, PAGE_EVENTS)
         cursor = Cursor.parse(answer.cursor)
         gap = None
         if answer.gap is not None:
             gap = msgspec.convert({"cursor": f"{self.epoch}:{answer.gap.get('to')}", **answer.gap}, Gap)
-        return Page([bytes(raw) for raw in answer.events], cursor.id, gap)
+        return HistoryPage([bytes(raw) for raw in answer.events], cursor.id, gap)
 
     async def id_at(self, moment: datetime) -> int:
         """Find the last event before a moment by halving: times never go back."""
@@ -218,7 +218,7 @@ class FilePast:
         self._file = file
         self.epoch, self.first, self.head = file.epoch, file.first, file.head
 
-    async def page(self, after: int, patterns: Patterns) -> Page:
+    async def page(self, after: int, patterns: Patterns) -> HistoryPage:
         """Read the page after an id."""
         try:
             page = self._file.read(after, patterns)
@@ -227,7 +227,7 @@ class FilePast:
         gap = None
         if page.first > after + 1:
             gap = Gap(after + 1, page.first - 1, "trimmed", f"{self.epoch}:{page.first - 1}")
-        return Page(page.bodies, max(page.last, page.first - 1), gap)
+        return HistoryPage(page.bodies, max(page.last, page.first - 1), gap)
 
     async def id_at(self, moment: datetime) -> int:
         """Return the id of the last event told before a moment."""

@@ -76,7 +76,7 @@ class Bridge:
     """Sends messages to a server, and gives its own to `write`.
 
     In the protocol's older era (until 2025-11-25) there is a session, begun by `initialize`; one that the server does
-    not know any more is begun anew, unseen by the client. In the newer one each request stands for itself.
+    not know any more is begun again, unseen by the client. In the newer one each request stands for itself.
     """
 
     def __init__(

@@ -60,5 +60,5 @@ def _summed(parts: list[tuple[str, str]]) -> dict[str, float]:
 
 def _at(day: datetime, clock: re.Match[str]) -> datetime:
     hour, minute, second = clock.groups(default="0")
-    # Made anew from local parts, so that the day's own offset counts where the clocks were changed since.
+    # Made again from local parts, so that the day's own offset counts where the clocks were changed since.
     return datetime.combine(day.date(), time(int(hour), int(minute), int(second))).astimezone()

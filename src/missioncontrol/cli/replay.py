@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 
 from cyclopts import Parameter
 
-from missioncontrol.cli.history import Page, Past, ServerPast, find_stretch, open_past, read_stretch
+from missioncontrol.cli.history import HistoryPage, Past, ServerPast, find_stretch, open_past, read_stretch
 from missioncontrol.cli.moments import EXAMPLES
 from missioncontrol.cli.sentences import describe_gap, note
 from missioncontrol.cli.settings import ClientToken, Json, Url, read_token, read_url
@@ -182,7 +182,7 @@ class _Replay:
             await self._tell(page)
         await self._hand_on()
 
-    async def _tell(self, page: Page) -> None:
+    async def _tell(self, page: HistoryPage) -> None:
         if page.gap is not None:
             await self._hand_on()
             self._printer.print(page.gap)

@@ -34,7 +34,7 @@ def describe_gap(gap: Gap) -> str:
         case "trimmed":
             lost = f"{count:,} {events} ({gap.from_}-{gap.to}) can no longer be had: older than the log keeps"
         case "epoch":
-            lost = f"what came after {gap.from_ - 1} can no longer be had: the log has begun anew"
+            lost = f"what came after {gap.from_ - 1} can no longer be had: the log has begun again"
         case "ahead":
             lost = (
                 f"{count:,} {events} ({gap.from_}-{gap.to}) can no longer be had: the log has lost its tail"
@@ -69,5 +69,5 @@ def _defused_lines(text: str) -> str:
 
 
 def note(text: str) -> None:
-    """Say something beside the results, on standard error."""
+    """Write something in addition to the results, on standard error."""
     print(f"mission-control: {text}", file=sys.stderr, flush=True)

@@ -121,7 +121,7 @@ class Record:
 
     @property
     def by(self) -> str | None:
-        """Who has published it; None in logs of earlier releases. Read from the body anew each time."""
+        """Who has published it; None in logs of earlier releases. Read from the body again each time."""
         return _head_of(self.body).by
 
     def __repr__(self) -> str:

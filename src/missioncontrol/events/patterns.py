@@ -36,7 +36,7 @@ def check_type(type_: str) -> str:
 class Patterns:
     """A set of patterns in normal form; equal sets are equal and hash alike, so that they make one audience.
 
-    Invariant: no member is covered by another one (`agent:busy` beside `agent:*` is dropped).
+    Invariant: no member is covered by another one (`agent:busy` next to `agent:*` is dropped).
     """
 
     __slots__ = ("_categories", "_hash", "_memo", "_types", "everything")

@@ -25,7 +25,7 @@ from missioncontrol.fleet.soul import parse_soul
 from missioncontrol.fleet.source import MARK, Batch, Feed, Step, Workspace
 from missioncontrol.fleet.source_files import find_agents
 from missioncontrol.threads import OwnerThread
-from missioncontrol.watch.debounce import HALF_WRITTEN_SECONDS, SECOND_LOOKS, Complaints
+from missioncontrol.watch.debounce import HALF_WRITTEN_SECONDS, SECOND_LOOKS, RepeatLimit
 from missioncontrol.watch.paths import join, parent_of, readable
 from missioncontrol.watch.tree import fingerprint, folders_to, is_folder, read_file
 
@@ -43,7 +43,7 @@ CONFIRM_SECONDS = 60.0
 _ABOVE = frozenset({"", *AGENT_FOLDERS, *(parent_of(folder) for folder in AGENT_FOLDERS)})
 
 
-class Reading(NamedTuple):
+class ReadFile(NamedTuple):
     """One file, as it was just read. `told` is None where there is none, or where `wrong` says what is wrong."""
 
     path: str
@@ -64,10 +64,10 @@ class Sight(NamedTuple):
     `identity` and `home_soul` are those of the workspace of its own.
     """
 
-    state: Reading
-    soul: Reading
-    identity: Reading
-    home_soul: Reading
+    state: ReadFile
+    soul: ReadFile
+    identity: ReadFile
+    home_soul: ReadFile
     exists: bool
 
     @property
@@ -76,12 +76,12 @@ class Sight(NamedTuple):
         return all(reading.missing for reading in self.readings)
 
     @property
-    def readings(self) -> tuple[Reading, Reading, Reading, Reading]:
+    def readings(self) -> tuple[ReadFile, ReadFile, ReadFile, ReadFile]:
         """Its files."""
         return self.state, self.soul, self.identity, self.home_soul
 
 
-class Doubt(NamedTuple):
+class PendingCheck(NamedTuple):
     """An agent that is to be looked at again at `due`, monotonic, for the `looks`-th time."""
 
     looks: int
@@ -106,8 +106,8 @@ class Agents:
         self._known: dict[str, Known] = {}
         self._folder: str | None = None
         self._there: dict[str, str] = {}
-        self._doubts: dict[str, Doubt] = {}
-        self._complaints = Complaints()
+        self._doubts: dict[str, PendingCheck] = {}
+        self._complaints = RepeatLimit()
 
     async def run(self, feed: Feed) -> None:
         """Watch the agents until cancelled."""
@@ -157,7 +157,7 @@ class Agents:
         if first:
             alerts = [draft for step in told for draft in step.drafts if draft.type == "system:alert"]
             forgotten: dict[str, bytes | None] = dict.fromkeys(memory.keys() - self._known.keys())
-            # The mark comes last: a baseline that was cut short is taken anew.
+            # The mark comes last: a baseline that was cut short is taken again.
             told = [*self._baseline(feed), Step(alerts, {**forgotten, MARK: b"1"})]
         elif gone := memory.keys() - self._known.keys():
             told = [Step([], dict.fromkeys(gone)), *told]
@@ -234,8 +234,8 @@ class Agents:
         return Sight(
             self._read(f"{folder}/{STATE_FILE}"),
             self._read(f"{folder}/{SOUL_FILE}"),
-            Reading("") if home is None else self._read(join(home, IDENTITY_FILE)),
-            Reading("") if home is None else self._read(join(home, SOUL_FILE)),
+            ReadFile("") if home is None else self._read(join(home, IDENTITY_FILE)),
+            ReadFile("") if home is None else self._read(join(home, SOUL_FILE)),
             exists,
         )
 
@@ -251,13 +251,13 @@ class Agents:
         folder, names = find_agents(self._root, self._ignore)
         return folder, {readable(name): name for name in names}
 
-    def _read(self, path: str) -> Reading:
+    def _read(self, path: str) -> ReadFile:
         shown = readable(path)
         content = read_file(self._root, path, MAX_FILE_BYTES)
         if content is None:
-            return Reading(shown)
+            return ReadFile(shown)
         if isinstance(content, str):
-            return Reading(shown, wrong=content, content=fingerprint(content.encode()))
+            return ReadFile(shown, wrong=content, content=fingerprint(content.encode()))
         try:
             told = parse_state(content.data) if path.endswith(STATE_FILE) else parse_soul(content.data)
         except UnicodeDecodeError as error:
@@ -267,8 +267,8 @@ class Agents:
         else:
             told, large = shorten(told)
             wrong_fields = f"too large to be sent: {', '.join(large)}" if large else ""
-            return Reading(shown, told, content.mtime_ns, content=wrong_fields)
-        return Reading(shown, None, content.mtime_ns, wrong, fingerprint(content.data))
+            return ReadFile(shown, told, content.mtime_ns, content=wrong_fields)
+        return ReadFile(shown, None, content.mtime_ns, wrong, fingerprint(content.data))
 
     # On the loop: what that means.
 
@@ -303,7 +303,7 @@ class Agents:
             self._doubts.pop(id_, None)
         else:
             due = monotonic() + wait
-            self._doubts[id_] = Doubt(looks + 1, min(due, doubt.due) if doubt and early else due)
+            self._doubts[id_] = PendingCheck(looks + 1, min(due, doubt.due) if doubt and early else due)
             if old is None:
                 return None
         if not sight.state.missing and sight.state.told is not None:
@@ -345,7 +345,7 @@ class Agents:
     def _weigh(
         self,
         feed: Feed,
-        reading: Reading,
+        reading: ReadFile,
         known: Known,
         before: dict[str, Any] | None,
         looks: int,
@@ -383,7 +383,7 @@ class Agents:
         return None
 
     def _complain(
-        self, feed: Feed, known: Known, file: str, reading: Reading, wrong: str, drafts: list[Draft]
+        self, feed: Feed, known: Known, file: str, reading: ReadFile, wrong: str, drafts: list[Draft]
     ) -> None:
         if known.told.get(file) != reading.content:
             known.told[file] = reading.content

@@ -27,7 +27,7 @@ from missioncontrol.fleet.watcher import REST
 from missioncontrol.threads import OwnerThread
 from missioncontrol.watch.paths import folders_above, readable
 from missioncontrol.watch.tree import (
-    Found,
+    FoundFiles,
     Pace,
     Signature,
     look,
@@ -157,13 +157,13 @@ class Files:
         ]
         await self._tell(feed, changes, None, found_at_start=True)
 
-    def _baseline(self, found: Found) -> list[Step]:
+    def _baseline(self, found: FoundFiles) -> list[Step]:
         """Take what is there as the index, and return what is to be remembered of it."""
         files = {readable(path): signature for path, signature in found.files.items()}
         steps = [Step([], {path: None}) for path in self._index.keys() - files.keys()]
         steps += (Step([], {path: signature}) for path, signature in files.items())
         self._index = files
-        # The mark comes last: a baseline that was cut short is taken anew.
+        # The mark comes last: a baseline that was cut short is taken again.
         return [*steps, Step([], {MARK: b"1"})]
 
     # What is taken as it is.
@@ -175,7 +175,7 @@ class Files:
         outside = look(self._root, (path for path in unwanted if path.startswith("../")))
         return [path for path in unwanted if outside.get(path, True) is not None]
 
-    def _not_taken(self, found: Found) -> dict[str, Signature]:
+    def _not_taken(self, found: FoundFiles) -> dict[str, Signature]:
         """Return what was found in workspaces of agents that were not known at the last start; in a thread."""
         return {
             path: signature
@@ -364,7 +364,7 @@ class Files:
     def _wanted(self, path: str) -> bool:
         return not self._read.owns(path) and not self._workspaces.file(path)
 
-    # Trees: walked in a thread, beside everything else.
+    # Trees: walked in a thread, while everything else goes on.
 
     async def _walk(self, walker: OwnerThread) -> None:
         trees, noticed = self._trees, self._trees_noticed
@@ -385,7 +385,9 @@ class Files:
             suspicious = [path for path in suspicious if path not in old]
         self._backlog.extend((path, noticed) for path in suspicious)
 
-    def _older(self, suspicious: list[str], found: Found, fresh: Collection[str]) -> dict[str, Signature]:
+    def _older(
+        self, suspicious: list[str], found: FoundFiles, fresh: Collection[str]
+    ) -> dict[str, Signature]:
         """Return the files of new workspaces that were written before these could be known; in a thread."""
         older: dict[str, Signature] = {}
         for path in suspicious:
@@ -396,8 +398,8 @@ class Files:
                     older[path] = signature
         return older
 
-    def _find(self, tops: list[str], pace: Pace) -> Found:
-        found = Found({}, [])
+    def _find(self, tops: list[str], pace: Pace) -> FoundFiles:
+        found = FoundFiles({}, [])
         room = MAX_OUTSIDE_FILES
         for top in [*tops, *(self._workspaces.tops if "" in tops else ())]:
             outside = top.startswith("../")
@@ -414,7 +416,7 @@ class Files:
             found.unreadable.extend(unreadable)
         return found
 
-    def _compare(self, tops: list[str], found: Found, pace: Pace) -> Difference:
+    def _compare(self, tops: list[str], found: FoundFiles, pace: Pace) -> Difference:
         """Compare what was found with the index, which the event loop may be changing meanwhile."""
         suspicious: list[str] = []
         renumbered: dict[str, Signature] = {}
@@ -427,7 +429,7 @@ class Files:
             if known is None or not only_renumbered(known, signature):
                 suspicious.append(path)
             elif known != signature:
-                # Some file systems number their files anew at each mount.
+                # Some file systems number their files again at each mount.
                 renumbered[shown] = signature
         if "" in found.unreadable:
             return Difference(suspicious, renumbered)

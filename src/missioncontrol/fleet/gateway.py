@@ -20,7 +20,7 @@ from missioncontrol.fleet.sentry import SentryReport, read_report
 from missioncontrol.fleet.source import MARK, Batch, Feed, Inbox, Step, Workspace
 from missioncontrol.runtimes.openclaw.places import find_openclaw, gateway_address
 from missioncontrol.runtimes.records import UnreadableError
-from missioncontrol.watch.debounce import Doubt
+from missioncontrol.watch.debounce import Debounce
 from missioncontrol.watch.paths import folders_above
 from missioncontrol.watch.tree import Content, read_file
 
@@ -57,7 +57,7 @@ class Gateway:
         self._workspace = workspace
         self._root = workspace.root
         self._kept = Kept()
-        self._doubt = Doubt(_FILES[0])
+        self._doubt = Debounce(_FILES[0])
         self._live: tuple[bool, Data] | None = None
         self._runs: dict[tuple[str, str], tuple[bool, int]] = {}
         self._inbox: Inbox | None = None
@@ -69,7 +69,7 @@ class Gateway:
         memory = await feed.recall()
         first = memory.pop(MARK, None) is None
         self._kept = _kept.decode(memory["kept"]) if "kept" in memory else Kept()
-        self._doubt = Doubt(_FILES[0], self._kept.complaint)
+        self._doubt = Debounce(_FILES[0], self._kept.complaint)
         self._live = None
         self._inbox = feed.inbox
         await feed.watched()

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from missioncontrol.errors import Unavailable
 from missioncontrol.events import now, rfc3339
 from missioncontrol.fleet.permissions import Permissions
-from missioncontrol.fleet.usage.tracker import Tokens
+from missioncontrol.fleet.usage.tracker import UsageTracker
 from missioncontrol.runtimes.claude.hooks import KNOWN_EVENTS, Hook
 from missioncontrol.runtimes.records import Record
 
@@ -24,14 +24,14 @@ MAX_UNKNOWN = 20
 OTHERS = "other"
 
 
-class HookDesk:
+class HookIngest:
     """Where hooks come in.
 
     `events` counts them by the event's name, `unknown` those of which only the name is understood. `late` were
     answered before they were kept, `lost` were not kept. `last` is when the last one came, None before the first.
     """
 
-    def __init__(self, tokens: Tokens, permissions: Permissions) -> None:
+    def __init__(self, tokens: UsageTracker, permissions: Permissions) -> None:
         self.permissions = permissions
         self.events: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()

@@ -50,7 +50,7 @@ _OF_A_SCORE = frozenset(
         "actionRequired",
     }
 )
-"""The fields that change when a lead is scored anew."""
+"""The fields that change when a lead is scored again."""
 
 
 class LeadList(NamedTuple):

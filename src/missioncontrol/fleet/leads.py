@@ -19,7 +19,7 @@ from missioncontrol.events import Data, Draft
 from missioncontrol.fleet.layout import LEAD_FILES, LEAD_PLACES
 from missioncontrol.fleet.lead_file import LeadList, changed, file_id, joined, laid_over, own_id, read_leads
 from missioncontrol.fleet.source import MARK, Batch, Feed, Step, Workspace
-from missioncontrol.watch.debounce import Doubt
+from missioncontrol.watch.debounce import Debounce
 from missioncontrol.watch.paths import parent_of
 from missioncontrol.watch.tree import Content, read_file
 
@@ -63,7 +63,7 @@ class Leads:
         """Watch the files until cancelled."""
         memory = await feed.recall()
         first = memory.pop(MARK, None) is None
-        self._doubts = {path: Doubt(path, memory.get(path, b"").decode()) for path in LEAD_FILES}
+        self._doubts = {path: Debounce(path, memory.get(path, b"").decode()) for path in LEAD_FILES}
         self._known: dict[str, LeadList] = {}
         self._odd = memory.get("odd", b"").decode()
         self._recall_ids(memory)

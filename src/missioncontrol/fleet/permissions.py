@@ -20,7 +20,7 @@ import msgspec
 from missioncontrol.errors import MissionControlError, TooLarge
 from missioncontrol.events import Data, now
 from missioncontrol.fleet.questions import Questions
-from missioncontrol.fleet.usage.tracker import Tokens
+from missioncontrol.fleet.usage.tracker import UsageTracker
 from missioncontrol.runtimes.claude.hooks import EVIDENCE, Asked, Hook, without_input
 from missioncontrol.runtimes.lines import milliseconds, shorten
 from missioncontrol.runtimes.records import MAX_LABEL, Turn
@@ -46,7 +46,7 @@ _ENDED = frozenset({"UserPromptSubmit", "Stop", "StopFailure", "SubagentStop", "
 class Permissions:
     """The permission questions of this host's sessions."""
 
-    def __init__(self, questions: Questions, tokens: Tokens, *, host: str | None = None) -> None:
+    def __init__(self, questions: Questions, tokens: UsageTracker, *, host: str | None = None) -> None:
         """Prepare.
 
         Args:

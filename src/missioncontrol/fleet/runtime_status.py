@@ -27,7 +27,7 @@ class RuntimeAgent(msgspec.Struct, frozen=True, omit_defaults=True):
     by: str | None = None
 
 
-class Runtimes:
+class RuntimeStatusRegistry:
     """The agents of all runtimes.
 
     `complete` says that each runtime has been looked at, so that who is missing is gone. What a gateway says of its

@@ -32,8 +32,8 @@ from missioncontrol.config import Config
 from missioncontrol.errors import InputError, Outdated, Unavailable
 from missioncontrol.events import Draft, Record, encode_data, now, rfc3339
 from missioncontrol.fleet.agent_workspaces import AgentWorkspaces
-from missioncontrol.fleet.runtime_status import Runtimes
-from missioncontrol.fleet.written import Written
+from missioncontrol.fleet.changed_transcripts import ChangedTranscripts
+from missioncontrol.fleet.runtime_status import RuntimeStatusRegistry
 from missioncontrol.state import FleetState
 from missioncontrol.state.fold import TableName
 from missioncontrol.state.quotas import Quotas
@@ -87,8 +87,8 @@ class Workspace:
     state: FleetState
     fleet: FleetState
     host: str | None = None
-    runtimes: Runtimes = field(default_factory=Runtimes)
-    written: Written = field(default_factory=Written)
+    runtimes: RuntimeStatusRegistry = field(default_factory=RuntimeStatusRegistry)
+    written: ChangedTranscripts = field(default_factory=ChangedTranscripts)
     queue: QueueFiles = field(default_factory=QueueFiles)
     quotas: Quotas = field(init=False)
     agent_workspaces: AgentWorkspaces = field(init=False)

@@ -32,7 +32,7 @@ from missioncontrol.fleet.messages import Messages
 from missioncontrol.fleet.questions import Questions
 from missioncontrol.fleet.source import Feed, Following, Source, SourceHealth, Step, Workspace
 from missioncontrol.fleet.tasks import TaskQueue
-from missioncontrol.fleet.usage.tracker import Tokens
+from missioncontrol.fleet.usage.tracker import UsageTracker
 from missioncontrol.fleet.watcher import Watcher
 from missioncontrol.state import FleetState
 from missioncontrol.store.log import Log
@@ -42,7 +42,7 @@ SOURCES: tuple[Callable[[Workspace], Source], ...] = (
     Agents,
     TaskQueue,
     Leads,
-    Tokens,
+    UsageTracker,
     Messages,
     Gateway,
     Questions,

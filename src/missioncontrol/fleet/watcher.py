@@ -14,7 +14,7 @@ from time import monotonic
 
 from missioncontrol.fleet.agent_workspaces import WorkspaceFinder
 from missioncontrol.fleet.source import Feed, Inbox, Step, Workspace
-from missioncontrol.watch.notifications import Notices, WorkspaceGone, open_notices
+from missioncontrol.watch.notifications import FileSystemEvents, WorkspaceGone, open_notices
 
 RESCAN_SECONDS = 60.0
 POLL_SECONDS = 2.0
@@ -69,7 +69,7 @@ class Watcher:
         finally:
             await notices.close()
 
-    async def _listen(self, notices: Notices) -> None:
+    async def _listen(self, notices: FileSystemEvents) -> None:
         while True:
             paths, trees, at = await notices.next()
             for inbox in self._inboxes:
@@ -79,7 +79,7 @@ class Watcher:
         """Look where agents have their workspaces, and return which of them came, went or changed."""
         return self._agents.replace(await feed.in_thread(self._finder.find))
 
-    async def _follow_workspaces(self, feed: Feed, notices: Notices) -> None:
+    async def _follow_workspaces(self, feed: Feed, notices: FileSystemEvents) -> None:
         version = self._agents.version
         while True:
             await asyncio.sleep(FIND_SECONDS)
@@ -92,7 +92,7 @@ class Watcher:
             for inbox in self._inboxes:
                 inbox.put(trees=changed, noticed=monotonic())
 
-    async def _look_again(self, feed: Feed, notices: Notices) -> None:
+    async def _look_again(self, feed: Feed, notices: FileSystemEvents) -> None:
         rest = 0.0
         while True:
             started = monotonic()

@@ -1,7 +1,7 @@
 """Changes JSON where it stands, so that everything else in the text stays as somebody wrote it.
 
 The text has to be JSON already (`check`); places in it are offsets of characters. What is put in follows the layout
-that is there: on a line of its own with the indentation of its neighbours, or beside them where they share a line.
+that is there: on a line of its own with the indentation of its neighbours, or next to them where they share a line.
 """
 
 from __future__ import annotations

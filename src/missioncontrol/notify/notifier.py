@@ -36,7 +36,7 @@ from missioncontrol.notify.status import (
     describe_destination,
     describe_rule,
 )
-from missioncontrol.notify.words import compose
+from missioncontrol.notify.text import compose
 from missioncontrol.store.log import Checkpoint, Log
 
 NOTIFICATIONS = Patterns(["notification:sent", "notification:failed"])

@@ -14,7 +14,7 @@ from missioncontrol.errors import BadPattern, ConfigError
 from missioncontrol.events import Event, Patterns
 from missioncontrol.notify.batch import LEVELS, agent_of, level_of
 from missioncontrol.notify.quiet import QuietHours
-from missioncontrol.notify.words import check_template
+from missioncontrol.notify.text import check_template
 
 SOURCE = "notify"
 """Who the notifier is in the log: as the source of what it tells, and of what it remembers."""

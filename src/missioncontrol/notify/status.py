@@ -11,7 +11,7 @@ from missioncontrol.notify.batch import LEVELS
 from missioncontrol.notify.delivery import Delivery
 from missioncontrol.notify.planner import HOUR, Planner
 from missioncontrol.notify.routes import Route
-from missioncontrol.notify.words import counted
+from missioncontrol.notify.text import counted
 
 
 class RuleStatus(msgspec.Struct, rename="camel", omit_defaults=True):

@@ -1,7 +1,7 @@
 """The messages of the WebSocket protocol: one Struct each, from which the AsyncAPI document is made too.
 
-All are JSON text frames. What a client sends names itself by `type` and has its fields beside it; what the
-server sends is `{"type", "data"}`, with the request's `ref` beside them in a reply that was asked for with one.
+All are JSON text frames. What a client sends names itself by `type` and has its fields next to it; what the
+server sends is `{"type", "data"}`, with the request's `ref` next to them in a reply that was asked for with one.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ SERVER_MESSAGES: dict[str, Any] = {
     "server:draining": DrainNotice,
     "error": ErrorData,
 }
-"""The `data` of each message from the server, by its type; beside these there are the log's own events."""
+"""The `data` of each message from the server, by its type; there are also the log's own events."""
 
 _encode = msgspec.json.Encoder().encode
 

@@ -62,7 +62,7 @@ def decode(decoder: msgspec.json.Decoder[_T], line: bytes | str) -> _T | None:
     """Decode a line; None where it is JSON of another shape.
 
     Bytes that are not UTF-8, and halves of a character that was cut in two, are replaced: a broken text does not
-    take the figures beside it along.
+    take the figures next to it along.
 
     Raises:
         BrokenLineError: it is not JSON, or has too many elements.

@@ -34,7 +34,7 @@ _NOT_SAID = (
 _JITTER_MS = 1_000
 """By how much an entry may be earlier than the one in front of it without that the clock was turned back."""
 
-Said: TypeAlias = tuple[Role, str, str | None]
+MessagePart: TypeAlias = tuple[Role, str, str | None]
 ABSENT = msgspec.Raw(b"")
 _MAX_DEPTH = 4
 
@@ -142,7 +142,7 @@ class MessageParser:
         self.memory.told = told + 1 if told - _JITTER_MS < at <= told else at
         return self.memory.told
 
-    def read_entry(self, entry: Entry) -> Iterator[Said]:
+    def read_entry(self, entry: Entry) -> Iterator[MessagePart]:
         """Yield what an entry has to read: who says it, the text, and the tool that a call or a result is of."""
         if not entry.message or entry.is_meta:
             return
@@ -160,7 +160,7 @@ class MessageParser:
                     message.tool_name or self.tool_of(message.tool_call_id),
                 )
 
-    def read_items(self, role: Literal["user", "assistant"], content: Any) -> Iterator[Said]:
+    def read_items(self, role: Literal["user", "assistant"], content: Any) -> Iterator[MessagePart]:
         """Yield what the items of a message's content say."""
         for item in content if isinstance(content, list) else [{"type": "text", "text": content}]:
             if isinstance(item, str):

@@ -1,4 +1,4 @@
-"""The index: a database of its own beside the log, made anew whenever it cannot be used.
+"""The index: a database of its own next to the log, made again whenever it cannot be used.
 
 It holds exactly the events up to its position: rows and position are committed together.
 

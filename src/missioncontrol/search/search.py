@@ -47,7 +47,7 @@ class Hit(NamedTuple):
     matches: list[tuple[int, int]]
 
 
-class Found(NamedTuple):
+class SearchHit(NamedTuple):
     """What was found, newest first; `total` of all is exact where `exact` says so, and `next` is the id to go on below.
 
     `indexed` is the id up to which was looked, `lag` how many events came after it.
@@ -104,7 +104,7 @@ class Search:
 
     async def find(
         self, query: Query, *, first: int = 0, before: int | None = None, limit: int = 20
-    ) -> Found:
+    ) -> SearchHit:
         """Look for something.
 
         Args:
@@ -142,7 +142,7 @@ class Search:
                 f"Nothing can be looked for at the moment: {self.trouble}.", retry_after=RETRY_SECONDS
             ) from None
         hits = [hit for id_ in ids if (hit := await self._hit(id_, query)) is not None]
-        return Found(
+        return SearchHit(
             hits,
             min(count, COUNT_UP_TO),
             count <= COUNT_UP_TO,

@@ -306,7 +306,7 @@ def _handshake_binding() -> Object:
                 "Authorization": {"type": "string", "description": "`Bearer TOKEN`, where one is needed."},
                 "Sec-WebSocket-Protocol": {
                     "type": "string",
-                    "description": f"`{SUBPROTOCOL}`, and from a browser that needs a token beside it "
+                    "description": f"`{SUBPROTOCOL}`, and from a browser that needs a token next to it "
                     f"`{BEARER_SUBPROTOCOL}` with the base64url form of it.",
                 },
             },

@@ -21,8 +21,8 @@ from missioncontrol.protocol.codes import CloseCode
 from missioncontrol.protocol.encoding import Encoding, sse_heartbeat, sse_named
 from missioncontrol.protocol.messages import DrainNotice
 from missioncontrol.protocol.session import Session
-from missioncontrol.server.answers import identify_scope
 from missioncontrol.server.live import FULL_SECONDS, read_handshake, wait_for
+from missioncontrol.server.responses import identify_scope
 from missioncontrol.server.service import Service
 from missioncontrol.server.websocket import HIGH_WATER_BYTES, LOW_WATER_BYTES, STUCK_SECONDS
 

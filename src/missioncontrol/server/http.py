@@ -33,12 +33,12 @@ from litestar.types import (
 
 from missioncontrol.errors import Misdirected, MissionControlError, UnsupportedMediaType
 from missioncontrol.server.access import Access, Page, check_query_names
-from missioncontrol.server.answers import SERVICE, prepare, takes_gzip
 from missioncontrol.server.event_stream import PATH
 from missioncontrol.server.forwarded import NOTHING_SAID, TrustedProxies
 from missioncontrol.server.mcp.endpoint import ENDPOINT, McpEndpoint, mcp
 from missioncontrol.server.mcp.endpoint import PATH as MCP_PATH
 from missioncontrol.server.problems import answer_exception, methods_of, send_problem
+from missioncontrol.server.responses import SERVICE, prepare, takes_gzip
 from missioncontrol.server.routes import (
     activity,
     agents,

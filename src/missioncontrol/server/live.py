@@ -92,7 +92,7 @@ class LiveEndpoint:
 
     @staticmethod
     def select_subprotocol(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-        """Agree on ours where it is offered, as it is beside a token; a client that offers none is as welcome."""
+        """Agree on ours where it is offered, as it is next to a token; a client that offers none is as welcome."""
         return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None
 
     def admit(self, peer: str | None, request: Request) -> tuple[http.HTTPStatus, str] | None:

@@ -515,7 +515,7 @@ METRICS: tuple[Figure, ...] = (
         lambda s: monotonic() - s.started,
     ),
 )
-"""Everything that `/metrics` tells, beside what prometheus_client says about the process."""
+"""Everything that `/metrics` has, in addition to what prometheus_client reports about the process."""
 
 
 MAX_LABELS = 200

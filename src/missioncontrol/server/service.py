@@ -14,14 +14,14 @@ from missioncontrol.background import BackgroundTasks
 from missioncontrol.config import Config
 from missioncontrol.events import Draft
 from missioncontrol.fleet.folder_listing import FolderListing
-from missioncontrol.fleet.hooks import HookDesk
+from missioncontrol.fleet.hooks import HookIngest
 from missioncontrol.fleet.host import HostFigures
 from missioncontrol.fleet.messages import Messages
 from missioncontrol.fleet.questions import Questions
 from missioncontrol.fleet.sentry import SentryReport
 from missioncontrol.fleet.tasks import TaskQueue
 from missioncontrol.fleet.telemetry import Receiver
-from missioncontrol.fleet.usage.tracker import Tokens
+from missioncontrol.fleet.usage.tracker import UsageTracker
 from missioncontrol.hub import Hub
 from missioncontrol.notify import Notifier
 from missioncontrol.search import Search
@@ -78,12 +78,12 @@ class Service:
     access: Access
     proxies: TrustedProxies
     tasks: TaskQueue
-    tokens: Tokens
+    tokens: UsageTracker
     messages: Messages
     questions: Questions
     files: FolderListing
     telemetry: Receiver
-    hooks: HookDesk
+    hooks: HookIngest
     sources: Callable[[], dict[str, Any]]
     host: Callable[[], HostFigures | None] = lambda: None
     sentry: Callable[[], SentryReport | None] = lambda: None

@@ -3,7 +3,7 @@
 from missioncontrol.events.limits import deeper_than
 from missioncontrol.state.agents import KINDS, kind_of
 from missioncontrol.state.fold import FleetState
-from missioncontrol.state.ledger import LEDGER_EVENTS, DayLedger, Reckoning
+from missioncontrol.state.ledger import LEDGER_EVENTS, DayLedger, DaySummary
 from missioncontrol.state.questions import QUESTION_KINDS
 
 __all__ = [
@@ -11,8 +11,8 @@ __all__ = [
     "LEDGER_EVENTS",
     "QUESTION_KINDS",
     "DayLedger",
+    "DaySummary",
     "FleetState",
-    "Reckoning",
     "deeper_than",
     "kind_of",
 ]

@@ -27,7 +27,7 @@ from missioncontrol.state.agents import Agents
 from missioncontrol.state.questions import Questions
 from missioncontrol.state.standups import Standups
 from missioncontrol.state.system import System
-from missioncontrol.state.tables import Fold, Leads, Noun, Table, Tasks
+from missioncontrol.state.tables import Fold, Leads, StatePart, Table, Tasks
 from missioncontrol.state.tokens import Tokens
 
 Part = Literal["agents", "tasks", "tokens", "leads", "system", "questions", "standups"]
@@ -59,7 +59,7 @@ class FleetState:
             "leads": leads,
             "questions": questions,
         }
-        self._parts: dict[Part, Noun] = {
+        self._parts: dict[Part, StatePart] = {
             "agents": agents,
             "tasks": tasks,
             "tokens": tokens,

@@ -57,7 +57,7 @@ class Award(msgspec.Struct):
     cost: float
 
 
-class Reckoning(msgspec.Struct):
+class DaySummary(msgspec.Struct):
     """What a day comes to. Agents stand in the order of the award; those that did and used nothing are left out."""
 
     tasks: list[FinishedTask]
@@ -96,7 +96,7 @@ class DayLedger:
             elif record.type == "lead:added" and (lead := _lead_in(record.data)) is not None:
                 self._found[lead] = rfc3339(record.time).decode()
 
-    def reckoning(self, known: FleetState) -> Reckoning:
+    def reckoning(self, known: FleetState) -> DaySummary:
         """Return what the day comes to.
 
         Args:
@@ -106,7 +106,7 @@ class DayLedger:
         shares = _shares(self._day, self._finished.values(), known)
         best = next((share for share in shares if share.tasks), None)
         total = known.tokens.day(self._day)
-        return Reckoning(
+        return DaySummary(
             list(self._finished.values()),
             [_found(id_, time, leads[id_]) for id_, time in self._found.items() if id_ in leads],
             shares,

@@ -6,11 +6,11 @@ from typing import Any
 
 from missioncontrol.events import Data, Record
 from missioncontrol.state.limits import MAX_RECORD_BYTES, MAX_STANDUPS, MAX_STANDUPS_BYTES
-from missioncontrol.state.tables import Noun, encode_json
+from missioncontrol.state.tables import StatePart, encode_json
 from missioncontrol.state.values import id_in, size_of
 
 
-class Standups(Noun):
+class Standups(StatePart):
     """The newest standups; `event` of each is the event that recorded it.
 
     They stay in the state when the log has trimmed their events, so a standup is not lost to retention.

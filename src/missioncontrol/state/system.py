@@ -6,13 +6,13 @@ from typing import Any
 
 from missioncontrol.events import Data, Record
 from missioncontrol.state.limits import MAX_ALERTS, MAX_HOSTS, MAX_NOTE_BYTES, MAX_RECORD_BYTES
-from missioncontrol.state.tables import Noun, encode_json
+from missioncontrol.state.tables import StatePart, encode_json
 from missioncontrol.state.values import cut, size_of, text_in, time_of
 
 LEVELS = ("critical", "warning", "info")
 
 
-class System(Noun):
+class System(StatePart):
     """The gateway's status and the newest alerts, newest first."""
 
     def __init__(self) -> None:

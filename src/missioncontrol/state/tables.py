@@ -138,7 +138,7 @@ class Rows(Generic[_R]):
         return b"{%b}" % b",".join([b"%b:%b" % (encode_json(id_), encoded(id_)) for id_ in self.ids()])
 
 
-class Noun:
+class StatePart:
     """One part of the state. `folds` maps event types to what they do; `changed` drops the JSON made before."""
 
     folds: dict[str, Fold]
@@ -174,7 +174,7 @@ class Noun:
         return 0
 
 
-class Table(Noun):
+class Table(StatePart):
     """Records by id; shown as a list in the order of ids."""
 
     def __init__(self, limit: int) -> None:
@@ -234,7 +234,7 @@ class Table(Noun):
         return record
 
 
-class Work(Table):
+class RecordTable(Table):
     """Records that events bring whole and then change: what tasks and leads have in common."""
 
     noun: ClassVar[str]
@@ -273,7 +273,7 @@ class Work(Table):
         return id_in(data, f"{self.noun}Id")
 
 
-class Tasks(Work):
+class Tasks(RecordTable):
     """The tasks of the fleet."""
 
     noun = "task"
@@ -302,7 +302,7 @@ class Tasks(Work):
         self.changed_with(data, fields)
 
 
-class Leads(Work):
+class Leads(RecordTable):
     """The leads that the fleet has found; each one's id stands under `id`, wherever it came from."""
 
     noun = "lead"

@@ -24,7 +24,7 @@ from missioncontrol.state.limits import (
     OTHER,
 )
 from missioncontrol.state.system import LEVELS
-from missioncontrol.state.tables import Noun, Rows, encode_json
+from missioncontrol.state.tables import Rows, StatePart, encode_json
 from missioncontrol.state.usage import (
     Sums,
     Use,
@@ -57,7 +57,7 @@ from missioncontrol.state.values import (
 ANY_DAY = "9999-12-31"
 
 
-class Tokens(Noun):
+class Tokens(StatePart):
     """Each agent's token use so far, sums by model, day and session, and the last threshold that each has crossed."""
 
     def __init__(self) -> None:

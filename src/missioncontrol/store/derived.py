@@ -1,4 +1,4 @@
-"""A database beside the log that is made of what stands elsewhere, and made anew whenever it cannot be used.
+"""A database next to the log that is made of what stands elsewhere, and made again whenever it cannot be used.
 
 Invariants:
 
@@ -38,8 +38,8 @@ class DerivedDatabase:
 
         Args:
             path: the file.
-            version: which form the tables have; a file of another one is made anew.
-            schema: the tables, beside `meta`, which every such file has.
+            version: which form the tables have; a file of another one is made again.
+            schema: the tables, next to `meta`, which every such file has.
         """
         self.path = path
         self._version = str(version)
@@ -54,7 +54,7 @@ class DerivedDatabase:
     def open(self, origin: str) -> bool:
         """Open the file that was made of `origin`, and say whether it is as it was.
 
-        One that is damaged, of another version or of another origin is made anew.
+        One that is damaged, of another version or of another origin is made again.
 
         Raises:
             sqlite3.Error, OSError: it cannot be made.

@@ -105,7 +105,7 @@ class LogFigures(msgspec.Struct):
 def outdated(newer: int) -> Outdated:
     """Make the error for an append that has not seen the event `newer`."""
     return Outdated(
-        "The task was changed by somebody else at this moment; read it again, and decide anew.", newer
+        "The task was changed by somebody else at this moment; read it again, and decide again.", newer
     )
 
 
@@ -184,7 +184,7 @@ class Log(Protocol):
         """Return everything that a source has remembered."""
 
     async def save_state(self, checkpoint: StateCheckpoint) -> None:
-        """Keep a folded state beside the events."""
+        """Keep a folded state next to the events."""
 
     async def load_state(self, at: int) -> StateCheckpoint | None:
         """Return the newest kept state at or before the id `at`."""

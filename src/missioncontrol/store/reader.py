@@ -1,6 +1,6 @@
 """Reading the log, on connections of its own that never wait for the writer.
 
-Each question is one SQL statement that hands back few rows, because Python's lock is taken anew for every row: a
+Each question is one SQL statement that hands back few rows, because Python's lock is taken again for every row: a
 page is joined inside SQLite, with the lock released, and split here.
 """
 

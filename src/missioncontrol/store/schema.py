@@ -3,7 +3,7 @@
 The file carries an application id, so that a foreign database is never touched. Each migration is recorded in
 the table `migrations`. A new epoch begins when the log is created, and when it may have lost its tail:
 
-- the tail guard, a small file beside the database, knows a newer id than the database does (an older copy was
+- the tail guard, a small file next to the database, knows a newer id than the database does (an older copy was
   put back, or a write-ahead log was deleted);
 - the machine went down (another boot id, no clean close) while commits were not synced to the disk.
 """
@@ -162,7 +162,7 @@ class Noted(NamedTuple):
 
 
 class TailGuard:
-    """A few bytes beside the database that say how far it had come, and how large its file was.
+    """A few bytes next to the database that say how far it had come, and how large its file was.
 
     Written with each commit, before anybody hears of it. Not synced: it guards against lost files, and the boot
     id guards against lost caches.

@@ -334,7 +334,7 @@ class SqliteLog:
         return await self._ask(partial(read_state, at=at))
 
     async def save_state(self, checkpoint: StateCheckpoint) -> None:
-        """Keep a folded state beside the events."""
+        """Keep a folded state next to the events."""
         if self._closed:
             raise Draining("The log is closing.")
         done: asyncio.Future[None] = self._loop.create_future()

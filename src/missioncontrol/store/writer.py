@@ -146,7 +146,7 @@ class Writer:
             return group, None, False
 
     def _encoded(self, append: Append) -> Append | None:
-        """Encode what was left to be encoded; what cannot be is refused alone, whatever it waits beside."""
+        """Encode what was left to be encoded; what cannot be is refused alone, whatever else waits."""
         if append.encoded is not None:
             return append
         try:

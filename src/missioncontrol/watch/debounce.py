@@ -22,8 +22,8 @@ LONGEST_SILENCE = 300.0
 """Seconds after which a file that goes on breaking in new ways is complained about again, at most."""
 
 
-class Complaints:
-    """When each broken file was last complained about, so that one that breaks ever anew cannot flood the log."""
+class RepeatLimit:
+    """When each broken file was last complained about, so that one that breaks ever again cannot flood the log."""
 
     def __init__(self) -> None:
         self._silence: dict[str, tuple[float, float]] = {}
@@ -43,14 +43,14 @@ class Complaints:
         self._silence.pop(path, None)
 
 
-class Verdict(NamedTuple):
+class DebounceDecision(NamedTuple):
     """What to do about a file: look again after `wait` seconds, or say that it is broken. Neither: believe it."""
 
     wait: float | None = None
     complain: bool = False
 
 
-class Doubt:
+class Debounce:
     """One file whose content is read whole, and what is thought of it. `told` is to be remembered."""
 
     def __init__(self, path: str, told: str = "") -> None:
@@ -63,18 +63,18 @@ class Doubt:
         self.path = path
         self.told = told
         self._looks = 0
-        self._complaints = Complaints()
+        self._complaints = RepeatLimit()
 
     def whole(self) -> None:
         """Note that the file is as it should be."""
         self._looks, self.told = 0, ""
         self._complaints.settled(self.path)
 
-    def missing(self) -> Verdict:
+    def missing(self) -> DebounceDecision:
         """Judge a file that is not there: somebody may be about to put another in its place."""
-        return self._again() or Verdict()
+        return self._again() or DebounceDecision()
 
-    def broken(self, content: Content | str, mark: str | None = None) -> Verdict:
+    def broken(self, content: Content | str, mark: str | None = None) -> DebounceDecision:
         """Judge a file that cannot be used.
 
         Args:
@@ -84,18 +84,18 @@ class Doubt:
         if mark is None:
             mark = fingerprint(content.encode() if isinstance(content, str) else content.data)
         if mark == self.told:
-            return Verdict()
+            return DebounceDecision()
         young = not isinstance(content, str) and (time_ns() - content.mtime_ns) / 1e9 < HALF_WRITTEN_SECONDS
         if young and (again := self._again()) is not None:
             return again
         if (silence := self._complaints.wait(self.path)) > 0:
-            return Verdict(wait=silence)
+            return DebounceDecision(wait=silence)
         self._complaints.made(self.path)
         self.told = mark
-        return Verdict(complain=True)
+        return DebounceDecision(complain=True)
 
-    def _again(self) -> Verdict | None:
+    def _again(self) -> DebounceDecision | None:
         if self._looks >= len(SECOND_LOOKS):
             return None
         self._looks += 1
-        return Verdict(wait=SECOND_LOOKS[self._looks - 1])
+        return DebounceDecision(wait=SECOND_LOOKS[self._looks - 1])

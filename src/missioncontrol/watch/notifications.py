@@ -47,14 +47,14 @@ class WorkspaceGone(OSError):
     """The workspace's own folder was removed or renamed."""
 
 
-class Passes(Protocol):
+class FolderFilter(Protocol):
     """Says which folders are passed over."""
 
     def folder(self, path: str) -> bool:
         """Say whether a folder, relative to the root, is of no interest with all that is in it."""
 
 
-class Notices(Protocol):
+class FileSystemEvents(Protocol):
     """A way to hear of changes. `trouble` says why some of the workspace cannot be heard."""
 
     trouble: str | None
@@ -145,7 +145,7 @@ class InotifyNotices:
     may have come into it before its watch.
     """
 
-    def __init__(self, root: Path, ignore: Passes, make: Callable[[], Inotify] = Inotify) -> None:
+    def __init__(self, root: Path, ignore: FolderFilter, make: Callable[[], Inotify] = Inotify) -> None:
         """Open the kernel's queue.
 
         Raises:
@@ -350,7 +350,7 @@ class WatchfilesNotices:
 
     trouble: str | None = None
 
-    def __init__(self, root: Path, ignore: Passes) -> None:
+    def __init__(self, root: Path, ignore: FolderFilter) -> None:
         self._root = root
         self._ignore = ignore
         self._changes: AsyncGenerator[set[watchfiles.main.FileChange], None] | None = None
@@ -434,7 +434,7 @@ class WatchfilesNotices:
             await changes.aclose()
 
 
-def open_notices(root: Path, ignore: Passes) -> Notices:
+def open_notices(root: Path, ignore: FolderFilter) -> FileSystemEvents:
     """Open what this system offers.
 
     Raises:

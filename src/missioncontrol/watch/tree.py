@@ -75,7 +75,7 @@ class Pace:
             self._since = monotonic()
 
 
-class Found(NamedTuple):
+class FoundFiles(NamedTuple):
     """What a walk has found: files by path, and folders that could not be read."""
 
     files: dict[str, Signature]
@@ -128,7 +128,7 @@ def walk(
     pace: Pace | None = None,
     *,
     most: int | None = None,
-) -> Found:
+) -> FoundFiles:
     """Find the regular files at and below `top`, a folder or a file of the workspace.
 
     Args:
@@ -145,11 +145,11 @@ def walk(
     if top:
         seen = look(root, [top])
         if top not in seen:
-            return Found({}, [top])
+            return FoundFiles({}, [top])
         if (signature := seen[top]) is not None:
-            return Found({} if skip_file(top) else {top: signature}, [])
+            return FoundFiles({} if skip_file(top) else {top: signature}, [])
         if skip_folder(top) or not (folders_to(root, top, {}) and is_folder(root, top)):
-            return Found({}, [])
+            return FoundFiles({}, [])
     waiting = [top]
     while waiting and (most is None or len(files) < most):
         folder = waiting.pop()
@@ -170,7 +170,7 @@ def walk(
             if error.errno not in _GONE or not folder:
                 unreadable.append(folder)
         pace.step()
-    return Found(files, unreadable)
+    return FoundFiles(files, unreadable)
 
 
 class Content(NamedTuple):

@@ -18,9 +18,9 @@ from tests.runtimes.installs import add_event, answer, begin_session, create, in
 
 from missioncontrol.config import Config, SearchConfig, SourcesConfig
 from missioncontrol.errors import QueryTooSlow, Unavailable
-from missioncontrol.fleet.messages import END, NAME, MessageIndex, Messages, Said, first_id
+from missioncontrol.fleet.messages import END, NAME, MessageIndex, Messages, Utterance, first_id
 from missioncontrol.fleet.messages import index as index_module
-from missioncontrol.fleet.usage.tracker import Tokens
+from missioncontrol.fleet.usage.tracker import UsageTracker
 from missioncontrol.runtimes.files.jsonl import JsonlReader
 from missioncontrol.runtimes.records import Message
 
@@ -31,11 +31,11 @@ NOW = round(time.time() * 1000)
 
 
 class Library(World):
-    """A workspace beside the transcripts of Claude Code and OpenClaw, and what is kept of them."""
+    """A workspace next to the transcripts of Claude Code and OpenClaw, and what is kept of them."""
 
     def __init__(self, folder: Path, **search: Any) -> None:
         super().__init__(folder)
-        self.kinds = (Tokens, Messages)
+        self.kinds = (UsageTracker, Messages)
         self.claude = folder / "claude"
         self.project = self.claude / "projects" / "-home-user"
         self.project.mkdir(parents=True)
@@ -69,7 +69,7 @@ class Library(World):
         assert self.supervisor is not None
         return self.supervisor.source(Messages)
 
-    async def found(self, match: str, **more: Any) -> list[Said]:
+    async def found(self, match: str, **more: Any) -> list[Utterance]:
         wanted = {"first": 0, "before": END, "sessions": None, "limit": 100, "most": 101, **more}
         return (await self.messages.find(match, **wanted))[0]
 
@@ -122,7 +122,7 @@ async def test_a_restart_reads_on_and_keeps_nothing_twice(library: Library) -> N
     assert len(await library.found("one OR two")) == 2
 
 
-async def test_a_file_that_is_renamed_or_written_anew_is_the_same_transcript(library: Library) -> None:
+async def test_a_file_that_is_renamed_or_written_again_is_the_same_transcript(library: Library) -> None:
     library.say("one", "two")
     await library.start()
     await library.until_said("one", "two")
@@ -210,7 +210,7 @@ async def test_a_file_that_cannot_be_read_holds_up_no_other(
     assert library.supervisor.health()["messages"].restarts == 0
 
 
-async def test_a_damaged_file_is_made_anew_from_the_transcripts(library: Library) -> None:
+async def test_a_damaged_file_is_made_again_from_the_transcripts(library: Library) -> None:
     library.say("one", "two")
     await library.start()
     await library.until_said("one", "two")

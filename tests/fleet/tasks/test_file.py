@@ -117,7 +117,7 @@ async def test_an_edit_is_told_as_the_one_event_that_fits(desk: Desk) -> None:
     await desk.in_step()
 
 
-async def test_a_file_that_is_written_anew_with_the_same_tasks_tells_nothing(desk: Desk) -> None:
+async def test_a_file_that_is_written_again_with_the_same_tasks_tells_nothing(desk: Desk) -> None:
     await desk.started(task(1), task(2))
     desk.write(json.dumps(root(task(2), task(1)), indent=None))
     await desk.world.silence()
@@ -177,7 +177,7 @@ async def test_what_does_not_change_keeps_its_bytes(desk: Desk) -> None:
     )
 
 
-async def test_the_files_mode_is_kept_and_nothing_is_left_beside_it(desk: Desk) -> None:
+async def test_the_files_mode_is_kept_and_nothing_is_left_next_to_it(desk: Desk) -> None:
     await desk.started(task(1))
     desk.path.chmod(0o640)
     await desk.queue.update("TASK-0001", {"notes": "seen"})

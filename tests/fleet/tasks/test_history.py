@@ -10,8 +10,8 @@ import pytest
 from tests.fleet.tasks.desk import Desk, Root, eventually, root, task
 
 from missioncontrol.errors import Conflict, NotFound
-from missioncontrol.fleet.tasks.past import Past
 from missioncontrol.fleet.tasks.retention import Retention
+from missioncontrol.fleet.tasks.revisions import RevisionHistory
 
 pytestmark = pytest.mark.anyio
 
@@ -429,8 +429,8 @@ def test_tasks_are_due_in_the_order_in_which_they_were_over() -> None:
 
 
 def test_of_many_tasks_that_were_let_go_of_the_newest_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("missioncontrol.fleet.tasks.past.MAX_GONE", 3)
-    past = Past()
+    monkeypatch.setattr("missioncontrol.fleet.tasks.revisions.MAX_GONE", 3)
+    past = RevisionHistory()
     past.note({f"T{number}": task(number, status="completed") for number in range(6)}, 7, at=5)
     memory = {**past.changes(), **past.counter()}
     for number in range(6):
@@ -440,7 +440,7 @@ def test_of_many_tasks_that_were_let_go_of_the_newest_are_known(monkeypatch: pyt
     assert past.newest("T5") == task(5, status="completed")
     # After a restart the same is known.
     memory.update(past.changes())
-    again = Past()
+    again = RevisionHistory()
     again.recall({key: value for key, value in memory.items() if value is not None})
     assert sorted(again.let_go_tasks()) == ["T3", "T4", "T5"]
     assert again.present == past.present == {"T3", "T4", "T5"}

@@ -15,9 +15,9 @@ from missioncontrol.events import Record, rfc3339
 from missioncontrol.fleet.tasks.document import Document
 from missioncontrol.fleet.tasks.entries import task_over
 from missioncontrol.fleet.tasks.ids import Ids
-from missioncontrol.fleet.tasks.past import Past
 from missioncontrol.fleet.tasks.plan import Plan, agree
 from missioncontrol.fleet.tasks.reading import Copy, copy_of, read_queue
+from missioncontrol.fleet.tasks.revisions import RevisionHistory
 from missioncontrol.fleet.tasks.task import CLOSED, Task, task_ids
 from missioncontrol.state import FleetState
 
@@ -129,7 +129,7 @@ class Model:
 
     def start(self) -> None:
         """Begin with what is remembered, as after a `kill -9`."""
-        self.past, self.ids = Past(), Ids(self.state.keys())
+        self.past, self.ids = RevisionHistory(), Ids(self.state.keys())
         self.past.recall(self.memory)
         self.ids.recall(self.memory)
         # What may differ between file, state and past, as `Sync` keeps it; None: all may.

@@ -5,20 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from missioncontrol.fleet.usage.ledger import Book, Page
+from missioncontrol.fleet.usage.agent_status import Standings
+from missioncontrol.fleet.usage.ledger import UsageBatch, UsageLedger
 from missioncontrol.fleet.usage.lines import use_of
 from missioncontrol.fleet.usage.runaways import IN_A_ROW, KNOWN_MINUTES
 from missioncontrol.fleet.usage.sessions import SILENT_SECONDS, Owners, Session
-from missioncontrol.fleet.usage.standings import Standings
 from missioncontrol.runtimes.records import Record, SessionInfo, ToolCall, Turn, Usage
 
 NOW = 1_795_435_200_000
 MINUTE = 60_000
 
 
-def make_book(agents: dict[str, dict[str, Any]] | None = None, homes: dict[str, str] | None = None) -> Book:
+def make_book(
+    agents: dict[str, dict[str, Any]] | None = None, homes: dict[str, str] | None = None
+) -> UsageLedger:
     places = {Path(f"/home/user/{folder}"): agent for folder, agent in (homes or {}).items()}
-    return Book(Owners(Path("/home/user/workspace"), agents or {}, places))
+    return UsageLedger(Owners(Path("/home/user/workspace"), agents or {}, places))
 
 
 def usage(number: int, session: str = "s1", **fields: Any) -> Usage:
@@ -26,12 +28,12 @@ def usage(number: int, session: str = "s1", **fields: Any) -> Usage:
     return Usage(key=f"r{number}", runtime="openclaw", session=session, **told)
 
 
-def take(book: Book, *records: Record) -> Page:
+def take(book: UsageLedger, *records: Record) -> UsageBatch:
     book.take(records, NOW)
     return book.turn_page()[0]
 
 
-def owner(book: Book, info: SessionInfo) -> tuple[str, str]:
+def owner(book: UsageLedger, info: SessionInfo) -> tuple[str, str]:
     take(book, info)
     session = book.sessions[info.session]
     return session.agent, session.name
@@ -93,7 +95,7 @@ def test_of_a_response_that_grows_over_pages_the_difference_counts() -> None:
     assert (sums.output, sums.input, sums.calls, sums.cost) == (3, 0, 0, 0.5)
 
 
-def remembered_of(book: Book) -> dict[str, bytes]:
+def remembered_of(book: UsageLedger) -> dict[str, bytes]:
     _, changes = book.turn_page()
     return {key: kept for key, kept in changes.items() if kept is not None}
 
@@ -169,7 +171,7 @@ def test_a_call_that_a_hook_and_a_transcript_tell_of_counts_once_in_either_order
     assert [warning.details["count"] for warning in told] == [IN_A_ROW]
 
 
-def test_what_a_hook_says_is_waited_for_does_not_end_with_a_tool_beside_it() -> None:
+def test_what_a_hook_says_is_waited_for_does_not_end_with_a_tool_next_to_it() -> None:
     book = make_book()
     take(book, Turn("s1", NOW, "waiting", "Bash rm", HOOK))
     take(book, Turn("s1", NOW + 1, "busy", beside=True))

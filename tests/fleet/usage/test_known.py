@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from missioncontrol.fleet.usage import ledger as books
+from missioncontrol.fleet.usage.agent_status import Standings
 from missioncontrol.fleet.usage.known import KnownSessions
-from missioncontrol.fleet.usage.ledger import Book
+from missioncontrol.fleet.usage.ledger import UsageLedger
 from missioncontrol.fleet.usage.sessions import Owners, Session, agent_doing
-from missioncontrol.fleet.usage.standings import Standings
 from missioncontrol.runtimes.records import Growth, Record, SessionInfo, Turn, Usage
 
 NOW = 1_764_000_000_000
@@ -22,8 +22,8 @@ def session(agent: str = "scout", **changes: Any) -> Session:
     return Session(agent, agent, "claude", **changes)
 
 
-def make_book(live: int, past: int) -> Book:
-    book = Book(Owners(Path("/home/user/workspace"), {}, {}))
+def make_book(live: int, past: int) -> UsageLedger:
+    book = UsageLedger(Owners(Path("/home/user/workspace"), {}, {}))
     book.sessions = KnownSessions(live, past)
     return book
 

@@ -11,14 +11,14 @@ import pytest
 
 from missioncontrol.events import Record as Event
 from missioncontrol.fleet.usage import ledger as books
+from missioncontrol.fleet.usage.agent_status import Standings
 from missioncontrol.fleet.usage.events import enter_page, usage_events
 from missioncontrol.fleet.usage.known import KnownSessions
-from missioncontrol.fleet.usage.ledger import SESSION, Book
-from missioncontrol.fleet.usage.lines import Line, Sums
+from missioncontrol.fleet.usage.ledger import SESSION, UsageLedger
+from missioncontrol.fleet.usage.lines import UsageKey, UsageTotals
 from missioncontrol.fleet.usage.moves import MAX_USES
 from missioncontrol.fleet.usage.session_uses import MAX_ENTRIES, SessionUse, enter
 from missioncontrol.fleet.usage.sessions import Owners
-from missioncontrol.fleet.usage.standings import Standings
 from missioncontrol.runtimes.persona import persona_of
 from missioncontrol.runtimes.records import Record, SessionInfo, Usage
 from missioncontrol.state import FleetState
@@ -41,7 +41,7 @@ class Keeper:
 
     def restart(self) -> None:
         """Begin again with what was remembered, and with the agents as they are by now."""
-        self.book = Book(Owners(Path("/home/user/workspace"), {}, {}), KnownSessions(*self._bounds))
+        self.book = UsageLedger(Owners(Path("/home/user/workspace"), {}, {}), KnownSessions(*self._bounds))
         self.book.recall(self.memory)
         self.book.know(self.agents)
 
@@ -287,9 +287,9 @@ def test_a_session_keeps_few_entries_and_all_of_its_sums() -> None:
     days: dict[tuple[str, str], int] = {}
     for number in range(5_000):
         day, source = f"day{number // 20:03}", chance.choice(["prices", "none"])
-        sums = Sums()
+        sums = UsageTotals()
         sums.input, sums.calls, sums.cost = number, 1, 0.25
-        enter(uses, Line("a", "openclaw", "s", f"m{chance.randrange(8)}", day, source), sums)
+        enter(uses, UsageKey("a", "openclaw", "s", f"m{chance.randrange(8)}", day, source), sums)
         days[day, source] = days.get((day, source), 0) + number
         assert len(uses) <= MAX_ENTRIES
         assert sum(use.tokens for use in uses) == number * (number + 1) // 2

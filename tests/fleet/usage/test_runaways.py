@@ -9,8 +9,8 @@ from missioncontrol.fleet.usage.runaways import (
     IN_A_ROW,
     KNOWN_MINUTES,
     QUIET_MINUTES,
+    Baseline,
     Calls,
-    Habit,
     Loop,
 )
 
@@ -36,7 +36,7 @@ def test_a_test_that_is_run_after_every_edit_is_no_loop() -> None:
         assert calls.add("exec", "make test", "make test") is None
 
 
-def test_a_loop_that_ended_may_be_told_anew() -> None:
+def test_a_loop_that_ended_may_be_told_again() -> None:
     calls = Calls()
     for _ in range(2):
         told = [loop for _ in range(IN_A_ROW) if (loop := calls.add("poll", "a", ""))]
@@ -45,12 +45,12 @@ def test_a_loop_that_ended_may_be_told_anew() -> None:
             assert calls.add("edit", str(number), "") is None
 
 
-def spend(habit: Habit, minutes: int, cost: float, start: int = 0) -> list[float | None]:
+def spend(habit: Baseline, minutes: int, cost: float, start: int = 0) -> list[float | None]:
     return [habit.add((start + minute) * MINUTE, cost) for minute in range(minutes)]
 
 
 def test_spending_far_above_the_habit_is_unusual_once() -> None:
-    habit = Habit()
+    habit = Baseline()
     assert not any(spend(habit, 20, 0.125))
     assert habit.add(20 * MINUTE, 0.5) is None
     assert habit.add(20 * MINUTE + 1, 0.25) == 0.125
@@ -60,6 +60,6 @@ def test_spending_far_above_the_habit_is_unusual_once() -> None:
 
 @pytest.mark.parametrize(("minutes", "cost"), [(KNOWN_MINUTES, 9.0), (60, 0.4)])
 def test_without_a_habit_or_for_pennies_nothing_is_unusual(minutes: int, cost: float) -> None:
-    habit = Habit()
+    habit = Baseline()
     assert not any(spend(habit, minutes, 0.01))
     assert habit.add(minutes * MINUTE - MINUTE, cost if minutes == 60 else 0.0) is None

@@ -13,7 +13,7 @@ import pytest
 
 from missioncontrol.config import SourcesConfig
 from missioncontrol.fleet.telemetry import Receiver
-from missioncontrol.fleet.usage.tracker import Tokens
+from missioncontrol.fleet.usage.tracker import UsageTracker
 from missioncontrol.runtimes.otel.signals import Kind
 from tests.fleet.world import World
 from tests.runtimes.telemetry import exports
@@ -39,16 +39,16 @@ class Machine(World):
         self.config.sources = SourcesConfig(
             places={"openclaw": "off", "codex": "off", "claude": str(self.claude)}
         )
-        self.kinds = [Tokens]
+        self.kinds = [UsageTracker]
 
     async def start(self) -> None:
         await super().start()
         self.receiver = Receiver(self.tokens.report, self.tokens.reads)
 
     @property
-    def tokens(self) -> Tokens:
+    def tokens(self) -> UsageTracker:
         assert self.supervisor is not None
-        return self.supervisor.source(Tokens)
+        return self.supervisor.source(UsageTracker)
 
     async def receive(self, kind: Kind, export: bytes) -> None:
         await self.receiver.take(kind, exports.read(kind, export))
@@ -190,7 +190,7 @@ async def test_a_sub_agent_s_transcript_is_part_of_what_telemetry_tells_of_its_s
     assert machine.folded.tokens.value()["total"]["tokens"] == TOKENS
 
 
-async def test_a_meter_that_counts_up_counts_its_growth_and_begins_anew(machine: Machine) -> None:
+async def test_a_meter_that_counts_up_counts_its_growth_and_begins_again(machine: Machine) -> None:
     async def says(value: float, start: float = 1.0) -> float:
         point = (value, {"type": "output", "session.id": "s-1", "model": MODEL})
         await machine.receive(

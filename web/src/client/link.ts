@@ -10,7 +10,7 @@
  *   one ended, whatever transport it takes;
  * - `connected` means that the server has greeted and was heard within two of its heartbeats;
  * - the first attempt after a loss takes the transport that worked; each other one tries them all, from the best down;
- * - on a lesser transport, better ones are tried beside it, and taken once they greet: nothing stops meanwhile.
+ * - on a lesser transport, better ones are tried meanwhile, and taken once they greet: nothing stops meanwhile.
  */
 
 import { Backoff } from "./backoff";
@@ -123,7 +123,7 @@ export class Link {
   /** The way that is in use, or worked last. */
   #way: Way | null = null;
   #active: Trial | null = null;
-  /** The way that is tried while there is none in use, and the better one that is tried beside it. */
+  /** The way that is tried while there is none in use, and the better one that is tried meanwhile. */
   #trial: Trial | null = null;
   #better: Trial | null = null;
   #lostOnce = false;
@@ -204,7 +204,7 @@ export class Link {
   }
 
   /**
-   * Connect anew, for a page that finds nobody else here: browsers put a worker to sleep with the page before, and cut its
+   * Connect again, for a page that finds nobody else here: browsers put a worker to sleep with the page before, and cut its
    * connections. That is nobody's attempt in vain.
    */
   renew(): void {
@@ -285,7 +285,7 @@ export class Link {
     }
   }
 
-  /** Attempts are used up: read at an interval from now on, and go on trying beside it. */
+  /** Attempts are used up: read at an interval from now on, and go on trying meanwhile. */
   #fallBack({ reason }: Failure, attempts: number): void {
     if (!this.#options.enablePolling || !this.#options.transports.includes("polling")) {
       this.#end(reason);
@@ -451,7 +451,7 @@ export class Link {
     this.#climbTimer = setTimeout(() => this.#climb(this.#waysUpTo(false)), this.#climbing.next());
   }
 
-  /** Try better ways beside the one in use. */
+  /** Try better ways while one is in use. */
   #climb(ways: readonly Way[], exhausted = () => this.#scheduleClimb()): void {
     const [way, ...others] = ways;
     if (way && !this.#better) {

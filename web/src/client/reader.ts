@@ -83,7 +83,7 @@ export class Reader {
     return this.#state;
   }
 
-  /** Tell nothing more; the next position begins anew from where this page is. */
+  /** Tell nothing more; the next position begins again from where this page is. */
   stop(): void {
     this.#term = {};
     this.#queue = null;

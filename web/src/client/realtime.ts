@@ -43,7 +43,7 @@ export interface RealtimeOptions {
   readonly maxReconnectInterval?: number;
   /** By what the ceiling grows from one attempt to the next. */
   readonly reconnectDecay?: number;
-  /** After so many attempts in vain it polls, and goes on trying beside that. */
+  /** After so many attempts in vain it polls, and goes on trying meanwhile. */
   readonly maxReconnectAttempts?: number;
   readonly heartbeatInterval?: number;
   readonly enablePolling?: boolean;
@@ -132,7 +132,7 @@ export interface Published {
 /** A handler of one type of event; the second argument is the event as the log has it. */
 export type Handler<Body = unknown> = (data: Body, event: LogEvent) => void;
 
-/** What is told beside the events of the log, by the names of `addEventListener`. */
+/** What is reported in addition to the events of the log, by the names of `addEventListener`. */
 const OWN_EVENTS = new Set([
   "connected",
   "disconnected",
@@ -263,7 +263,7 @@ export class MCRealtimeClient extends EventTarget {
 
   /**
    * The fleet as the events make it; null before the first snapshot, where `state: false` was chosen, and where
-   * `realtime-state.mjs` can be loaded neither from beside this script nor from the server.
+   * `realtime-state.mjs` can be loaded neither from next to this script nor from the server.
    */
   get state(): FleetState | null {
     return this.#reader.state;
@@ -698,7 +698,7 @@ const SCRIPT_URL =
 let foldAttempts = 0;
 
 /**
- * Load the fold: from the server, where this script is a copy that lies elsewhere, and in turn from beside the script. By
+ * Load the fold: from the server, where this script is a copy that lies elsewhere, and in turn from next to the script. By
  * its whole address, since a script of another origin has no base of its own; and by another one each time, since a
  * browser remembers a failure.
  */
@@ -716,7 +716,7 @@ function loadFold(apiUrl: string): Promise<Fold> {
   return import(/* @vite-ignore */ url.href);
 }
 
-/** The worker's script lies beside this one; one of another origin cannot be used. */
+/** The worker's script lies next to this one; one of another origin cannot be used. */
 function workerBeside(pageUrl: string | undefined, scriptUrl: string | undefined): string | null {
   if (!pageUrl?.startsWith("http") || !scriptUrl) {
     return null;

@@ -53,7 +53,7 @@ export class Subscriptions {
     this.#compile();
   }
 
-  /** There is a handler for this, beside what is subscribed to. */
+  /** There is a handler for this, in addition to what is subscribed to. */
   handle(pattern: string): void {
     if (parsePatterns(pattern)) {
       this.#handled.add(pattern);

@@ -67,7 +67,7 @@ export class EventLog {
     this.shown.value = this.#matching;
   }
 
-  /** Choose anew among everything that is kept; also while paused, as somebody has asked for it. */
+  /** Choose again among everything that is kept; also while paused, as somebody has asked for it. */
   #select(): void {
     this.#matching = this.#kept.filter((entry) => this.#wants(entry)).slice(0, MAX_SHOWN);
     this.held.value = 0;

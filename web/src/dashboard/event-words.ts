@@ -39,7 +39,7 @@ export function describeGap({ from, to, reason }: Gap): Line {
 const WHY_GONE: ReadonlyMap<string, string> = new Map(
   Object.entries({
     trimmed: "they are older than what the log keeps",
-    epoch: "the log has begun anew",
+    epoch: "the log has begun again",
     ahead: "the log has lost its newest part",
   }),
 );

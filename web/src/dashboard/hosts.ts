@@ -17,7 +17,7 @@ export function hostOf(record: Data): string | null {
   return textOf(record.host);
 }
 
-/** An id as its own host knows it, for where the host stands beside it. */
+/** An id as its own host knows it, for where the host stands next to it. */
 export function shortId(id: string, host: string | null): string {
   return host !== null && id.endsWith(`@${host}`) ? id.slice(0, -host.length - 1) : id;
 }

@@ -173,7 +173,7 @@ export class LiveFleet {
     });
   }
 
-  /** What somebody is called beside the badge of a host: the name alone, where that is their own. */
+  /** What somebody is called next to the badge of a host: the name alone, where that is their own. */
   nameBeside(id: string, host: string | null): string {
     const agent = this.#agents.peek().find((one) => one.id === id);
     return agent && host !== null && hostOf(agent) === host ? agent.name : this.nameOf(id);
@@ -233,7 +233,7 @@ export class LiveFleet {
   #gap(gap: Gap | null): void {
     if (gap) {
       if (gap.reason !== "trimmed") {
-        // The ids begin anew.
+        // The ids begin again.
         this.#dismissed.value = 0;
       }
       this.#take(gap);

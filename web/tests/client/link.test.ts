@@ -134,7 +134,7 @@ describe.each(LIVE)("over %s", (transport) => {
     expect(conversation.state).toBe("connected");
   });
 
-  test("a link that is taken over connects anew at once, from where it was, as often as that happens", () => {
+  test("a link that is taken over connects again at once, from where it was, as often as that happens", () => {
     const conversation = connected();
     conversation.last.say(11);
     for (let page = 0; page <= 6; page += 1) {
@@ -253,7 +253,7 @@ test("an attempt tries every way from the best down, and the server that answers
   expect(conversation.opened.slice(4).every(({ request }) => request.endpoint === other)).toBe(true);
 });
 
-test("on a lesser transport a better one is tried beside it, and taken without a loss", () => {
+test("on a lesser transport a better one is tried meanwhile, and taken without a loss", () => {
   const conversation = new Conversation();
   conversation.last.fail();
   const sse = conversation.last;

@@ -28,7 +28,7 @@ test("what is no answer has found nothing", () => {
   }
 });
 
-test("what was said is found beside what has happened, and what is no message is left out", () => {
+test("what was said is found next to what has happened, and what is no message is left out", () => {
   const said = {
     kind: "message",
     id: "7532382794026954193",

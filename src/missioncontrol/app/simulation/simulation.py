@@ -18,8 +18,8 @@ from random import Random
 from typing import Any
 
 from missioncontrol.app.simulation.fleet import FLEET, REMARKS, Profile, write_soul
-from missioncontrol.app.simulation.papers import PLANNER, LeadList, TaskBoard
 from missioncontrol.app.simulation.sessions import Transcripts
+from missioncontrol.app.simulation.shared_files import PLANNER, LeadList, TaskBoard
 from missioncontrol.temporary import remove_left_over, replace_file
 
 MARK = ".mission-control-demo"

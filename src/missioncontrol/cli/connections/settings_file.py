@@ -1,8 +1,8 @@
-"""A runtime's settings file: changed whole or not at all, beside whoever else changes it.
+"""A runtime's settings file: changed whole or not at all, also while others change it.
 
 Invariants:
 
-- nobody ever sees half a file: the new one is written beside it, flushed to the disk, and renamed over it;
+- nobody ever sees half a file: the new one is written next to it, flushed to the disk, and renamed over it;
 - a symbolic link stays one, and the file behind it is changed; mode and owner stay;
 - two of us at once take turns, by a lock on the folder; if the runtime itself changes the file meanwhile, its
   change is taken in;

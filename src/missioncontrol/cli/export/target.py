@@ -19,7 +19,7 @@ STANDARD_OUTPUT = "-"
 def open_target(name: str, *, force: bool) -> Iterator[IO[bytes]]:
     """Open what an export is written to.
 
-    A file is written beside its place under another name, synced, and put there at the end; when something fails,
+    A file is written next to its place under another name, synced, and put there at the end; when something fails,
     nothing is left behind.
 
     Raises:

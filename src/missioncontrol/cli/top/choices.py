@@ -36,7 +36,7 @@ class Sort(Enum):
     LATEST = "latest"
 
 
-class Lamp(NamedTuple):
+class ConnectionStatus(NamedTuple):
     """The connection; `heard` is when the newest event was told, in seconds since 1970.
 
     `known` is False while nothing is known of the fleet: then nothing is said of it.

@@ -12,7 +12,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from missioncontrol.cli.settings import ClientToken, Url, owner_secret, read_token, read_url
-from missioncontrol.cli.top.choices import Lamp, View
+from missioncontrol.cli.top.choices import ConnectionStatus, View
 from missioncontrol.cli.top.fleet import Fleet, read_budget, read_newest, read_state
 from missioncontrol.cli.top.lines import Styles, as_text
 from missioncontrol.cli.top.live import LiveScreen
@@ -73,7 +73,7 @@ def _print_once(url: str, token: str | None, styles: Styles) -> int:
     needs = len(picture.questions) + len(picture.alerts)
     height = 4 * (len(picture.agents) + needs + RECENT_EVENTS)
     width = max(LEAST_COLUMNS, shutil.get_terminal_size((LEAST_COLUMNS, 24)).columns)
-    lamp = Lamp("●", "Live", stale=False, heard=fleet.heard)
+    lamp = ConnectionStatus("●", "Live", stale=False, heard=fleet.heard)
     lines = [
         as_text(line, styles)
         for line in lay_out(picture, View(selecting=False), lamp, (width, height), now)[:-1]

@@ -146,7 +146,7 @@ class Fleet:
                 self._state = FleetState.load(msgspec.json.encode({"id": at, "state": item.state}))
                 self.whole = True
             case Gap():
-                # Ids may begin anew.
+                # Ids may begin again.
                 self._recalled = 0
                 self._events.appendleft(item)
 

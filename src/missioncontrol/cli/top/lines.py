@@ -1,7 +1,7 @@
 """Lines made of cells, and how they are written: to a terminal, changed ones only, or as plain text.
 
 Each cell knows its column and is put there by number, so that a terminal which counts the width of an emoji or
-of a mark otherwise than this does cannot move what stands beside it. Nothing reaches the terminal that it would
+of a mark otherwise than this does cannot move what stands next to it. Nothing reaches the terminal that it would
 act on: every text of a cell goes through `defuse`.
 """
 
@@ -149,7 +149,7 @@ class Screen:
         return "\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
 
     def forget(self) -> None:
-        """Write everything anew at the next update: something else has written on the screen."""
+        """Write everything again at the next update: something else has written on the screen."""
         self._size = (0, 0)
 
     def update(self, lines: list[Line], size: tuple[int, int], cursor: tuple[int, int] | None = None) -> str:

@@ -19,7 +19,7 @@ from time import time
 from typing import Any
 
 from missioncontrol.cli.signals import on_ending
-from missioncontrol.cli.top.choices import Answer, Lamp, Mode, Quit, View
+from missioncontrol.cli.top.choices import Answer, ConnectionStatus, Mode, Quit, View
 from missioncontrol.cli.top.fleet import Fleet, Picture, read_budget, read_newest
 from missioncontrol.cli.top.keys import Keyboard
 from missioncontrol.cli.top.lines import Screen, Styles
@@ -167,21 +167,21 @@ class LiveScreen:
         cursor = typed_at(view, lines, (size.columns, size.lines))
         write(self._screen.update(lines, (size.columns, size.lines), cursor))
 
-    def _lamp(self, now: float) -> Lamp:
+    def _lamp(self, now: float) -> ConnectionStatus:
         state = ClientState.CONNECTING if self.client is None else self.client.state
         heard = self._fleet.heard
         match state:
             case ClientState.CONNECTED if self._view.paused:
-                return Lamp("‖", "Paused", stale=False, heard=heard)
+                return ConnectionStatus("‖", "Paused", stale=False, heard=heard)
             case ClientState.CONNECTED if self._fleet.whole:
-                return Lamp("●", "Live", stale=False, heard=heard)
+                return ConnectionStatus("●", "Live", stale=False, heard=heard)
             case ClientState.CONNECTED | ClientState.CONNECTING:
-                return Lamp("○", "Connecting", True, heard, self._reason, known=self._fleet.whole)
+                return ConnectionStatus("○", "Connecting", True, heard, self._reason, known=self._fleet.whole)
             case ClientState.RECONNECTING:
                 passed = int(now - self._lost)
-                return Lamp("↻", f"Reconnecting, stale for {passed}s", True, heard, self._reason)
+                return ConnectionStatus("↻", f"Reconnecting, stale for {passed}s", True, heard, self._reason)
             case ClientState.CLOSED:
-                return Lamp("✕", "Closed", True, heard, self._reason, known=self._fleet.whole)
+                return ConnectionStatus("✕", "Closed", True, heard, self._reason, known=self._fleet.whole)
 
     @contextmanager
     def _keys(self) -> Iterator[None]:

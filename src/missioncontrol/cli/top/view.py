@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from missioncontrol.cli.sentences import clock, describe_gap
-from missioncontrol.cli.top.choices import FILTERS, Lamp, Mode, View
+from missioncontrol.cli.top.choices import FILTERS, ConnectionStatus, Mode, View
 from missioncontrol.cli.top.fleet import AgentRow, Picture, QuestionRow
 from missioncontrol.cli.top.lines import Cell, Line, wrap
 from missioncontrol.client import Event
@@ -42,7 +42,9 @@ _HELP = (
 )
 
 
-def lay_out(picture: Picture, view: View, lamp: Lamp, size: tuple[int, int], now: float) -> list[Line]:
+def lay_out(
+    picture: Picture, view: View, lamp: ConnectionStatus, size: tuple[int, int], now: float
+) -> list[Line]:
     """Return the lines of the whole screen: at most as many as it is high."""
     width, height = size
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
@@ -71,7 +73,7 @@ def lay_out(picture: Picture, view: View, lamp: Lamp, size: tuple[int, int], now
     return [*head, *body, foot]
 
 
-def header(picture: Picture, lamp: Lamp, width: int, now: float) -> list[Line]:
+def header(picture: Picture, lamp: ConnectionStatus, width: int, now: float) -> list[Line]:
     """Return the two lines that say how everything stands."""
     brand = " MISSION CONTROL " if width >= 64 else " MC "
     heard = "" if lamp.heard is None else f"last event {age(now - lamp.heard)} ago"
@@ -109,7 +111,7 @@ def header(picture: Picture, lamp: Lamp, width: int, now: float) -> list[Line]:
     return [first, tuple(cells)]
 
 
-def _nothing_known(lamp: Lamp, width: int) -> list[Line]:
+def _nothing_known(lamp: ConnectionStatus, width: int) -> list[Line]:
     words = ["Nothing is known of the fleet yet. The first attempt is under way."]
     if lamp.reason:
         words = ["Nothing is known of the fleet yet; trying on.", *wrap(lamp.reason, width - 4, 6)]

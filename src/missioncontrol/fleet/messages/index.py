@@ -55,7 +55,7 @@ CREATE VIRTUAL TABLE words USING fts5(
 _COLUMNS = "message.id, session.id, role, tool, text, cut"
 
 
-class Said(NamedTuple):
+class Utterance(NamedTuple):
     """A message as it is kept. `at` is in milliseconds since 1970."""
 
     id: int
@@ -92,7 +92,7 @@ class MessageIndex:
         self._database = DerivedDatabase(folder / NAME, VERSION, _SCHEMA)
 
     def open(self) -> None:
-        """Open the file; one that is damaged or of another release is made anew.
+        """Open the file; one that is damaged or of another release is made again.
 
         Raises:
             sqlite3.Error, OSError: it cannot be made.
@@ -225,7 +225,7 @@ class MessageIndex:
 
     def find(
         self, match: str, *, first: int, before: int, sessions: Sequence[str] | None, limit: int, most: int
-    ) -> tuple[list[Said], int]:
+    ) -> tuple[list[Utterance], int]:
         """Look for messages.
 
         Args:
@@ -260,7 +260,7 @@ class MessageIndex:
             ]
             return [said for id_ in ids[:limit] if (said := _said(reader, id_)) is not None], len(ids)
 
-    def page(self, session: str, *, after: int, before: int, limit: int, newest: bool) -> list[Said]:
+    def page(self, session: str, *, after: int, before: int, limit: int, newest: bool) -> list[Utterance]:
         """Return what was said in a session between two ids, in its order.
 
         Args:
@@ -279,7 +279,7 @@ class MessageIndex:
                 f"AND message.id > ? AND message.id < ? ORDER BY message.id {'DESC' if newest else 'ASC'} LIMIT ?",
                 (session, after, before, limit),
             ).fetchall()
-        page = [Said(*row) for row in rows]
+        page = [Utterance(*row) for row in rows]
         return page[::-1] if newest else page
 
     def sessions(self) -> list[SessionSpan]:
@@ -342,10 +342,10 @@ def _numbers(reader: sqlite3.Connection, sessions: Iterable[str]) -> list[int]:
     return [int(row[0]) for row in found if row is not None]
 
 
-def _said(reader: sqlite3.Connection, id_: int) -> Said | None:
+def _said(reader: sqlite3.Connection, id_: int) -> Utterance | None:
     row = reader.execute(
         f"SELECT {_COLUMNS} FROM message JOIN session ON session.number = message.session "  # noqa: S608
         "WHERE message.id = ?",
         (id_,),
     ).fetchone()
-    return None if row is None else Said(*row)
+    return None if row is None else Utterance(*row)

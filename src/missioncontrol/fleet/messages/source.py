@@ -1,7 +1,7 @@
 """Keeps what is said in transcripts, behind whoever counts their use.
 
 Which transcripts there are, and when they were written to, the source of tokens says; here each is read on from a
-position of its own, so that this may be behind, fail, or begin anew without anything else noticing.
+position of its own, so that this may be behind, fail, or begin again without anything else noticing.
 
 Secrets are masked before a message is kept, so that they are neither shown nor found nor copied. What was kept by an
 earlier release, or with other rules, is masked in steps after the start, and until then when it is shown.
@@ -18,7 +18,7 @@ from time import monotonic
 from typing import ParamSpec, TypeVar
 
 from missioncontrol.errors import Unavailable
-from missioncontrol.fleet.messages.index import MessageIndex, Said, SessionSpan
+from missioncontrol.fleet.messages.index import MessageIndex, SessionSpan, Utterance
 from missioncontrol.fleet.source import Feed, Workspace
 from missioncontrol.redaction import LONGEST_SECRET, redact, revision
 from missioncontrol.runtimes import registry
@@ -107,7 +107,7 @@ class Messages:
 
     async def find(
         self, match: str, *, first: int, before: int, sessions: Sequence[str] | None, limit: int, most: int
-    ) -> tuple[list[Said], int]:
+    ) -> tuple[list[Utterance], int]:
         """Look for messages; see `MessageIndex.find`.
 
         Raises:
@@ -121,7 +121,7 @@ class Messages:
 
     async def page(
         self, session: str, *, after: int, before: int, limit: int, newest: bool
-    ) -> list[Said] | None:
+    ) -> list[Utterance] | None:
         """Return what was said in a session; None where nothing of it was ever kept. See `MessageIndex.page`.
 
         Raises:
@@ -155,7 +155,7 @@ class Messages:
         texts = await self._ask(self._index.first_texts, sessions, read)
         return {id_: self._shown(text)[:length] for id_, text in texts.items()}
 
-    async def _masked(self, found: list[Said]) -> list[Said]:
+    async def _masked(self, found: list[Utterance]) -> list[Utterance]:
         """Mask what was kept before, as long as there may be some of it."""
         if not self._unmasked:
             return found

@@ -84,7 +84,7 @@ class Edits:
         return self.tasks if name == "tasks" else self.history
 
 
-class Manner(NamedTuple):
+class JsonStyle(NamedTuple):
     """How an object is written: what is between its members, and between a name and its value.
 
     `column` is the indentation of its members; None where they are in one line.
@@ -347,7 +347,7 @@ class _Writer:
         head, tail = (text[1 : members[0].start], text[members[-1].end : -1]) if members else ("", "")
         return f"{{{head}{''.join(parts)}{tail}}}"
 
-    def _new_object(self, task: Task, manner: Manner, column: str, *, spread: bool) -> str:
+    def _new_object(self, task: Task, manner: JsonStyle, column: str, *, spread: bool) -> str:
         inside = manner.joint.join(
             self._member(name, value, manner, spread=spread) for name, value in task.items()
         )
@@ -355,11 +355,11 @@ class _Writer:
             return f"{{{inside}}}"
         return f"{{{self._newline}{manner.column}{inside}{self._newline}{column}}}"
 
-    def _member(self, name: str, value: Any, manner: Manner, *, spread: bool | None = None) -> str:
+    def _member(self, name: str, value: Any, manner: JsonStyle, *, spread: bool | None = None) -> str:
         key = json.dumps(name, ensure_ascii=self._ascii)
         return f"{key}{manner.colon}{self._written(value, manner, spread=spread)}"
 
-    def _written(self, value: Any, manner: Manner, *, spread: bool | None = None) -> str:
+    def _written(self, value: Any, manner: JsonStyle, *, spread: bool | None = None) -> str:
         """Write a value. A list or an object goes over several lines if `spread`; None: as others here do."""
         if spread is None and isinstance(value, dict | list):
             spread = self._spread(self._sample())
@@ -381,16 +381,16 @@ class _Writer:
                         return "\n" in value
         return True
 
-    def _manner_of_new(self, texts: Sequence[str], lead: str) -> Manner:
+    def _manner_of_new(self, texts: Sequence[str], lead: str) -> JsonStyle:
         """Return how a new element is to be written: like the first, or as the file suggests."""
         for text in texts:
             if members := members_at(text, 0)[0]:
                 return _manner(text, members)
         root = _manner(self._skeleton, list(self._members.values()))
         if "\n" not in lead:
-            return Manner(",", ":", None) if root.colon == ":" else Manner(", ", ": ", None)
+            return JsonStyle(",", ":", None) if root.colon == ":" else JsonStyle(", ", ": ", None)
         column = lead.rpartition("\n")[2] + self._unit
-        return Manner(f",{self._newline}{column}", root.colon, column)
+        return JsonStyle(f",{self._newline}{column}", root.colon, column)
 
     def _new_lead(self, opened: int) -> str:
         """Return what is to be between the bracket and the first element of an array that was empty."""
@@ -429,10 +429,10 @@ def _sample(blocks: Sequence[Block]) -> list[str]:
     return texts
 
 
-def _manner(text: str, members: Sequence[Member]) -> Manner:
+def _manner(text: str, members: Sequence[Member]) -> JsonStyle:
     """Return how an object with these members is written."""
     if not members:
-        return Manner(", ", ": ", None)
+        return JsonStyle(", ", ": ", None)
     first = members[0]
     lead = _space_before(text, first.start)
     colon = text[value_at(text, first.start)[1] : first.value_start]
@@ -440,7 +440,7 @@ def _manner(text: str, members: Sequence[Member]) -> Manner:
         joint = text[first.end : members[1].start]
     else:
         joint = f",{lead}" if "\n" in lead else "," if colon == ":" else ", "
-    return Manner(joint, colon, lead.rpartition("\n")[2] if "\n" in lead else None)
+    return JsonStyle(joint, colon, lead.rpartition("\n")[2] if "\n" in lead else None)
 
 
 def _space_before(text: str, position: int) -> str:

@@ -7,9 +7,9 @@ from time import monotonic
 
 from missioncontrol.events import now, rfc3339
 from missioncontrol.fleet.tasks.document import Document, Edits, text_without_tasks
-from missioncontrol.fleet.tasks.past import Past
 from missioncontrol.fleet.tasks.queue_file import MAX_FILE_BYTES, QueueFile
 from missioncontrol.fleet.tasks.reading import Copy, copy_of
+from missioncontrol.fleet.tasks.revisions import RevisionHistory
 
 FIRST_RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 60.0
@@ -64,7 +64,9 @@ class FileWriter:
         self._reported = reason
         return seconds, reason
 
-    def put(self, copy: Copy, edits: Edits, there: bool, past: Past) -> tuple[Copy, set[str]] | None:
+    def put(
+        self, copy: Copy, edits: Edits, there: bool, past: RevisionHistory
+    ) -> tuple[Copy, set[str]] | None:
         """Write the file; in a thread.
 
         Args:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Container, Mapping
 from typing import Any, NamedTuple
 
 from missioncontrol.events import rfc3339
-from missioncontrol.fleet.tasks.past import Past
+from missioncontrol.fleet.tasks.revisions import RevisionHistory
 from missioncontrol.fleet.tasks.task import Task, later, moment
 
 _MISSING: Any = object()
@@ -35,7 +35,7 @@ class Merged(NamedTuple):
 
 
 def merge(
-    past: Past,
+    past: RevisionHistory,
     ours: Mapping[str, Task],
     copy: Mapping[str, Task],
     next_id: int | None = None,

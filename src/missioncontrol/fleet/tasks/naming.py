@@ -14,8 +14,8 @@ from typing import NamedTuple, Protocol
 from missioncontrol.fleet.tasks.aliases import Aliases
 from missioncontrol.fleet.tasks.entries import Entry
 from missioncontrol.fleet.tasks.ids import Candidates, Ids
-from missioncontrol.fleet.tasks.past import Past
 from missioncontrol.fleet.tasks.reading import Copy
+from missioncontrol.fleet.tasks.revisions import RevisionHistory
 from missioncontrol.fleet.tasks.task import Task
 
 _SAME, _ALIKE, _WORDS, _BORN, _PERHAPS, _ANOTHER = 5, 4, 3, 2, 1, 0
@@ -72,7 +72,7 @@ class _Used(Container[str]):
 
 
 def named(
-    past: Past, ids: Ids, mine: Mine, copy: Copy, among: Collection[str] | None, *, at: int = 0
+    past: RevisionHistory, ids: Ids, mine: Mine, copy: Copy, among: Collection[str] | None, *, at: int = 0
 ) -> Named:
     """Say which task each entry of a copy is; one that is none of those that are known is given an id.
 
@@ -125,7 +125,9 @@ def _entries(copy: Copy, among: Collection[str] | None) -> Iterable[Entry]:
     return sorted(found, key=lambda entry: bases.get(id(entry.block), 0) + entry.place)
 
 
-def _matched(past: Past, ids: Ids, mine: Mine, contested: list[Entry], found: Named, at: int) -> list[Entry]:
+def _matched(
+    past: RevisionHistory, ids: Ids, mine: Mine, contested: list[Entry], found: Named, at: int
+) -> list[Entry]:
     """Find the tasks of entries whose ids have been others' too; return those that are none of them."""
     options: list[tuple[int, int, int, str]] = []
     for number, entry in enumerate(contested):
@@ -160,14 +162,14 @@ def _with_id(entry: Entry, id_: str) -> Entry:
     return entry._replace(task={**entry.task, "id": id_})
 
 
-def is_another(past: Past, mine: Task | None, entry: Entry) -> bool:
+def is_another(past: RevisionHistory, mine: Task | None, entry: Entry) -> bool:
     """Say whether an entry has come to its id independently of the task that we have under it."""
     if mine is None or entry.id is None or mine.get("description") == entry.task.get("description"):
         return False
     return not past.has_stood(entry.id) or not _is_born_with(mine, entry.task)
 
 
-def likeness(past: Past, mine: Task | None, id_: str, task: Task) -> int:
+def likeness(past: RevisionHistory, mine: Task | None, id_: str, task: Task) -> int:
     """Say how like an entry is to a task that it can be, as that is or was."""
     known = [version.task for version in past.versions.get(id_, ())]
     return max(
@@ -175,7 +177,7 @@ def likeness(past: Past, mine: Task | None, id_: str, task: Task) -> int:
     )
 
 
-def is_like(past: Past, mine: Task | None, id_: str, task: Task) -> bool:
+def is_like(past: RevisionHistory, mine: Task | None, id_: str, task: Task) -> bool:
     """Say whether an entry is a task that had another id in it."""
     return likeness(past, mine, id_, task) > _PERHAPS
 

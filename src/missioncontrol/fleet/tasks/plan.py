@@ -15,9 +15,9 @@ from missioncontrol.fleet.tasks.entries import Entry, archived_entry, is_about, 
 from missioncontrol.fleet.tasks.ids import MAX_NUMBER, Ids
 from missioncontrol.fleet.tasks.merge import Conflict, merge
 from missioncontrol.fleet.tasks.naming import Named, is_another, is_like, named
-from missioncontrol.fleet.tasks.past import Past
 from missioncontrol.fleet.tasks.reading import Copy
-from missioncontrol.fleet.tasks.task import Task, Told, changed, created, deleted, is_over, number_of
+from missioncontrol.fleet.tasks.revisions import RevisionHistory
+from missioncontrol.fleet.tasks.task import Task, TaskEvent, changed, created, deleted, is_over, number_of
 
 MAX_CONFLICTS = 40
 MAX_SHOWN_BYTES = 1024
@@ -34,7 +34,7 @@ class Plan(NamedTuple):
     """
 
     tasks: dict[str, Task]
-    told: dict[str, list[Told]]
+    told: dict[str, list[TaskEvent]]
     conflicts: dict[str, list[Conflict]]
     edits: Edits
     refused: int = 0
@@ -43,7 +43,7 @@ class Plan(NamedTuple):
 
 
 def agree(
-    past: Past,
+    past: RevisionHistory,
     ids: Ids,
     ours: Mapping[str, Task],
     copy: Copy,
@@ -132,7 +132,7 @@ def agree(
     )
 
 
-def rewrite(past: Past, ids: Ids, copy: Copy, ours: Mapping[str, Task], *, at: int) -> Edits:
+def rewrite(past: RevisionHistory, ids: Ids, copy: Copy, ours: Mapping[str, Task], *, at: int) -> Edits:
     """Return what makes a file that is gone one that has all tasks again, and note it in the past.
 
     Args:
@@ -157,7 +157,7 @@ def rewrite(past: Past, ids: Ids, copy: Copy, ours: Mapping[str, Task], *, at: i
 class _Mine:
     """The tasks of the state, and those that it let go of, which are in the file's history."""
 
-    def __init__(self, past: Past, ours: Mapping[str, Task]) -> None:
+    def __init__(self, past: RevisionHistory, ours: Mapping[str, Task]) -> None:
         self._past = past
         self._ours = ours
 
@@ -179,7 +179,7 @@ class _Any(Container[str]):
         return any(id_ in part for part in self._parts)
 
 
-def _refuse(past: Past, mine: _Mine, entries: dict[str, Entry], room: int) -> Collection[str]:
+def _refuse(past: RevisionHistory, mine: _Mine, entries: dict[str, Entry], room: int) -> Collection[str]:
     """Take out the tasks that are new and for which there is no room; return their ids."""
     if len(entries) <= room:
         return ()
@@ -201,7 +201,7 @@ def _own_contents(ids: Ids, names: Named) -> Collection[int]:
 
 
 def _over(
-    past: Past, ids: Ids, mine: _Mine, copy: Copy, names: Named, among: Collection[str] | None
+    past: RevisionHistory, ids: Ids, mine: _Mine, copy: Copy, names: Named, among: Collection[str] | None
 ) -> Collection[str]:
     """Add the entries of the history that are about tasks which the state has or the past knows, and no others.
 
@@ -238,7 +238,7 @@ def _over(
     return kept_out
 
 
-def _is_new(past: Past, id_: str, task: Task) -> bool:
+def _is_new(past: RevisionHistory, id_: str, task: Task) -> bool:
     """Say whether a task has never stood in the file, though another may have had its id."""
     return all(
         version.task.get("created") != task.get("created")
@@ -248,7 +248,7 @@ def _is_new(past: Past, id_: str, task: Task) -> bool:
 
 
 def edits_for(
-    past: Past,
+    past: RevisionHistory,
     ids: Ids,
     copy: Copy,
     entries: Mapping[str, Entry],
@@ -329,14 +329,14 @@ def _add(edits: Edits, array: ArrayName, task: Task, time: str) -> None:
 
 def _told(
     ours: Mapping[str, Task], tasks: Mapping[str, Task], conflicts: Mapping[str, list[Conflict]]
-) -> dict[str, list[Told]]:
+) -> dict[str, list[TaskEvent]]:
     told = {id_: [deleted(id_)] for id_ in sorted(ours.keys() - tasks.keys())}
     for id_, task in tasks.items():
         old = ours.get(id_)
         event = created(task) if old is None else None if old is task else changed(old, task)
         if event is not None:
             found = conflicts.get(id_, ())
-            told[id_] = [Told(event.type, {**event.data, **_reported(found)})]
+            told[id_] = [TaskEvent(event.type, {**event.data, **_reported(found)})]
     return told
 
 

@@ -12,8 +12,8 @@ from missioncontrol.events import Draft
 from missioncontrol.fleet.layout import TASK_FILES
 from missioncontrol.fleet.source import Feed, Step
 from missioncontrol.fleet.tasks.ids import Ids
-from missioncontrol.fleet.tasks.past import Past
 from missioncontrol.fleet.tasks.plan import Plan, shortened
+from missioncontrol.fleet.tasks.revisions import RevisionHistory
 from missioncontrol.fleet.tasks.task import Task, task_ids
 
 MAX_BASELINE_BYTES = 180 * 1024
@@ -28,7 +28,7 @@ Kind = Literal["baseline", "start", "change"]
 
 
 def portions(
-    feed: Feed, plan: Plan, past: Past, ids: Ids, kind: Kind, last: Callable[[], Step]
+    feed: Feed, plan: Plan, past: RevisionHistory, ids: Ids, kind: Kind, last: Callable[[], Step]
 ) -> Iterator[list[Step]]:
     """Return the steps of a plan, task by task.
 
@@ -74,7 +74,7 @@ def portions(
     yield [step for step in steps if step.drafts or step.changes]
 
 
-def let_go(feed: Feed, past: Past, ids: Iterable[str]) -> list[Step]:
+def let_go(feed: Feed, past: RevisionHistory, ids: Iterable[str]) -> list[Step]:
     """Return the steps with which the state lets go of tasks, each with what the past has to remember of it."""
     ids = list(ids)
     past.let_go(ids)

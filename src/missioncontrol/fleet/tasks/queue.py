@@ -52,7 +52,7 @@ from missioncontrol.fleet.tasks.task import (
     DEFAULTS,
     UNASSIGNED,
     Task,
-    Told,
+    TaskEvent,
     changed,
     checked,
     checked_priority,
@@ -520,7 +520,7 @@ class TaskQueue:
                 try:
                     await self._tell(feed, told, seen)
                 except Outdated:
-                    # Somebody else was first: it is decided anew, by what the task is now.
+                    # Somebody else was first: it is decided again, by what the task is now.
                     continue
                 return self._tasks.get(old["id"], new)
 
@@ -531,11 +531,11 @@ class TaskQueue:
             raise Conflict(f"The task {id_[:SHOWN_ID]!r} is in the history, which is only kept.")
         if if_match is not None and if_match.strip() != "*" and tag_of(task) not in tags_in(if_match):
             raise PreconditionFailed(
-                f"The task {id_} has changed since it was read; read it again, and decide anew."
+                f"The task {id_} has changed since it was read; read it again, and decide again."
             )
         return task
 
-    async def _tell(self, feed: Feed, told: Told | None, seen: int) -> None:
+    async def _tell(self, feed: Feed, told: TaskEvent | None, seen: int) -> None:
         if told is not None:
             draft = feed.draft(told.type, told.data)
             draft.by = author()

@@ -1,10 +1,10 @@
 """`TASK_QUEUE.json` on the disk: read, and replaced without losing what somebody writes at the same moment.
 
-All of it is for threads, and for one at a time. The new content is written beside the file and then changes places with
-it in one step, where the system can do that; so what it replaces is in hand, and if that is not what was expected, it
-goes back. Meanwhile somebody may have read the new content, or written over it: `was_shown` says the one, and whatever
-was in hand and may stand in the file no more is kept, until `take_caught` has it read. Whoever opened the old file
-before, and writes into it afterwards, is noticed too, and his file put back; it is kept where another has come since.
+All of it is for threads, and for one at a time. The new content is written next to the file and then changes places
+with it in one step, where the system can do that. So what it replaces is in hand, and goes back if it is not what was
+expected. Meanwhile others may have read the new content, or written over it: `was_shown` says the one, and what was in
+hand and may no longer be in the file is kept until `take_caught` has it read. A program that opened the old file
+before, and writes into it afterwards, is noticed too, and its file is put back, or kept where another one has come since.
 """
 
 from __future__ import annotations

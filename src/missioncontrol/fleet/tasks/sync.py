@@ -4,7 +4,7 @@ With a file that somebody has written, this is done, in this order:
 
 1. it is merged with the state, and the merged content is noted among the file's versions as the next one;
 2. what the merge changes in the state is told, in one transaction with the versions where that is not too much for one;
-3. the merged content is written, if the file is still the one that was read; if not, all begins anew.
+3. the merged content is written, if the file is still the one that was read; if not, all begins again.
 
 Whenever the process ends in between, the next one reads the file, finds what it knows, and comes to the same end.
 Before 2, nothing has happened. After parts of 2, what was told is no change of either side any more. After 2, the file
@@ -48,17 +48,17 @@ from missioncontrol.fleet.tasks.file_writer import FileWriter
 from missioncontrol.fleet.tasks.history import History
 from missioncontrol.fleet.tasks.ids import Ids
 from missioncontrol.fleet.tasks.left_entries import LeftEntries
-from missioncontrol.fleet.tasks.past import Past
 from missioncontrol.fleet.tasks.plan import Plan, agree, rewrite
 from missioncontrol.fleet.tasks.portions import PORTION, Kind, about, let_go, portions, report, slices
 from missioncontrol.fleet.tasks.queue_file import AGAIN_SECONDS, QueueFile
 from missioncontrol.fleet.tasks.reading import Copy, read_queue
 from missioncontrol.fleet.tasks.retention import RetentionPolicy
+from missioncontrol.fleet.tasks.revisions import RevisionHistory
 from missioncontrol.fleet.tasks.rounds import Rounds, SharedCheck
 from missioncontrol.fleet.tasks.scan import JSON_FILE, Known, Outside, Scanner, Seen
 from missioncontrol.fleet.tasks.task import Task
 from missioncontrol.fleet.tasks.turn import Turn
-from missioncontrol.watch.debounce import SECOND_LOOKS, Doubt
+from missioncontrol.watch.debounce import SECOND_LOOKS, Debounce
 from missioncontrol.watch.paths import parent_of
 from missioncontrol.watch.tree import Content, modified_ns
 
@@ -111,13 +111,13 @@ class Sync:
         self.rounds = Rounds()
         self._may_differ = SharedCheck(lambda: self._scanner.may_differ(self._outside))
         self._round: asyncio.Task[None] | None = None
-        self._recall({}, Past())
+        self._recall({}, RevisionHistory())
 
-    def _recall(self, memory: Mapping[str, bytes], past: Past) -> None:
+    def _recall(self, memory: Mapping[str, bytes], past: RevisionHistory) -> None:
         self._first = MARK not in memory
         self._past = past
         self.ids.recall(memory)
-        self._doubt = Doubt(JSON_FILE, memory.get(_BROKEN, b"").decode())
+        self._doubt = Debounce(JSON_FILE, memory.get(_BROKEN, b"").decode())
         self._left = LeftEntries(memory, self._most)
         self._gone, self._queue.json_seen = _GONE in memory, _JSON in memory
         self._start = True
@@ -286,7 +286,7 @@ class Sync:
 
     async def _begin(self, feed: Feed) -> None:
         memory = await feed.recall()
-        past = Past()
+        past = RevisionHistory()
         await asyncio.to_thread(past.recall, memory)
         self._recall(memory, past)
 

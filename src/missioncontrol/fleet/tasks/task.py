@@ -220,24 +220,24 @@ def task_ids(type_: str, data: Data) -> list[str]:
     return [str(id_) for id_ in found if isinstance(id_, (str, int))]
 
 
-class Told(NamedTuple):
+class TaskEvent(NamedTuple):
     """An event that says how a task changed."""
 
     type: str
     data: Data
 
 
-def created(task: Task) -> Told:
+def created(task: Task) -> TaskEvent:
     """Say that a task was added."""
-    return Told("task:created", {"task": task})
+    return TaskEvent("task:created", {"task": task})
 
 
-def deleted(id_: str) -> Told:
+def deleted(id_: str) -> TaskEvent:
     """Say that a task was removed."""
-    return Told("task:deleted", {"taskId": id_})
+    return TaskEvent("task:deleted", {"taskId": id_})
 
 
-def changed(old: Task, new: Task, *, given: bool = False, by: str | None = None) -> Told | None:
+def changed(old: Task, new: Task, *, given: bool = False, by: str | None = None) -> TaskEvent | None:
     """Say with the one event that fits how a task changed; None where it did not.
 
     Args:
@@ -255,15 +255,17 @@ def changed(old: Task, new: Task, *, given: bool = False, by: str | None = None)
         data["removed"] = removed
     if updates.get("status") == "completed":
         result = new.get("result")
-        return Told("task:completed", data if result is None else {**data, "result": result})
+        return TaskEvent("task:completed", data if result is None else {**data, "result": result})
     agent = updates.get("assignedTo")
     if (
         isinstance(agent, str)
         and agent
         and (given or (not removed and updates.keys() <= {"assignedTo", "updated"}))
     ):
-        return Told("task:assigned", {**data, "agentId": agent, **({} if by is None else {"assignedBy": by})})
-    return Told("task:updated", data)
+        return TaskEvent(
+            "task:assigned", {**data, "agentId": agent, **({} if by is None else {"assignedBy": by})}
+        )
+    return TaskEvent("task:updated", data)
 
 
 def moment(time: Any) -> datetime | None:

@@ -51,7 +51,7 @@ class Counter(msgspec.Struct):
     emptied: int = 0
 
 
-class Origin(NamedTuple):
+class RevisionWindow(NamedTuple):
     """What a copy shows of the contents that it can have been made of: those from `since` to the one before `until`.
 
     `known` says that something in it shows that it was made of this file at all; `restored`, that it is an old content

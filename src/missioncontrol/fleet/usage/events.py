@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from missioncontrol.events import Data, now
-from missioncontrol.fleet.usage.ledger import Page, moment
+from missioncontrol.fleet.usage.ledger import UsageBatch, moment
 from missioncontrol.fleet.usage.lines import use_of
 from missioncontrol.fleet.usage.moves import MAX_USES
 from missioncontrol.state.tokens import Tokens
 from missioncontrol.state.values import Number, not_negative
 
 
-def usage_events(known: Tokens, page: Page) -> list[Data]:
+def usage_events(known: Tokens, page: UsageBatch) -> list[Data]:
     """Return the data of the events of a page, each with its agent's totals so far.
 
     What has moved to another agent comes first, an event for each of the two; then what is new, one for each agent.
@@ -52,7 +52,7 @@ def usage_events(known: Tokens, page: Page) -> list[Data]:
     return events
 
 
-def enter_page(found: Tokens, page: Page) -> None:
+def enter_page(found: Tokens, page: UsageBatch) -> None:
     """Add a page to the sums that a baseline will have."""
     time = moment(now())
     for move in page.transfers:

@@ -15,17 +15,17 @@ import msgspec
 
 from missioncontrol.events import Data, rfc3339
 from missioncontrol.fleet.runtime_status import RuntimeAgent
+from missioncontrol.fleet.usage.agent_status import Standings
 from missioncontrol.fleet.usage.budgets import day_of
 from missioncontrol.fleet.usage.counted import Amount, Counted
 from missioncontrol.fleet.usage.known import KnownSessions, encode_session
-from missioncontrol.fleet.usage.lines import Line, Sums
+from missioncontrol.fleet.usage.lines import UsageKey, UsageTotals
 from missioncontrol.fleet.usage.moves import Move, Transfer, transfers
 from missioncontrol.fleet.usage.prices import price
 from missioncontrol.fleet.usage.reconciled import NOTHING, Figures, Reconciled
-from missioncontrol.fleet.usage.runaways import Calls, Habit
+from missioncontrol.fleet.usage.runaways import Baseline, Calls
 from missioncontrol.fleet.usage.session_uses import enter
 from missioncontrol.fleet.usage.sessions import OPEN, Owners, Session
-from missioncontrol.fleet.usage.standings import Standings
 from missioncontrol.runtimes.lines import MAX_NAME
 from missioncontrol.runtimes.records import Record, SessionInfo, ToolCall, Turn, Usage
 
@@ -47,14 +47,14 @@ MAX_MOVED_USES = 800
 SESSION, _HABIT = "session:", "habit:"
 
 
-class Concern(NamedTuple):
+class UsageWarning(NamedTuple):
     """Something that is to be told as a warning."""
 
     message: str
     details: dict[str, Any]
 
 
-class Page:
+class UsageBatch:
     """What one reading has brought.
 
     `moved` are sessions that have become another agent's on this page, with the one before; `transfers` is what that
@@ -62,36 +62,36 @@ class Page:
     """
 
     def __init__(self) -> None:
-        self.uses: dict[Line, Sums] = {}
+        self.uses: dict[UsageKey, UsageTotals] = {}
         self.activity: dict[str, tuple[int, str]] = {}
-        self.warnings: list[Concern] = []
+        self.warnings: list[UsageWarning] = []
         self.sessions: set[str] = set()
         self.habits: set[str] = set()
         self.moved: dict[str, str] = {}
         self.moved_uses = 0
         self.transfers: list[Transfer] = []
 
-    def agents(self) -> dict[str, list[tuple[Line, Sums]]]:
+    def agents(self) -> dict[str, list[tuple[UsageKey, UsageTotals]]]:
         """Return the uses by agent."""
-        found: dict[str, list[tuple[Line, Sums]]] = {}
+        found: dict[str, list[tuple[UsageKey, UsageTotals]]] = {}
         for line, sums in self.uses.items():
             found.setdefault(line.agent, []).append((line, sums))
         return found
 
 
-_habits = msgspec.json.Decoder(Habit)
+_habits = msgspec.json.Decoder(Baseline)
 
 
-class Book:
+class UsageLedger:
     """All that is known of the runtimes' sessions. `refused` counts the records that could not be entered."""
 
     def __init__(self, owners: Owners, sessions: KnownSessions | None = None) -> None:
         self.sessions = KnownSessions() if sessions is None else sessions
-        self.page = Page()
+        self.page = UsageBatch()
         self.refused = 0
         self._owners = owners
         self._counted = Counted()
-        self._habits: dict[str, Habit] = {}
+        self._habits: dict[str, Baseline] = {}
         self._calls: dict[str, Calls] = {}
         self._standings = Standings(self.sessions)
         self._forgotten: list[str] = []
@@ -148,10 +148,10 @@ class Book:
         elif isinstance(record, Turn):
             self._turn(record)
 
-    def turn_page(self) -> tuple[Page, dict[str, bytes | None]]:
+    def turn_page(self) -> tuple[UsageBatch, dict[str, bytes | None]]:
         """Return the page with what is to be remembered, or with None to be forgotten, and begin a new one."""
         self._settle()
-        page, self.page = self.page, Page()
+        page, self.page = self.page, UsageBatch()
         changes: dict[str, bytes | None] = {**self._counted.changes()}
         self._move(page)
         for line, sums in page.uses.items():
@@ -171,14 +171,14 @@ class Book:
         changes |= dict.fromkeys((SESSION + id_ for id_ in forgotten), None)
         return page, changes
 
-    def uses_of(self, agents: Collection[str]) -> dict[Line, Sums]:
+    def uses_of(self, agents: Collection[str]) -> dict[UsageKey, UsageTotals]:
         """Return all that the sessions of these agents have used so far, as far as it is kept; it goes through all."""
-        found: dict[Line, Sums] = {}
+        found: dict[UsageKey, UsageTotals] = {}
         for id_, session in self.sessions.all():
             if session.agent in agents and session.movable:
                 for use in session.uses:
-                    line = Line(session.agent, session.runtime, id_, use.model, use.day, use.source)
-                    found.setdefault(line, Sums()).add(use.sums())
+                    line = UsageKey(session.agent, session.runtime, id_, use.model, use.day, use.source)
+                    found.setdefault(line, UsageTotals()).add(use.sums())
         return found
 
     def doings(self, now: int, *, alive: Mapping[str, bool | None]) -> dict[str, RuntimeAgent]:
@@ -199,11 +199,11 @@ class Book:
                 if owner != (session.agent, session.name):
                     self._assign(id_, self.sessions[id_], owner)
 
-    def _move(self, page: Page) -> None:
+    def _move(self, page: UsageBatch) -> None:
         """Let sessions that have become another agent's take along what they have used."""
         if not page.moved:
             return
-        uses: dict[Line, Sums] = {}
+        uses: dict[UsageKey, UsageTotals] = {}
         for line, sums in page.uses.items():
             if line.session in page.moved:
                 line = line._replace(agent=self.sessions[line.session].agent)
@@ -331,10 +331,10 @@ class Book:
         if reconciled is not None:
             reconciled.spend(cost)
         source = "telemetry" if found == "transcript" != usage.voice else found
-        line = Line(
+        line = UsageKey(
             session.agent, usage.runtime, usage.session, usage.model or "unknown", day_of(usage.at), source
         )
-        sums = self.page.uses.setdefault(line, Sums())
+        sums = self.page.uses.setdefault(line, UsageTotals())
         sums.input += new.input
         sums.output += new.output
         sums.cache_read += new.cache_read
@@ -371,7 +371,7 @@ class Book:
         return id_
 
     def _spend(self, session: Session, at: int, cost: float, now: int) -> None:
-        habit = self._habits.setdefault(session.agent, Habit())
+        habit = self._habits.setdefault(session.agent, Baseline())
         self.page.habits.add(session.agent)
         usual = habit.add(at, cost)
         if usual is not None and now - at < FRESH_SECONDS * 1000:
@@ -386,7 +386,7 @@ class Book:
                 "usualInMinute": round(usual, 6),
                 "costSoFar": round(session.cost, 6),
             }
-            self.page.warnings.append(Concern(message, details))
+            self.page.warnings.append(UsageWarning(message, details))
 
     def _call(self, call: ToolCall, now: int) -> None:
         session = self._session(call.session, "unknown")
@@ -417,7 +417,7 @@ class Book:
                 "count": loop.count,
                 "costSoFar": round(session.cost, 6),
             }
-            self.page.warnings.append(Concern(message, details))
+            self.page.warnings.append(UsageWarning(message, details))
 
     def _turn(self, turn: Turn) -> None:
         session = self._session(turn.session, "unknown")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 
-class Line(NamedTuple):
+class UsageKey(NamedTuple):
     """What the uses are summed by."""
 
     agent: str
@@ -16,7 +16,7 @@ class Line(NamedTuple):
     source: str
 
 
-class Sums:
+class UsageTotals:
     """Tokens, calls and US dollars."""
 
     __slots__ = ("cache_read", "cache_write", "calls", "cost", "input", "output")
@@ -30,7 +30,7 @@ class Sums:
         """The sum of all four kinds."""
         return self.input + self.output + self.cache_read + self.cache_write
 
-    def add(self, other: Sums) -> None:
+    def add(self, other: UsageTotals) -> None:
         """Add another sum to this one."""
         self.input += other.input
         self.output += other.output
@@ -40,7 +40,7 @@ class Sums:
         self.cost += other.cost
 
 
-def use_of(line: Line, sums: Sums) -> dict[str, Any]:
+def use_of(line: UsageKey, sums: UsageTotals) -> dict[str, Any]:
     """Write one entry of an event's `delta.uses`."""
     return {
         "session": line.session,

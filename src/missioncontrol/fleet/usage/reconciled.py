@@ -78,7 +78,7 @@ class Reconciled(msgspec.Struct):
         if known is None and len(self.series) >= MAX_SERIES:
             del self.series[next(iter(self.series))]
         if known is None or growth.start > known.start:
-            # One that counts from a later moment has begun anew.
+            # One that counts from a later moment has begun again.
             self.series[growth.series] = Series(growth.start, value)
             return value
         grown = max(0.0, value - known.value) if growth.start == known.start else 0.0

@@ -54,7 +54,7 @@ class Calls:
     def new(self, id_: str, evidence: str | None) -> bool:
         """Say whether a call is not known yet: a transcript and a hook may tell of the same one, in either order.
 
-        A transcript alone may well use an id twice: some models count their calls anew in each response.
+        A transcript alone may well use an id twice: some models count their calls again in each response.
         """
         known = self._ids.get(id_, "")
         if known == "" or (known is None and evidence is None):
@@ -87,7 +87,7 @@ class Calls:
         return None
 
 
-class Habit(msgspec.Struct):
+class Baseline(msgspec.Struct):
     """What an agent spends in a minute: US dollars of the newest minutes in which it spent anything."""
 
     minutes: list[float] = []

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import msgspec
 
-from missioncontrol.fleet.usage.lines import Line, Sums
+from missioncontrol.fleet.usage.lines import UsageKey, UsageTotals
 from missioncontrol.state.limits import MAX_AGENT_DAYS, OTHER
 
 MAX_ENTRIES = MAX_AGENT_DAYS
@@ -35,15 +35,15 @@ class SessionUse(msgspec.Struct, array_like=True):
         """The sum of all four kinds."""
         return self.input + self.output + self.cache_read + self.cache_write
 
-    def sums(self) -> Sums:
+    def sums(self) -> UsageTotals:
         """Return it without what it is summed by."""
-        sums = Sums()
+        sums = UsageTotals()
         sums.input, sums.output = self.input, self.output
         sums.cache_read, sums.cache_write = self.cache_read, self.cache_write
         sums.calls, sums.cost = self.calls, self.cost
         return sums
 
-    def add(self, other: Sums | SessionUse) -> None:
+    def add(self, other: UsageTotals | SessionUse) -> None:
         """Add another sum to this one."""
         self.input += other.input
         self.output += other.output
@@ -53,7 +53,7 @@ class SessionUse(msgspec.Struct, array_like=True):
         self.cost += other.cost
 
 
-def enter(uses: list[SessionUse], line: Line, sums: Sums) -> None:
+def enter(uses: list[SessionUse], line: UsageKey, sums: UsageTotals) -> None:
     """Add what a session has used to its entries."""
     # The newest entry is the last one, and nearly always the one that grows.
     for use in reversed(uses):

@@ -22,11 +22,11 @@ from missioncontrol.fleet.activity import Activity
 from missioncontrol.fleet.source import MARK, Feed, Step, Workspace
 from missioncontrol.fleet.usage.budgets import SOURCE, STOPS, Budgets, Stops, budget_question
 from missioncontrol.fleet.usage.events import baseline_parts, enter_page, usage_events
-from missioncontrol.fleet.usage.ledger import Page, moment
+from missioncontrol.fleet.usage.ledger import UsageBatch, moment
 from missioncontrol.fleet.usage.session_index import SessionIndex
 from missioncontrol.fleet.usage.sessions import KnownSession
-from missioncontrol.fleet.usage.transcript_scanner import Brought, Reading
-from missioncontrol.fleet.usage.transcript_watcher import Hearing
+from missioncontrol.fleet.usage.transcript_scanner import ScanResult, TranscriptScanner
+from missioncontrol.fleet.usage.transcript_watcher import TranscriptWatcher
 from missioncontrol.runtimes.records import Record
 from missioncontrol.state.tokens import Tokens as TokenState
 
@@ -41,7 +41,7 @@ AGENTS_SECONDS = 10.0
 
 RETRY_SECONDS = 1.0
 DOUBT_SECONDS = 15.0
-"""How often is looked whether a busy agent has fallen silent, and whether a budget's day has begun anew."""
+"""How often is looked whether a busy agent has fallen silent, and whether a budget's day has begun again."""
 
 
 class Report(NamedTuple):
@@ -65,7 +65,7 @@ class Report(NamedTuple):
 _NO_SESSIONS = SessionIndex()
 
 
-class Tokens:
+class UsageTracker:
     """Tells token use, budgets, runaways and activity; what agents do it leaves to the source of agents to tell."""
 
     name = SOURCE
@@ -210,13 +210,13 @@ class Tokens:
         finally:
             self._wake = None
             for report in self._take_reports():
-                report.fail(Unavailable("The runtimes are being looked at anew; send it again in a moment."))
+                report.fail(Unavailable("The runtimes are being looked at again; send it again in a moment."))
 
     async def _run(self, feed: Feed) -> None:
         memory = await feed.recall()
         first = memory.pop(MARK, None) is None
         if first:
-            # A first reading that was cut short is done anew.
+            # A first reading that was cut short is done again.
             stops = {key: kept for key, kept in memory.items() if key.startswith(STOPS)}
             await feed.tell([Step([], dict.fromkeys(memory.keys() - stops.keys()))])
             memory = stops
@@ -226,8 +226,8 @@ class Tokens:
         self._budgets = Budgets(self._workspace.config.budgets)
         self._budgets.recall(memory)
         # It belongs to the feed's thread from here on; what it hands over belongs to the event loop.
-        reading = self._reading = Reading(self._workspace, feed.thread)
-        hearing = Hearing(feed)
+        reading = self._reading = TranscriptScanner(self._workspace, feed.thread)
+        hearing = TranscriptWatcher(feed)
         try:
             self._sessions = await feed.in_thread(lambda: SessionIndex(reading.recall(memory)))
             # What is reported while everything is read for the first time waits.
@@ -276,7 +276,7 @@ class Tokens:
             # On their own thread, and so after whatever is still read from the databases.
             await feed.thread.close(reading.close)
 
-    async def _find(self, feed: Feed, hearing: Hearing) -> bool:
+    async def _find(self, feed: Feed, hearing: TranscriptWatcher) -> bool:
         """Look where the runtimes are, and listen to their folders; says whether anything has changed."""
         places = await feed.in_thread(self._reading.find)
         self._runtimes = frozenset(places.runtimes)
@@ -304,7 +304,7 @@ class Tokens:
             enter_page(found, brought.page)
         parts = baseline_parts(found)
         drafts = [feed.draft("state:baseline", {"source": self.name, "tokens": part}) for part in parts]
-        # One transaction: a baseline is taken whole, or anew.
+        # One transaction: a baseline is taken whole, or again.
         await feed.tell([Step([*drafts, *alerts], {**remembered, MARK: b"1"})])
         await self._tell_crossings(feed)
 
@@ -324,7 +324,7 @@ class Tokens:
             await self._tell_page(feed, brought, noticed=noticed, found_at_start=found_at_start)
         await self._tell_crossings(feed)
 
-    async def _read_page(self, feed: Feed, paths: set[str] | None) -> Brought:
+    async def _read_page(self, feed: Feed, paths: set[str] | None) -> ScanResult:
         """Read one page, and say what was written to."""
         brought = await feed.in_thread(self._reading.read, paths, self._known_agents())
         self._know(brought)
@@ -334,17 +334,17 @@ class Tokens:
         feed.skipping(brought.unreadable)
         return brought
 
-    def _know(self, brought: Brought) -> None:
+    def _know(self, brought: ScanResult) -> None:
         self._sessions.put(brought.sessions)
         self._sessions.forget(brought.forgotten)
 
-    def _alerts(self, feed: Feed, brought: Brought) -> list[Draft]:
+    def _alerts(self, feed: Feed, brought: ScanResult) -> list[Draft]:
         return [feed.alert("warning", reason, path=path) for path, reason in brought.complaints]
 
     async def _tell_page(
         self,
         feed: Feed,
-        brought: Brought,
+        brought: ScanResult,
         *,
         noticed: float | None = None,
         found_at_start: bool = False,
@@ -381,7 +381,7 @@ class Tokens:
         rest = sorted(set(agents) - found)
         return found.union(rest[: self._workspace.quotas.room("agents")])
 
-    async def _complete(self, feed: Feed, page: Page, agents: set[str]) -> None:
+    async def _complete(self, feed: Feed, page: UsageBatch, agents: set[str]) -> None:
         """Put all that these agents have used onto a page, of which nothing has been published yet."""
         uses = await feed.in_thread(self._reading.uses_of, agents)
         whole = {line.session for line in uses}
@@ -393,11 +393,11 @@ class Tokens:
         due = (feed.take_left_out() | self._appeared) & self._left_out
         self._appeared = set()
         if agents := self._with_room(due):
-            page = Page()
+            page = UsageBatch()
             await self._complete(feed, page, agents)
             await self._tell_uses(feed, page, agents)
 
-    async def _tell_uses(self, feed: Feed, page: Page, agents: set[str]) -> None:
+    async def _tell_uses(self, feed: Feed, page: UsageBatch, agents: set[str]) -> None:
         drafts = [feed.draft("token:usage", data) for data in usage_events(self._state.tokens, page)]
         refused = await feed.tell([Step(drafts, self._budgets.moved(set(), agents))])
         self._left_out = self._left_out - agents | refused

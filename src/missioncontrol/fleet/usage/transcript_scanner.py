@@ -22,8 +22,8 @@ import msgspec
 from missioncontrol.events import Data, now
 from missioncontrol.fleet.runtime_status import RuntimeAgent
 from missioncontrol.fleet.source import Workspace
-from missioncontrol.fleet.usage.ledger import SESSION, Book, Page
-from missioncontrol.fleet.usage.lines import Line, Sums
+from missioncontrol.fleet.usage.ledger import SESSION, UsageBatch, UsageLedger
+from missioncontrol.fleet.usage.lines import UsageKey, UsageTotals
 from missioncontrol.fleet.usage.sessions import KnownSession, Owners
 from missioncontrol.runtimes import registry
 from missioncontrol.runtimes.base import FileKind, FileReader, Place, Transcript
@@ -59,7 +59,7 @@ Positions = msgspec.json.Decoder[Any]
 logger = logging.getLogger(__name__)
 
 
-class Failure(NamedTuple):
+class FailedFile(NamedTuple):
     """A file that could not be read: how often, what it looked like then, when that was, and how long it took.
 
     Both are in seconds, the moment monotonic.
@@ -90,7 +90,7 @@ class SecondLook(NamedTuple):
     at: float
 
 
-class Below:
+class WatchFilter:
     """Passes over the folders of a place that hold nothing to read, and lead to nothing."""
 
     def __init__(self, place: Place) -> None:
@@ -106,15 +106,15 @@ class Below:
         return not registry.enters(self._place, folder.relative_to(self._place.folder).parts)
 
 
-class Places(NamedTuple):
+class FoundPlaces(NamedTuple):
     """Where the runtimes are: whether that has `changed`, the folders to watch, and which runtimes there are."""
 
     changed: bool
-    roots: dict[Path, Below]
+    roots: dict[Path, WatchFilter]
     runtimes: frozenset[str]
 
 
-class Brought(NamedTuple):
+class ScanResult(NamedTuple):
     """What a piece of reading has brought, to be told and remembered whole.
 
     `sessions` are those that changed, `forgotten` those that are not kept any more, `written` the transcripts that were
@@ -123,7 +123,7 @@ class Brought(NamedTuple):
     something is to be looked at again, infinite where nothing is; `more` says that there is more to read.
     """
 
-    page: Page
+    page: UsageBatch
     changes: dict[str, bytes | None]
     sessions: dict[str, KnownSession]
     forgotten: set[str]
@@ -135,7 +135,7 @@ class Brought(NamedTuple):
     more: bool
 
 
-class Reading:
+class TranscriptScanner:
     """The files of all runtimes, and the book that is kept of them."""
 
     def __init__(self, workspace: Workspace, thread: OwnerThread) -> None:
@@ -155,7 +155,7 @@ class Reading:
         """The agents that each runtime's settings name, with the folders in which they work."""
 
         self._configs: dict[str, Signature] = {}
-        self._book = Book(Owners(workspace.root, {}, self._homes))
+        self._book = UsageLedger(Owners(workspace.root, {}, self._homes))
         self._alive: dict[str, bool | None] = {}
         """Whether the process runs that runs a runtime's sessions."""
 
@@ -165,7 +165,7 @@ class Reading:
         self._seen: dict[str, Signature] = {}
         self._pending: deque[Transcript] = deque()
         self._databases: dict[str, tuple[Transcript, FileReader]] = {}
-        self._failures: dict[str, Failure] = {}
+        self._failures: dict[str, FailedFile] = {}
         # What has changed since it could not be read, and is to be tried again when its time has come.
         self._postponed: dict[str, None] = {}
         self._second_looks: dict[str, SecondLook] = {}
@@ -185,16 +185,16 @@ class Reading:
             database.close()
         self._databases.clear()
 
-    def find(self) -> Places:
+    def find(self) -> FoundPlaces:
         """Look where the runtimes are."""
         before = (self._places, dict(self._configs))
         self._places = registry.find_all(self._workspace.config.sources, self._workspace.root)
         for place in self._places.values():
             self._read_roster(place)
-        roots = {place.folder: Below(place) for place in self._places.values() if place.folder.is_dir()}
-        return Places(before != (self._places, self._configs), roots, frozenset(self._places))
+        roots = {place.folder: WatchFilter(place) for place in self._places.values() if place.folder.is_dir()}
+        return FoundPlaces(before != (self._places, self._configs), roots, frozenset(self._places))
 
-    def read(self, paths: Iterable[str] | None, agents: Mapping[str, Data]) -> Brought:
+    def read(self, paths: Iterable[str] | None, agents: Mapping[str, Data]) -> ScanResult:
         """Read one page.
 
         Args:
@@ -227,7 +227,7 @@ class Reading:
 
     def enter(
         self, reports: Iterable[Iterable[Record]], agents: Mapping[str, Data], by: str | None
-    ) -> Brought:
+    ) -> ScanResult:
         """Enter what runtimes have reported themselves.
 
         Args:
@@ -240,8 +240,8 @@ class Reading:
             self._book.take(records, now(), by)
         return self._turn_page()
 
-    def uses_of(self, agents: Collection[str]) -> dict[Line, Sums]:
-        """Return all that the sessions of these agents have used so far; see `Book.uses_of`."""
+    def uses_of(self, agents: Collection[str]) -> dict[UsageKey, UsageTotals]:
+        """Return all that the sessions of these agents have used so far; see `UsageLedger.uses_of`."""
         return self._book.uses_of(agents)
 
     def show(self) -> dict[str, RuntimeAgent]:
@@ -258,7 +258,7 @@ class Reading:
             # An agent that its runtime's settings name is one before it has done anything.
             self._book.know({**{id_: {} for id_ in self._roster}, **agents})
 
-    def _turn_page(self) -> Brought:
+    def _turn_page(self) -> ScanResult:
         """Hand over the page, with what is to be remembered along with it, and begin a new one."""
         page, told = self._book.turn_page()
         changes: dict[str, bytes | None] = {**told}
@@ -275,7 +275,7 @@ class Reading:
         skipped += self._illegible
         again = min((look.at for look in self._second_looks.values()), default=math.inf) - monotonic()
         more = bool(self._pending) or self._book.unsettled
-        return Brought(
+        return ScanResult(
             page, changes, sessions, forgotten, written, complaints, skipped, doubtful, again, more
         )
 
@@ -413,7 +413,7 @@ class Reading:
             try:
                 self._positions[name] = positions.decode(kept)
             except msgspec.DecodeError:
-                # Of another kind, or of another release: it is read anew, and what was counted stays counted.
+                # Of another kind, or of another release: it is read again, and what was counted stays counted.
                 return None
         position = self._positions.get(name)
         return position if isinstance(position, positions.type) else None
@@ -432,7 +432,7 @@ class Reading:
     def _fail(self, name: str, reason: str, took: float) -> None:
         before = self._failures.get(name)
         count = 1 if before is None else before.tries + 1
-        self._failures[name] = Failure(count, _change_times(Path(name)), monotonic(), took)
+        self._failures[name] = FailedFile(count, _change_times(Path(name)), monotonic(), took)
         if count == PATIENT_TRIES:
             again = "It is skipped, and tried again when it changes."
             self._complaints.append((name, f"{name} cannot be read: {reason}. {again}"))
@@ -464,7 +464,7 @@ class Reading:
 
 
 def _signature(path: Path) -> Signature:
-    """Return what a file looks like from outside, with the log that SQLite keeps beside it.
+    """Return what a file looks like from outside, with the log that SQLite keeps next to it.
 
     Raises:
         FileNotFoundError: it is not there.
@@ -481,7 +481,7 @@ def _signature(path: Path) -> Signature:
 
 
 def _change_times(path: Path) -> Signature:
-    """Return when a file and what SQLite keeps beside it last changed in any way, their permissions included."""
+    """Return when a file and what SQLite keeps next to it last changed in any way, their permissions included."""
     signature: list[int] = []
     for part in (path, *(path.with_name(f"{path.name}{tail}") for tail in _BESIDE)):
         try:

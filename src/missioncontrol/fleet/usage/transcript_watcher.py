@@ -14,12 +14,12 @@ from pathlib import Path
 from missioncontrol.background import reason_of
 from missioncontrol.fleet.source import Feed, Inbox
 from missioncontrol.fleet.watcher import POLL_SECONDS, RESCAN_SECONDS
-from missioncontrol.watch.notifications import Passes, WorkspaceGone, open_notices
+from missioncontrol.watch.notifications import FolderFilter, WorkspaceGone, open_notices
 
 logger = logging.getLogger(__name__)
 
 
-class Hearing:
+class TranscriptWatcher:
     """The watches. What may have changed is put into `inbox`, as absolute paths."""
 
     def __init__(self, feed: Feed) -> None:
@@ -28,7 +28,7 @@ class Hearing:
         self._watches: dict[Path, asyncio.Task[None]] = {}
         self._troubles: dict[Path, str] = {}
 
-    async def attend(self, roots: Mapping[Path, Passes]) -> None:
+    async def attend(self, roots: Mapping[Path, FolderFilter]) -> None:
         """Listen to these folders, and to no others; returns once each is listened to."""
         for root in self._watches.keys() - roots.keys():
             self._watches.pop(root).cancel()
@@ -49,7 +49,7 @@ class Hearing:
         await asyncio.gather(*self._watches.values(), return_exceptions=True)
         self._watches.clear()
 
-    async def _listen(self, root: Path, passes: Passes, ready: asyncio.Event) -> None:
+    async def _listen(self, root: Path, passes: FolderFilter, ready: asyncio.Event) -> None:
         try:
             notices = open_notices(root, passes)
         except OSError as error:

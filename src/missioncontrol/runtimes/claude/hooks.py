@@ -81,7 +81,7 @@ _COMMANDS = ("/", "<")
 
 _ABSENT = msgspec.Raw(b"")
 
-Verdict = Literal["allow", "deny"]
+PermissionDecision = Literal["allow", "deny"]
 
 
 class _Payload(msgspec.Struct):
@@ -210,7 +210,7 @@ def read(body: bytes, at: int) -> Hook:
     )
 
 
-def decision(verdict: Verdict, message: str) -> dict[str, Any]:
+def decision(verdict: PermissionDecision, message: str) -> dict[str, Any]:
     """Write the answer to a PermissionRequest; the message tells Claude why something is denied."""
     decided = {"behavior": verdict} | ({"message": message} if verdict == "deny" else {})
     return {"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": decided}}

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from missioncontrol.runtimes.lines import decode, fit
-from missioncontrol.runtimes.messages import Entry, MessageParser, Said, text_of, written_arguments
+from missioncontrol.runtimes.messages import Entry, MessageParser, MessagePart, text_of, written_arguments
 
 
 class _Payload(msgspec.Struct):
@@ -31,7 +31,7 @@ _payloads = msgspec.json.Decoder(_Payload)
 class CodexMessageParser(MessageParser):
     """Reads what is said in the lines of one rollout."""
 
-    def read_entry(self, entry: Entry) -> Iterator[Said]:
+    def read_entry(self, entry: Entry) -> Iterator[MessagePart]:
         """Yield what an entry has to read; see `MessageParser`."""
         payload = decode(_payloads, entry.payload) if entry.payload else None
         if payload is None:

@@ -261,7 +261,7 @@ class CodexParser:
         if before is not None and all(new >= old for new, old in zip(total, before, strict=True)):
             new = [now - then for now, then in zip(total, before, strict=True)]
         else:
-            # The sum begins here, or anew, and may contain what others have used.
+            # The sum begins here, or again, and may contain what others have used.
             new = last if last is not None else total
         input_, cached, written, output = new
         if not any(new):

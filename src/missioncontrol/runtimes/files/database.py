@@ -1,9 +1,9 @@
 """An SQLite database of somebody else's: read while it is written, and never touched.
 
-The connection is kept. Where a write-ahead log and its index lie beside the database somebody may be writing: it is
+The connection is kept. Where a write-ahead log and its index lie next to the database somebody may be writing: it is
 opened read-only, and SQLite reads along. Where there is no index nobody has it open, and to open it in that way would
 create one in a folder that is not ours. Then the database is opened as a file that does not change; where it has a log
-without an index, which holds the newest of it, that is done with a copy. It is opened anew when it looks different.
+without an index, which holds the newest of it, that is done with a copy. It is opened again when it looks different.
 
 Whoever writes the file is not trusted with it. Invariants:
 
@@ -295,7 +295,7 @@ class Database:
             raise
 
     def _look(self) -> Row:
-        """Return what shows from outside that the database has to be opened anew."""
+        """Return what shows from outside that the database has to be opened again."""
         status = self.path.stat(follow_symlinks=False)
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableError("it is no regular file")

@@ -1,7 +1,7 @@
 """OpenClaw's databases of sessions, one for each agent.
 
 What a session has told is known by the number of its last event. A session that is gone is simply no longer read; one
-whose events begin anew is read again, and the keys of its responses keep them from counting twice.
+whose events begin again is read again, and the keys of its responses keep them from counting twice.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What OpenClaw's releases up to 2026.7 keep beside an agent's transcripts: the index of its sessions."""
+"""What OpenClaw's releases up to 2026.7 keep next to an agent's transcripts: the index of its sessions."""
 
 from __future__ import annotations
 

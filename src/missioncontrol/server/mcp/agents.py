@@ -49,7 +49,7 @@ class Reported(Result):
     stop: bool = False
 
 
-class Nothing(Arguments):
+class NoArguments(Arguments):
     """No arguments."""
 
 
@@ -126,7 +126,7 @@ def _is_fresh(known: Data, status: str) -> bool:
 
 
 @tool("How the fleet is", scope="read")
-async def fleet_status(call: Call, arguments: Nothing) -> FleetStatus:
+async def fleet_status(call: Call, arguments: NoArguments) -> FleetStatus:
     """Say in a sentence and in figures how the fleet is: its agents, tasks, leads, costs and open questions.
 
     For more, read the resource mission-control://state.

@@ -19,9 +19,9 @@ from litestar.types import HTTPScope, Message, Receive, Scope, Send
 
 from missioncontrol.errors import Draining, MissionControlError, TooLarge
 from missioncontrol.events.limits import MAX_MESSAGE_DEPTH, check_json
-from missioncontrol.server.answers import identify_scope, slow_down
 from missioncontrol.server.mcp.sessions import OWN, Sessions
 from missioncontrol.server.problems import send_problem
+from missioncontrol.server.responses import identify_scope, slow_down
 from missioncontrol.server.service import Service
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class McpEndpoint:
             if together is not None:
                 await together.release()
         if key is not None and (status == 404 or (method == "DELETE" and status < 300)):
-            # It is over, or was none: a session that is not known is begun anew by the client.
+            # It is over, or was none: a session that is not known is begun again by the client.
             self.sessions.end(key)
 
     async def _load(self) -> Protocol:

@@ -77,7 +77,7 @@ class Publish(Arguments):
     agent: Agent = None
 
 
-class Told(Result):
+class EventView(Result):
     """The id of the event, which is durable."""
 
     event: int
@@ -107,7 +107,7 @@ async def add_lead(call: Call, arguments: AddLead) -> Lead:
 
 
 @tool("Raise an alert")
-async def raise_alert(call: Call, arguments: Alert) -> Told:
+async def raise_alert(call: Call, arguments: Alert) -> EventView:
     """Tell people that something needs their attention: it stands in the dashboard, and may be sent to their phones.
 
     For a decision or an answer use ask_person instead, which waits for it.
@@ -119,11 +119,11 @@ async def raise_alert(call: Call, arguments: Alert) -> Told:
         "details": {**arguments.details, "agentId": agent},
     }
     id_ = await _append(call, "system:alert", data)
-    return Told(message=f"The alert ({arguments.level}) is raised. Nobody answers it; go on.", event=id_)
+    return EventView(message=f"The alert ({arguments.level}) is raised. Nobody answers it; go on.", event=id_)
 
 
 @tool("Publish an event")
-async def publish_event(call: Call, arguments: Publish) -> Told:
+async def publish_event(call: Call, arguments: Publish) -> EventView:
     """Append any event to the fleet's log, for whoever follows it: programs, other agents, the dashboard's history.
 
     For statuses, tasks, leads and alerts use their own tools.
@@ -132,7 +132,7 @@ async def publish_event(call: Call, arguments: Publish) -> Told:
     if call.named is not None or arguments.agent is not None:
         data.setdefault("agentId", call.agent(arguments.agent))
     id_ = await _append(call, arguments.type, data, arguments.key)
-    return Told(message=f"{arguments.type} is told.", event=id_)
+    return EventView(message=f"{arguments.type} is told.", event=id_)
 
 
 TOOLS = (add_lead, raise_alert, publish_event)

@@ -51,7 +51,6 @@ from mcp_types import (
 from missioncontrol.errors import InputError, MissionControlError, Overloaded
 from missioncontrol.events.reduced import reduced_agent
 from missioncontrol.server.access import Caller
-from missioncontrol.server.answers import JSON, ids_of
 from missioncontrol.server.mcp import resources
 from missioncontrol.server.mcp.endpoint import CALL, MAX_BODY_BYTES
 from missioncontrol.server.mcp.sessions import Sessions
@@ -59,6 +58,7 @@ from missioncontrol.server.mcp.subscriptions import Subscriptions
 from missioncontrol.server.mcp.tool import Call, schema_of
 from missioncontrol.server.mcp.tools import TOOLS
 from missioncontrol.server.problems import INTERNAL_DETAIL
+from missioncontrol.server.responses import JSON, ids_of
 from missioncontrol.server.routes.system import VERSION
 from missioncontrol.server.service import Service
 

@@ -303,7 +303,7 @@ async def _change(queue: TaskQueue, id_: str, agent: str, change: Callable[[Task
         try:
             return await queue.update(task["id"], fields, if_match=queue.etag(task))
         except PreconditionFailed:
-            # Somebody else has changed it at this moment: decided anew, by what it is now.
+            # Somebody else has changed it at this moment: decided again, by what it is now.
             continue
 
 

@@ -11,7 +11,7 @@ from litestar import Response, get
 from missioncontrol.events import Cursor, Record, decode_event, now, rfc3339
 from missioncontrol.events.reduced import reduced_record
 from missioncontrol.events.sentences import describe
-from missioncontrol.server.answers import (
+from missioncontrol.server.responses import (
     AnyRequest,
     Before,
     Events,

@@ -12,7 +12,7 @@ from missioncontrol.errors import NotFound
 from missioncontrol.events import Data
 from missioncontrol.events.hosts import find_id
 from missioncontrol.events.reduced import reduced_agent
-from missioncontrol.server.answers import (
+from missioncontrol.server.responses import (
     MAX_ARRAY,
     After,
     AnyRequest,

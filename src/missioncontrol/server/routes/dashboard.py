@@ -18,7 +18,7 @@ from litestar import HttpMethod, Response, route
 from litestar.params import FromPath
 
 from missioncontrol.errors import NotFound
-from missioncontrol.server.answers import PUBLIC, AnyRequest, takes_gzip
+from missioncontrol.server.responses import PUBLIC, AnyRequest, takes_gzip
 
 WEB_FOLDER = Path(__file__).parent.parent / "web"
 ASSETS = "assets"

@@ -29,7 +29,10 @@ from missioncontrol.events.shapes import RESERVED_PREFIXES
 from missioncontrol.hub import history_json
 from missioncontrol.protocol.encoding import body_id
 from missioncontrol.protocol.messages import Gap, Published
-from missioncontrol.server.answers import (
+from missioncontrol.server.event_stream import serve_event_stream
+from missioncontrol.server.live import check_agents, wait_for
+from missioncontrol.server.problems import ENDLESS
+from missioncontrol.server.responses import (
     JSON,
     AnyRequest,
     Before,
@@ -45,9 +48,6 @@ from missioncontrol.server.answers import (
     read_patterns,
     service_of,
 )
-from missioncontrol.server.event_stream import serve_event_stream
-from missioncontrol.server.live import check_agents, wait_for
-from missioncontrol.server.problems import ENDLESS
 from missioncontrol.server.service import Service
 
 MAX_BODY_BYTES = 16 * 1024 * 1024

@@ -14,7 +14,8 @@ from missioncontrol.errors import InputError, NotFound, TooLarge, UnsupportedMed
 from missioncontrol.events import now, rfc3339
 from missioncontrol.events.hosts import id_at_home
 from missioncontrol.fleet.folder_listing import describe_file
-from missioncontrol.server.answers import (
+from missioncontrol.server.requests import read_json, takes, text_schema
+from missioncontrol.server.responses import (
     AfterPlace,
     AnyRequest,
     Limit,
@@ -26,7 +27,6 @@ from missioncontrol.server.answers import (
     read_place,
     service_of,
 )
-from missioncontrol.server.bodies import read_json, takes, text_schema
 from missioncontrol.server.routes.agents import AgentId, find_agent
 from missioncontrol.server.routes.snapshot import read_time
 from missioncontrol.server.service import Service

@@ -28,8 +28,8 @@ from missioncontrol.runtimes.claude import hooks as claude
 from missioncontrol.runtimes.claude.hooks import Asked, Hook
 from missioncontrol.runtimes.records import Turn
 from missioncontrol.server.access import refuse_bound
-from missioncontrol.server.answers import JSON, AnyRequest, answer, documented, identify, service_of
-from missioncontrol.server.bodies import text_schema
+from missioncontrol.server.requests import text_schema
+from missioncontrol.server.responses import JSON, AnyRequest, answer, documented, identify, service_of
 from missioncontrol.server.routes.events import disconnected
 from missioncontrol.server.service import Service
 

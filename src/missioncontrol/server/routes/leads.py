@@ -10,7 +10,7 @@ from litestar import Response, get
 
 from missioncontrol.events import Data
 from missioncontrol.fleet.lead_file import as_in_file
-from missioncontrol.server.answers import (
+from missioncontrol.server.responses import (
     MAX_ARRAY,
     After,
     AnyRequest,

@@ -14,10 +14,10 @@ from missioncontrol.errors import InputError, NotFound
 from missioncontrol.events import EVERYTHING, now, read_record, rfc3339
 from missioncontrol.fleet.usage.budgets import day_of
 from missioncontrol.past import PAGE_EVENTS, state_at
-from missioncontrol.server.answers import AnyRequest, answer, documented, service_of, state_cursor
+from missioncontrol.server.responses import AnyRequest, answer, documented, service_of, state_cursor
 from missioncontrol.server.routes.snapshot import REWINDS
 from missioncontrol.server.service import Service
-from missioncontrol.state import LEDGER_EVENTS, DayLedger, FleetState, Reckoning
+from missioncontrol.state import LEDGER_EVENTS, DayLedger, DaySummary, FleetState
 
 
 class DayBefore(msgspec.Struct):
@@ -30,7 +30,7 @@ class DayBefore(msgspec.Struct):
     cost: float
 
 
-class Ledger(Reckoning, rename={"from_": "from", "day_before": "before"}):
+class Ledger(DaySummary, rename={"from_": "from", "day_before": "before"}):
     """A day of the fleet; costs in US dollars.
 
     `from` and `to` are its beginning and its end, `over` says whether it has ended. `since` is the moment from which
@@ -139,7 +139,7 @@ async def _begin(service: Service, span: Span) -> FleetState:
         return FleetState()
 
 
-async def _reckon(service: Service, day: date, span: Span, state: FleetState) -> Reckoning:
+async def _reckon(service: Service, day: date, span: Span, state: FleetState) -> DaySummary:
     """Read the events of a day, and reckon it."""
     ledger = DayLedger(day.isoformat(), state)
     after = span.after

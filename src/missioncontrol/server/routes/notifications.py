@@ -19,7 +19,8 @@ from missioncontrol.notify import (
     RuleStatus,
     Trial,
 )
-from missioncontrol.server.answers import (
+from missioncontrol.server.requests import read_json, takes
+from missioncontrol.server.responses import (
     AnyRequest,
     answer,
     documented,
@@ -27,7 +28,6 @@ from missioncontrol.server.answers import (
     service_of,
     state_cursor,
 )
-from missioncontrol.server.bodies import read_json, takes
 
 MAX_BODY_BYTES = 16 * 1024
 

@@ -11,7 +11,7 @@ from litestar import Response, get
 
 from missioncontrol.errors import Unavailable
 from missioncontrol.events import Data, rfc3339
-from missioncontrol.server.answers import AnyRequest, answer, documented, service_of
+from missioncontrol.server.responses import AnyRequest, answer, documented, service_of
 from missioncontrol.server.service import Service
 from missioncontrol.watch.tree import read_file
 

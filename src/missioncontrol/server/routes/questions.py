@@ -22,7 +22,8 @@ from missioncontrol.fleet.questions import (
     id_of_key,
 )
 from missioncontrol.review import Review, digest_of, review
-from missioncontrol.server.answers import (
+from missioncontrol.server.requests import read_json, takes, text_schema
+from missioncontrol.server.responses import (
     AnyRequest,
     answer,
     answer_to,
@@ -31,7 +32,6 @@ from missioncontrol.server.answers import (
     service_of,
     state_cursor,
 )
-from missioncontrol.server.bodies import read_json, takes, text_schema
 from missioncontrol.server.routes.events import MAX_WAIT_SECONDS, POLLS, Polls
 
 MAX_BODY_BYTES = 256 * 1024

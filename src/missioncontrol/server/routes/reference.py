@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 from litestar import Litestar, Response, get
 
-from missioncontrol.server.answers import OPTIONAL_TOKEN, PUBLIC, AnyRequest, answer, documented
 from missioncontrol.server.asyncapi import build_asyncapi
 from missioncontrol.server.problems import error_classes, title_of
+from missioncontrol.server.responses import OPTIONAL_TOKEN, PUBLIC, AnyRequest, answer, documented
 from missioncontrol.server.routes.system import VERSION
 
 STYLE_PATH = "/api/docs.css"

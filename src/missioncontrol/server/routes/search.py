@@ -11,10 +11,10 @@ from litestar.params import QueryParameter
 
 from missioncontrol.errors import BadQuery, NotFound, Unavailable
 from missioncontrol.events import Event, Patterns, rfc3339
-from missioncontrol.fleet.messages import END, Said, first_id
+from missioncontrol.fleet.messages import END, Utterance, first_id
 from missioncontrol.runtimes.records import Role
 from missioncontrol.search import COUNT_UP_TO, MAX_QUERY_LENGTH, Hit, Query, Search, parse_query, snippet
-from missioncontrol.server.answers import AnyRequest, answer, documented, limit_parameter, service_of
+from missioncontrol.server.responses import AnyRequest, answer, documented, limit_parameter, service_of
 from missioncontrol.server.routes.snapshot import read_time
 from missioncontrol.server.service import Service
 from missioncontrol.store import Log
@@ -243,7 +243,7 @@ def _event(epoch: str, hit: Hit) -> dict[str, Any]:
     }
 
 
-def _message(said: Said, agent: str | None, query: Query) -> dict[str, Any]:
+def _message(said: Utterance, agent: str | None, query: Query) -> dict[str, Any]:
     part, matches = snippet(said.text, query.terms)
     return {
         "kind": "message",

@@ -20,7 +20,8 @@ from missioncontrol.errors import BadMessage, Forbidden, NotFound, Unauthorized
 from missioncontrol.server.access import PEER, Caller, Peer, bearer_token
 from missioncontrol.server.access.owner import CODE_SECONDS, LINK_SECONDS
 from missioncontrol.server.access.sessions import SESSION_SECONDS
-from missioncontrol.server.answers import (
+from missioncontrol.server.requests import read_json, takes, text_schema
+from missioncontrol.server.responses import (
     OPTIONAL_TOKEN,
     PUBLIC,
     AnyRequest,
@@ -30,7 +31,6 @@ from missioncontrol.server.answers import (
     service_of,
     slow_down,
 )
-from missioncontrol.server.bodies import read_json, takes, text_schema
 
 MAX_BODY_BYTES = 4_096
 MAX_PROOF = 200

@@ -15,7 +15,7 @@ from missioncontrol.errors import Unavailable
 from missioncontrol.events import Data, rfc3339
 from missioncontrol.fleet.messages import SessionSpan
 from missioncontrol.fleet.usage.sessions import SessionTotals
-from missioncontrol.server.answers import (
+from missioncontrol.server.responses import (
     AfterPlace,
     AnyRequest,
     Place,

@@ -15,8 +15,8 @@ from missioncontrol.errors import BadCursor, NotFound
 from missioncontrol.events import Cursor
 from missioncontrol.events.reduced import reduced_snapshot
 from missioncontrol.past import gone, state_at
-from missioncontrol.server.answers import AnyRequest, answer, documented, identify, service_of, state_cursor
 from missioncontrol.server.live import wait_for
+from missioncontrol.server.responses import AnyRequest, answer, documented, identify, service_of, state_cursor
 from missioncontrol.server.service import Service
 from missioncontrol.state import FleetState
 

@@ -9,7 +9,8 @@ from litestar import Response, get, post
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from missioncontrol.errors import BadMessage
-from missioncontrol.server.answers import (
+from missioncontrol.server.requests import read_json, takes, text_schema
+from missioncontrol.server.responses import (
     AnyRequest,
     answer,
     array_page,
@@ -19,7 +20,6 @@ from missioncontrol.server.answers import (
     service_of,
     state_cursor,
 )
-from missioncontrol.server.bodies import read_json, takes, text_schema
 from missioncontrol.standups import MAX_KEY, write_markdown
 from missioncontrol.state.limits import MAX_STANDUPS
 

@@ -17,7 +17,8 @@ from missioncontrol.events.reduced import reduced_system
 from missioncontrol.fleet.host import HostFigures
 from missioncontrol.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES
 from missioncontrol.server.access import SUBPROTOCOL
-from missioncontrol.server.answers import (
+from missioncontrol.server.metrics import collect_json, make_registry
+from missioncontrol.server.responses import (
     OPTIONAL_TOKEN,
     PUBLIC,
     AnyRequest,
@@ -27,13 +28,12 @@ from missioncontrol.server.answers import (
     identify,
     service_of,
 )
-from missioncontrol.server.metrics import collect_json, make_registry
 from missioncontrol.server.routes.files import FileWatch, file_watcher
 from missioncontrol.server.service import Service
 
 VERSION = version("mission-control")
 UNWELL_SECONDS = 2
-"""When to ask anew of a server that is not well: most troubles are seen, or over, within seconds."""
+"""When to ask again of a server that is not well: most troubles are seen, or over, within seconds."""
 
 
 class DescriptorCount(msgspec.Struct, rename="camel"):

@@ -24,7 +24,8 @@ from missioncontrol.fleet.tasks import TaskQueue
 from missioncontrol.fleet.tasks.index import Place
 from missioncontrol.fleet.tasks.task import Task, priority_of, status_of, urgency
 from missioncontrol.server.access import check_actors
-from missioncontrol.server.answers import (
+from missioncontrol.server.requests import read_json, takes, text_schema
+from missioncontrol.server.responses import (
     AnyRequest,
     Limit,
     answer,
@@ -34,7 +35,6 @@ from missioncontrol.server.answers import (
     service_of,
     state_cursor,
 )
-from missioncontrol.server.bodies import read_json, takes, text_schema
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_PAGE_BYTES = 8 * 1024 * 1024

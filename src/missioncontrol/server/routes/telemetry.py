@@ -18,9 +18,9 @@ from missioncontrol.errors import Draining, MissionControlError, UnsupportedMedi
 from missioncontrol.fleet.telemetry import SenderReport
 from missioncontrol.runtimes.otel.signals import Encoding, Kind, Signal, decode, response, status
 from missioncontrol.server.access import refuse_bound
-from missioncontrol.server.answers import JSON, AnyRequest, answer, documented, identify, service_of
 from missioncontrol.server.packing import unpack
 from missioncontrol.server.problems import describe_error
+from missioncontrol.server.responses import JSON, AnyRequest, answer, documented, identify, service_of
 
 PROTOBUF = "application/x-protobuf"
 MAX_BODY_BYTES = 8 * 1024 * 1024

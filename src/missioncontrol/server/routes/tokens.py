@@ -12,7 +12,7 @@ from litestar import Response, get
 from missioncontrol.events import Data, now, rfc3339
 from missioncontrol.events.hosts import find_id
 from missioncontrol.fleet.usage.budgets import day_of
-from missioncontrol.server.answers import AnyRequest, answer, documented, service_of, state_cursor
+from missioncontrol.server.responses import AnyRequest, answer, documented, service_of, state_cursor
 from missioncontrol.server.service import Service
 
 MAX_RECENT_SESSIONS = 50

@@ -10,9 +10,9 @@ from litestar.params import PathParameter, QueryParameter
 
 from missioncontrol.errors import BadQuery, NotFound
 from missioncontrol.events import rfc3339
-from missioncontrol.fleet.messages import END, Messages, Said
+from missioncontrol.fleet.messages import END, Messages, Utterance
 from missioncontrol.runtimes.records import Role
-from missioncontrol.server.answers import AnyRequest, answer, documented, limit_parameter, service_of
+from missioncontrol.server.responses import AnyRequest, answer, documented, limit_parameter, service_of
 
 MAX_PAGE = 200
 
@@ -96,7 +96,7 @@ async def read_transcript(
 
 async def _page(
     messages: Messages, session: str, *, after: int | None, before: int | None, limit: int
-) -> tuple[list[Said], bool, bool]:
+) -> tuple[list[Utterance], bool, bool]:
     """Return a page, and whether there is more in front of it and behind it."""
     forward = after is not None
     found = await messages.page(
@@ -117,13 +117,15 @@ async def _page(
     return found[-limit:], more, before is not None and bool(found)
 
 
-async def _around(messages: Messages, session: str, id_: int, limit: int) -> tuple[list[Said], bool, bool]:
+async def _around(
+    messages: Messages, session: str, id_: int, limit: int
+) -> tuple[list[Utterance], bool, bool]:
     front, older, _ = await _page(messages, session, after=None, before=id_, limit=max(1, limit // 2))
     back, _, newer = await _page(messages, session, after=id_ - 1, before=None, limit=limit - len(front) or 1)
     return [*front, *back], older, newer
 
 
-def _message(said: Said) -> dict[str, Any]:
+def _message(said: Utterance) -> dict[str, Any]:
     message: dict[str, Any] = {
         "id": str(said.id),
         "time": rfc3339(said.at).decode(),

@@ -3,7 +3,7 @@
 Invariants:
 
 - what is delivered has consecutive sequence numbers, beginning with the one asked for; whatever goes wrong in between,
-  the consumer is made anew where it was;
+  the consumer is made again where it was;
 - what a consumer cannot bring, because the message was removed or the client's library cannot read it, is fetched by
   its number. A message that is not there any more is delivered as removed;
 - no message, answer or error ends the following.
@@ -28,7 +28,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from missioncontrol.errors import StoreError
-from missioncontrol.store.jetstream.link import REQUEST_SECONDS, Facts, Gone, StreamLink, words
+from missioncontrol.store.jetstream.link import REQUEST_SECONDS, Facts, RemovedError, StreamLink, words
 from missioncontrol.store.jetstream.message import Delivered
 
 HEARTBEAT_SECONDS = 1.0
@@ -101,7 +101,7 @@ class StreamFollower:
                     try:
                         facts = await self._link.look()
                         reason = self._broken(facts, epoch)
-                    except Gone as error:
+                    except RemovedError as error:
                         reason = str(error).rstrip(".")
                     looked = monotonic()
                     if reason:
@@ -142,7 +142,7 @@ class StreamFollower:
         return None
 
     async def _begin_anew(self, facts: Facts) -> None:
-        """Make the consumer anew, from what comes next; fetch that where consumers did not bring it."""
+        """Make the consumer again, from what comes next; fetch that where consumers did not bring it."""
         sequence, times = self._attempted
         times = times + 1 if sequence == self._next else 1
         if times > _ATTEMPTS and facts.last >= self._next:

@@ -63,7 +63,7 @@ class WrongSequence(StoreError):
     """The subject has a newer message than was expected; nothing was taken."""
 
 
-class Gone(StoreError):
+class RemovedError(StoreError):
     """There is no such stream any more."""
 
 
@@ -309,7 +309,7 @@ class StreamLink:
             try:
                 return self._note(await self._js.stream_info(self.stream))
             except NotFoundError:
-                raise Gone(f"The stream {self.stream} is gone.") from None
+                raise RemovedError(f"The stream {self.stream} is gone.") from None
 
     async def last_on(self, subject: str) -> int:
         """Return the sequence of a subject's newest message; 0 where there is none.

@@ -61,7 +61,7 @@ class Mirror:
             link: the connection to the stream.
             kept: the copy.
             host: under which name this node tells events.
-            replaced: is called with the reason when the copy cannot go on and must be made anew.
+            replaced: is called with the reason when the copy cannot go on and must be made again.
         """
         self.copy = kept
         self.host = host

@@ -297,7 +297,7 @@ class Nodes:
                 with suppress(KeyNotFoundError):
                     entry = await bucket.get(name)
                     if entry.value == value:
-                        # This node had it before it was started anew.
+                        # This node had it before it was started again.
                         self._leases[name] = await bucket.update(name, value, last=entry.revision)
         except KeyWrongLastSequenceError:
             return False

@@ -23,7 +23,7 @@ export interface Sheets {
 
 let loading: Promise<Sheets> | null = null;
 
-/** Load the sheets, once for the whole page; after a failure anew. */
+/** Load the sheets, once for the whole page; after a failure again. */
 export function loadSheets(): Promise<Sheets> {
   loading ??= loadBoth().catch((error: unknown) => {
     loading = null;

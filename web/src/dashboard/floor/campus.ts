@@ -125,7 +125,7 @@ export class Campus {
     }
   }
 
-  /** Show what an event tells in the office that it is about, beside the state that it makes. */
+  /** Show what an event tells in the office that it is about, in addition to the state that it makes. */
   tell(event: LogEvent): void {
     const host = this.#several ? hostOfEvent(event, this.#agents ?? []) : null;
     const scene = this.#scenes.get(host) ?? this.#buildings[0]?.scene;

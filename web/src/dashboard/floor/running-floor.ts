@@ -348,7 +348,7 @@ export class RunningFloor implements GestureListener {
     }
   }
 
-  /** Keep the name tag beside whoever is pointed at. */
+  /** Keep the name tag next to whoever is pointed at. */
   #point(): void {
     const id = this.#selected;
     const head = id === null ? null : this.#campus.headOf(id);

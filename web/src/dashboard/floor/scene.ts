@@ -113,7 +113,7 @@ export class Scene {
     return departures;
   }
 
-  /** Show what an event tells, beside the state that it makes. */
+  /** Show what an event tells, in addition to the state that it makes. */
   tell(event: LogEvent): void {
     const { data } = event;
     switch (event.type) {

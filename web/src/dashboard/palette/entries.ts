@@ -13,7 +13,7 @@ export interface Entry {
   readonly title: string;
   /** What it is, in a word or two. */
   readonly detail: string;
-  /** A picture of it, or the id of the agent whose face stands beside it. */
+  /** A picture of it, or the id of the agent whose face stands next to it. */
   readonly picture?: PictureName | undefined;
   readonly face?: string;
   readonly act: () => void;

@@ -28,10 +28,10 @@ export function Board({ office, tasks, claims, searched, archived }: BoardProps)
   const moving = useSignal<string | null>(null);
   const said = useSignal("");
   const board = useRef<HTMLDivElement>(null);
-  /** The card that was moved by key: it goes on having the focus, wherever it is drawn anew. */
+  /** The card that was moved by key: it goes on having the focus, wherever it is drawn again. */
   const kept = useRef<string | null>(null);
   const stacks = useMemo(() => stacksOf(tasks, caps.value), [tasks, caps.value]);
-  /** A card that does not change is not drawn anew, and keeps its old functions: they ask here how it stands. */
+  /** A card that does not change is not drawn again, and keeps its old functions: they ask here how it stands. */
   const standing = useRef(stacks);
   standing.current = stacks;
 
@@ -219,7 +219,7 @@ function isIn({ tasks }: Stack, id: string | null): boolean {
   return id !== null && tasks.some((task) => task.id === id);
 }
 
-/** The card beside another one: below or above it, or at the same height in the next column that has any. */
+/** The card next to another one: below or above it, or at the same height in the next column that has any. */
 export function nextCard(stacks: readonly Stack[], id: string, across: number, down: number): Task | null {
   const column = stacks.findIndex((stack) => isIn(stack, id));
   const row = stacks[column]?.tasks.findIndex((task) => task.id === id) ?? -1;

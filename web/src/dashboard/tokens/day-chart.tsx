@@ -12,7 +12,7 @@ const MONTH_DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "sho
 interface DayChartProps {
   readonly days: readonly DayUse[];
   readonly measure: Measure;
-  /** It is drawn anew when the lights go on or off. */
+  /** It is drawn again when the lights go on or off. */
   readonly night: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** How full something is, in segments: the words beside it say the same. */
+/** How full something is, in segments: the words next to it say the same. */
 
 const SEGMENTS = 10;
 

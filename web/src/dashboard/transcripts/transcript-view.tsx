@@ -175,7 +175,7 @@ function Line({ office: { live }, message, agentId, wanted }: LineProps) {
   );
 }
 
-/** What fits beside its title. */
+/** What fits next to its title. */
 function isShort({ text }: Message): boolean {
   return text.length < 90 && !text.includes("\n");
 }

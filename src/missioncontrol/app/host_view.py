@@ -16,12 +16,12 @@ from missioncontrol.events.hosts import id_at_home, told_at_home
 from missioncontrol.state import FleetState
 
 
-class Home:
+class HostView:
     """Keeps `state` in step with what the fleet hears."""
 
     def __init__(self, fleet: FleetState, host: str) -> None:
         """Begin with what the fleet's state has of a host."""
-        self.state = part_of(fleet, host)
+        self.state = state_of_host(fleet, host)
         self._host = host
 
     def apply(self, records: Sequence[Record]) -> None:
@@ -33,7 +33,7 @@ class Home:
         self.state.id = max(self.state.id, records[-1].id if records else 0)
 
 
-def part_of(fleet: FleetState, host: str) -> FleetState:
+def state_of_host(fleet: FleetState, host: str) -> FleetState:
     """Return what a state has of one host, as that host itself would have folded it."""
     snapshot = fleet.snapshot()
     for name in ("agents", "tasks", "leads"):

@@ -45,7 +45,7 @@ from missioncontrol.fleet.tasks.versions import (
     FOREVER,
     Counter,
     NextId,
-    Origin,
+    RevisionWindow,
     Version,
     nearest,
     over_since,
@@ -69,7 +69,7 @@ _versions = msgspec.json.Decoder(list[Version])
 _counters = msgspec.json.Decoder(Counter)
 
 
-class Past:
+class RevisionHistory:
     """The versions of all tasks by id, and what the file has been."""
 
     def __init__(self) -> None:
@@ -320,7 +320,7 @@ class Past:
         new_from: int | None = None,
         among: Collection[str] | None = None,
         own: Collection[int] = (),
-    ) -> Origin:
+    ) -> RevisionWindow:
         """Say of which contents a copy can have been made: rules 1 and 2.
 
         Args:
@@ -358,7 +358,7 @@ class Past:
         some = bool(copy) or others > 0
         old = some and not edited and min(ends, default=FOREVER) <= self._counter.reached
         old = old and since not in self._counter.mended
-        return Origin(
+        return RevisionWindow(
             since,
             until,
             known=bool(ends) or not some or not all(id_ not in self.versions for id_ in copy),
@@ -399,7 +399,7 @@ class Past:
             for id_ in (self.versions if among is None else {*among, *self._gone})
         )
 
-    def base(self, id_: str, task: Task, origin: Origin) -> Task | None:
+    def base(self, id_: str, task: Task, origin: RevisionWindow) -> Task | None:
         """Return the version that a task of a copy was made of: rules 3 and 4. None where it has no past."""
         known = self.versions.get(id_)
         if not known:
@@ -416,7 +416,7 @@ class Past:
         earlier = [base for base in possible if not later(base, task)]
         return nearest(task, same_time or earlier or possible)
 
-    def unseen(self, id_: str, origin: Origin) -> bool:
+    def unseen(self, id_: str, origin: RevisionWindow) -> bool:
         """Say whether whoever made a copy that lacks a task cannot have known it: rule 5."""
         known = self.versions.get(id_)
         if not known or not origin.known or known[0].since >= origin.until:
@@ -431,7 +431,7 @@ class Past:
         newest = None if came is None else origin.newest()
         return came is not None and newest is not None and came > newest
 
-    def _lasted(self, known: Sequence[Version], origin: Origin) -> bool:
+    def _lasted(self, known: Sequence[Version], origin: RevisionWindow) -> bool:
         """Say whether a task was there in all contents that a copy can have been made of."""
         there = origin.since
         for version in known:
@@ -439,7 +439,7 @@ class Past:
                 there = version.until
         return there >= min(origin.until, self._counter.content + 1)
 
-    def seen(self, id_: str, origin: Origin) -> Task | None:
+    def seen(self, id_: str, origin: RevisionWindow) -> Task | None:
         """Return the version of a task that whoever made a copy saw last; None where it was not there."""
         met = [version.task for version in self.versions.get(id_, ()) if origin.meets(version)]
         return met[-1] if met else None
@@ -484,7 +484,7 @@ class Past:
     def recall(self, memory: Mapping[str, bytes]) -> None:
         """Take over what was remembered.
 
-        The counter is remembered last: what goes beyond it was cut short, and is judged anew.
+        The counter is remembered last: what goes beyond it was cut short, and is judged again.
         """
         for key, kept in memory.items():
             if key.startswith(_TASK):

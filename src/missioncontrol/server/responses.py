@@ -274,7 +274,7 @@ def documented(
 
     Args:
         model: the body's type; None where there is no body.
-        errors: the error statuses that it may answer with, beside those of every route.
+        errors: the error statuses that it may answer with, in addition to those of every route.
         status: the status of a success.
         media_type: the body's.
         description: what the success means.

@@ -1,4 +1,4 @@
-"""Transcripts that have been written to, for whoever reads them beside the one who watches over them."""
+"""Transcripts that have been written to, for a second reader of transcripts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from missioncontrol.runtimes.base import Transcript
 
 
-class Written:
+class ChangedTranscripts:
     """Each transcript once, however often it is written to before somebody takes it."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Written:
             self._something.set()
 
     def put_again(self) -> None:
-        """Add all that were ever added: whoever takes them begins anew."""
+        """Add all that were ever added: whoever takes them begins again."""
         self.put([*self._known.values()])
 
     def forget(self, transcript: Transcript) -> None:

@@ -15,7 +15,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 
 from missioncontrol.errors import BadMessage, Draining
 from missioncontrol.events.limits import check_json
-from missioncontrol.server.answers import JSON, AnyRequest, service_of
+from missioncontrol.server.responses import JSON, AnyRequest, service_of
 
 
 async def read_json(request: AnyRequest) -> Any:
