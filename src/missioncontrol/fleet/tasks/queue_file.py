@@ -4,7 +4,7 @@ All of it is for threads, and for one at a time. The new content is written next
 with it in one step, where the system can do that. So what it replaces is in hand, and goes back if it is not what was
 expected. Meanwhile others may have read the new content, or written over it: `was_shown` says the one, and what was in
 hand and may no longer be in the file is kept until `take_caught` has it read. A program that opened the old file
-before, and writes into it afterwards, is noticed too, and its file is put back, or kept where another one has come since.
+before, and writes into it afterwards, is noticed too; its file is put back, or kept where another one has come since.
 """
 
 from __future__ import annotations
