@@ -268,7 +268,6 @@ async def test_a_cursor_of_another_life_or_ahead_gets_a_gap_at_once(
         "events=a:b:*",
         "events=**",
         "events=" + "a," * 300,
-        "limit=-1",
         "limit=1.5",
         "wait=-1",
         "wait=nan",

@@ -174,6 +174,6 @@ async def test_the_conversations_are_listed_with_what_is_known_of_them(
     assert "next" not in following.links
     assert [one["id"] for one in (await client.get("/api/sessions?agent=forge")).json()] == ["s2"]
     check_problem(await client.get("/api/sessions?after=x"), 400, "bad_query")
-    assert (await client.get(f"/api/sessions?limit={MAX_SESSIONS_PAGE + 1}")).status_code == 400
+    assert (await client.get(f"/api/sessions?limit={MAX_SESSIONS_PAGE + 1}")).status_code == 200
     site.service.messages.enabled = False
     assert [one["firstLine"] for one in (await client.get("/api/sessions")).json()] == [None, None]
