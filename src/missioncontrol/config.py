@@ -344,6 +344,8 @@ HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?", re.ASCII)
 
 # Prepares the type for `msgspec.convert`, which two threads must not do at the same time.
 _prepared = msgspec.json.Decoder(Config)
+MAX_FILE_BYTES = 1024 * 1024
+MAX_KEY_PARTS = 100
 _ALIASES = ("MC_API_PORT", "WS_PORT")
 _NATS = re.compile(r"(nats|tls)://[^\s,/]+(,((nats|tls)://)?[^\s,/]+)*/?")
 _STREAM = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -375,12 +377,7 @@ def load_config(
     """
     tree: dict[str, Any] = {}
     if file is not None:
-        try:
-            tree = tomllib.loads(file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"The config file {file} cannot be read: {error.strerror or error}.") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"The config file {file} is not TOML: {error}.") from None
+        tree = _read_file(file)
     environment = {} if environment is None else environment
     variables: dict[str, str] = {}
     for name in (*_ALIASES, *(n for n in ENVIRONMENT if n not in _ALIASES)):
@@ -406,6 +403,36 @@ def load_config(
             raise ConfigError(f"{name} is {number}; write a finite number.")
     _check(config)
     return config
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        # A pipe would be waited for, and a huge number or a deep list is no reason to end the program.
+        if not file.is_file() and file.exists():
+            raise ConfigError(f"The config file {file} cannot be read: it is no regular file.")
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise ConfigError(
+                f"The config file {file} cannot be read: it has more than {MAX_FILE_BYTES:,} bytes."
+            )
+        text = file.read_text(encoding="utf-8")
+        if (line := _with_long_key(text)) is not None:
+            raise ConfigError(
+                f"The config file {file} cannot be read: line {line} has a key of too many parts."
+            )
+        return tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"The config file {file} cannot be read: {error.strerror or error}.") from None
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else error
+        raise ConfigError(f"The config file {file} is not TOML: {reason}.") from None
+
+
+def _with_long_key(text: str) -> int | None:
+    """Return the first line with more dots in front of its value than any key has; reading one takes their square."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.partition("=")[0].count(".") > MAX_KEY_PARTS:
+            return number
+    return None
 
 
 def _gather_places(tree: dict[str, Any]) -> None:

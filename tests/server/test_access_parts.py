@@ -64,6 +64,15 @@ def test_a_short_token_is_refused_where_other_machines_can_reach_the_server() ->
     assert Tokens([token("a", "short")], beyond_loopback=True).find(b"other") is None
 
 
+def test_a_server_that_has_had_a_token_needs_one_though_the_file_has_none_any_more() -> None:
+    tokens = Tokens([], beyond_loopback=False)
+    assert not tokens
+    tokens.replace([token("a", "x" * 20)])
+    tokens.replace([])
+    assert tokens
+    assert tokens.find(b"x" * 20) is None
+
+
 def test_wrong_tokens_of_an_address_are_slowed_after_some() -> None:
     wrong = WrongTokens()
     delays = [wrong.seen("192.0.2.1") for _ in range(30)]

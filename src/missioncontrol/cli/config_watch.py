@@ -61,6 +61,10 @@ class ConfigWatch:
                 closed = self._apply(config)
             except ConfigError as error:
                 logger.warning("the config file was not taken; the tokens stay", reason=str(error))
+            except Exception as error:
+                # Whatever it is, the next version of the file is read again: a token may be revoked by it.
+                reason = f"{type(error).__name__}: {error}"
+                logger.warning("the config file was not taken; the tokens stay", reason=reason)
             else:
                 logger.info("read the config file again", tokens=len(config.server.tokens), closed=closed)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -45,6 +46,9 @@ from missioncontrol.events.event import Event
 from missioncontrol.redaction import LONGEST_SECRET, redact
 
 MAX_LENGTH = 240
+MAX_REMEMBERED = 512
+"""How many masked texts are remembered, so that what was described in a thread is at hand on the event loop."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -63,8 +67,13 @@ def describe(event: Event) -> str:
     data = event.typed()
     tell = None if data is None else _SENTENCES.get(type(data))
     said = msgspec.json.encode(event.data).decode() if tell is None else tell(data)
-    text = clean(redact(said[: MAX_LENGTH + LONGEST_SECRET]))
+    text = _masked(said[: MAX_LENGTH + LONGEST_SECRET])
     return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"
+
+
+@lru_cache(MAX_REMEMBERED)
+def _masked(text: str) -> str:
+    return clean(redact(text))
 
 
 def size(count: int) -> str:

@@ -216,6 +216,8 @@ class Questions:
             Conflict: it is not open any more, or cannot be shown whole or is a permission that only the terminal gives.
             Unavailable: the log cannot be written.
         """
+        # Made in a thread and remembered; the question may be another one, or over, afterwards.
+        await asyncio.to_thread(review, self._open(id_))
         asked = self._open(id_)
         _check_shown(asked, digest)
         said = _chosen(answer, asked["options"])

@@ -274,11 +274,10 @@ class Notifier:
                 gone = page.first - 1 - self._after
                 logger.warning("notify.gap", extra={"events": gone})
             moment = self._now()
-            for body in page.bodies:
-                found |= self._take_in(read_event(body), moment)
+            # What is hostile takes long to be described: that is done in a thread, and is remembered.
+            for event in await asyncio.to_thread(_prepared, page.bodies):
+                found |= self._take_in(event, moment)
             self._after = max(page.last, page.first - 1)
-            # A page that is in memory is read without a wait.
-            await asyncio.sleep(0)
         if found or self._after - self._kept_after >= KEEP_CURSOR_EVENTS:
             async with self._keeping:
                 await self._keep([])
@@ -374,6 +373,16 @@ class Notifier:
             else:
                 self._kept_after = after
                 return
+
+
+def _prepared(bodies: Sequence[bytes]) -> list[Event]:
+    """Read events, and describe them once, so that the planner finds that done."""
+    events = [read_event(body) for body in bodies]
+    for event in events:
+        with suppress(Exception):
+            # What cannot be described is passed over where it is planned, and logged there.
+            Batch(0.0).add(event, 0.0)
+    return events
 
 
 def _note(

@@ -10,6 +10,7 @@ Invariants:
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -69,8 +70,25 @@ def permission_text(tool: str, summary: str) -> str:
     return f"Allow {mark(tool, line=True)}: {about}" if about else f"Allow {mark(tool, line=True)}"
 
 
+_encode = msgspec.json.Encoder(order="sorted").encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+MAX_REMEMBERED = 64
+"""How many reviews are remembered; each is of a question of 64 KiB at most."""
+
+
 def review(question: Data) -> Review:
-    """Return what a person is shown of a question, as the state has it."""
+    """Return what a person is shown of a question, as the state has it.
+
+    A hostile question of 60 KiB takes up to 0.2 s, so the event loop calls this only for what was reviewed in a thread
+    before; the newest ones are remembered.
+    """
+    return _review(_encode(question))
+
+
+@lru_cache(MAX_REMEMBERED)
+def _review(encoded: bytes) -> Review:
+    question: Data = _decode(encoded)
     text, kind = str(question["text"]), question.get("kind")
     details = question.get("details")
     parts: list[Part] = []

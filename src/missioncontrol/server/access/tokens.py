@@ -57,13 +57,17 @@ class Tokens:
         self._home = home
         self._beyond_loopback = beyond_loopback
         self._known: dict[str, tuple[bytes, Caller]] = {}
+        self._needed = False
         self.replace(tokens)
 
     def __bool__(self) -> bool:
-        return bool(self._known)
+        return self._needed
 
     def replace(self, tokens: Iterable[TokenConfig]) -> None:
-        """Take these tokens in the place of those before."""
+        """Take these tokens in the place of those before.
+
+        Once there was any, one is needed: a config file that is empty while it is written must not open the server.
+        """
         self._known = {
             token.sha256: (
                 bytes.fromhex(token.sha256),
@@ -71,6 +75,7 @@ class Tokens:
             )
             for token in tokens
         }
+        self._needed = self._needed or bool(self._known)
 
     def get(self, digest: str) -> Caller | None:
         """Return the caller of a token by the token's hex digest."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from time import monotonic
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -195,7 +196,7 @@ async def ask_question(request: AnyRequest) -> Response[bytes]:
         expires_in=asking.expires_in,
         key=asking.key,
     )
-    return answer_to(request, _reviewed(asked), status=201)
+    return answer_to(request, await _reviewed(asked), status=201)
 
 
 @get(
@@ -224,7 +225,7 @@ async def get_question(
         if not await polls.wait(service, about, left, request.receive):
             break
         asked = service.questions.find(question_id)
-    return answer(msgspec.json.encode(_reviewed(asked)))
+    return answer(msgspec.json.encode(await _reviewed(asked)))
 
 
 @post(
@@ -243,7 +244,7 @@ async def answer_question(request: AnyRequest, question_id: QuestionId) -> Respo
     answered = await service_of(request).questions.answer(
         question_id, given.answer, by=given.answered_by, digest=given.digest
     )
-    return answer(msgspec.json.encode(_reviewed(answered)))
+    return answer(msgspec.json.encode(await _reviewed(answered)))
 
 
 @delete(
@@ -267,7 +268,7 @@ async def withdraw_question(request: AnyRequest, question_id: QuestionId) -> Res
     ):
         identify(request).require("answer")
     closed = await questions.close(question_id)
-    return answer_to(request, _reviewed(closed))
+    return answer_to(request, await _reviewed(closed))
 
 
 ROUTES = (list_questions, ask_question, get_question, answer_question, withdraw_question)
@@ -278,8 +279,8 @@ ROUTES = (list_questions, ask_question, get_question, answer_question, withdraw_
 _prepared = [msgspec.json.Decoder(kind) for kind in (Asking, Answering)]
 
 
-def _reviewed(question: Data) -> Data:
-    shown = review(question)
+async def _reviewed(question: Data) -> Data:
+    shown = await asyncio.to_thread(review, question)
     return {**question, "digest": shown.digest, "review": shown}
 
 
