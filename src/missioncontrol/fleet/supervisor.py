@@ -54,6 +54,10 @@ SOURCES: tuple[Callable[[Workspace], Source], ...] = (
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 WELL_AGAIN_SECONDS = 60.0
+
+RAN_SECONDS = 3.0
+"""After how long a run the next failure is no part of those before: its pause is the first one again."""
+
 FIRST_LOOK_SECONDS = 1.0
 _OWN_FILES = ("events.sqlite", "search.sqlite", "transcripts.sqlite", "head", "lock")
 
@@ -197,8 +201,11 @@ class Supervisor:
                 health.status, health.error = "failed", reason
                 health.restarts += 1
                 feed.looked.set()
-                if monotonic() - started > WELL_AGAIN_SECONDS:
-                    pause, telling = FIRST_PAUSE, None
+                ran = monotonic() - started
+                if ran > RAN_SECONDS:
+                    pause = FIRST_PAUSE
+                if ran > WELL_AGAIN_SECONDS:
+                    telling = None
                 if telling is None:
                     message = f"The source {source.name} failed and is started again: {reason}."
                     telling = asyncio.create_task(feed.tell([Step([feed.alert("warning", message)], {})]))
