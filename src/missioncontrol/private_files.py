@@ -81,11 +81,15 @@ def _refuse_links(folder: Path) -> None:
     """
     with os.scandir(folder) as entries:
         for entry in entries:
-            owner = entry.stat(follow_symlinks=False).st_uid
-            if entry.is_symlink() and owner not in (0, os.geteuid()):
-                raise PermissionError(
-                    0, f"{entry.name!r} in it is a link that belongs to another user, number {owner}"
-                )
+            if not entry.is_symlink():
+                continue
+            # It may be gone by now.
+            with suppress(FileNotFoundError):
+                owner = entry.stat(follow_symlinks=False).st_uid
+                if owner not in (0, os.geteuid()):
+                    raise PermissionError(
+                        0, f"{entry.name!r} in it is a link that belongs to another user, number {owner}"
+                    )
 
 
 def open_private(path: Path, flags: int) -> int:

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -122,3 +123,24 @@ def test_a_folder_that_cannot_be_closed_is_refused_where_another_user_owns_it(
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == int(refused)
     assert mode(folder) == 0o777
+
+
+def test_files_that_vanish_while_the_folder_is_checked_are_no_failure(tmp_path: Path) -> None:
+    """SQLite makes and removes its journal at any moment."""
+    folder, stop = tmp_path / "data", Event()
+    folder.mkdir(mode=0o700)
+
+    def churn() -> None:
+        while not stop.is_set():
+            for name in ("a", "b", "c"):
+                (folder / name).touch()
+                (folder / name).unlink()
+
+    thread = Thread(target=churn)
+    thread.start()
+    try:
+        for _ in range(2_000):
+            make_private_folder(folder)
+    finally:
+        stop.set()
+        thread.join()

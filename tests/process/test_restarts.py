@@ -33,7 +33,7 @@ from pathlib import Path
 sys.setswitchinterval(1e-6)
 from missioncontrol.fleet.gateway import Gateway
 from missioncontrol.fleet.messages import Messages
-from missioncontrol.fleet.usage.tracker import Tokens
+from missioncontrol.fleet.usage.tracker import UsageTracker
 from tests.fleet.world import World
 
 
@@ -43,9 +43,8 @@ async def main():
         folder = Path(sys.argv[1]) / f"world-{number}"
         folder.mkdir()
         world = World(folder)
-        world.config.sources.openclaw = sys.argv[2]
-        world.config.sources.claude = world.config.sources.codex = "off"
-        world.kinds = [Tokens, Messages, Gateway]
+        world.config.sources.places = {"openclaw": sys.argv[2], "claude": "off", "codex": "off"}
+        world.kinds = [UsageTracker, Messages, Gateway]
         starting = asyncio.create_task(world.start())
         await asyncio.sleep(chance.random() * 0.15)
         starting.cancel()
