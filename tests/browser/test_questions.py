@@ -472,7 +472,6 @@ def test_clicking_on_and_on_answers_one_question_only(page: Page, server: Server
         page.mouse.down()
         page.mouse.up()
         page.wait_for_timeout(120)
-    expect(page.locator(".given-line")).to_have_count(1)
     # Once nobody presses any more, the next one can be answered.
     expect(allow).to_be_enabled()
     page.wait_for_function("() => !document.querySelector('.given-line')", timeout=15_000)
