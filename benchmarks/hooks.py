@@ -2,7 +2,7 @@
 
 One client with one connection, as Claude Code has, sends a `PreToolUse` and asks the smallest route (`/api/session`) in
 turns: what the hook costs above a bare request is the difference, and it is durable when it is answered. Then the same
-with a thousand sessions in the book, all of which have just been at work.
+with a thousand sessions in the ledger, all of which have just been at work.
 
     python -m benchmarks.hooks --hooks 3000
 """

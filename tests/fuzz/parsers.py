@@ -87,7 +87,7 @@ class Target:
 
 
 def _lines(make: Callable[[], Parser]) -> Callable[[bytes], None]:
-    """Read a transcript line by line, and enter what it tells into the book."""
+    """Read a transcript line by line, and enter what it tells into the ledger."""
 
     def run(data: bytes) -> None:
         parser = make()
@@ -103,10 +103,10 @@ def _lines(make: Callable[[], Parser]) -> Callable[[bytes], None]:
 
 
 def enter(told: Sequence[Said]) -> None:
-    """Enter what was said into a book, and do with its page what the source of tokens does."""
-    book = UsageLedger(Owners(Path("/work"), {}, {}))
-    book.take(told, NOW)
-    page, changes = book.turn_page()
+    """Enter what was said into a ledger, and do with its page what the source of tokens does."""
+    ledger = UsageLedger(Owners(Path("/work"), {}, {}))
+    ledger.take(told, NOW)
+    page, changes = ledger.take_batch()
     state = FleetState()
     records: list[Record] = []
     for agent, uses in page.agents().items():
@@ -117,7 +117,7 @@ def enter(told: Sequence[Said]) -> None:
         )
     for at, _ in page.activity.values():
         moment(at)
-    for doing in book.doings(NOW, alive={}).values():
+    for doing in ledger.doings(NOW, alive={}).values():
         rfc3339(doing.at)
     state.apply(records)
     state.encoded()

@@ -41,7 +41,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     names = {"a": "Taken", "b": "SameKind", "c": "no_such_name", "d": "Target", "e": "Good"}
     points = [EntryPoint(name, f"{__name__}:{value}", registry.GROUP) for name, value in names.items()]
     monkeypatch.setattr(registry, "entry_points", lambda group: points if group == registry.GROUP else [])
-    caches: list[Any] = [registry.runtimes, registry.kinds]
+    caches: list[Any] = [registry.runtimes, registry.kinds, registry.signal_readers]
     for cached in caches:
         cached.cache_clear()
     yield

@@ -92,7 +92,7 @@ class Site:
         self.hub.publish(records)
 
     async def reported(self, records: Sequence[TranscriptRecord]) -> None:
-        """Stand in for the source that keeps the book."""
+        """Stand in for the source that keeps the ledger."""
         self.reports.extend(records)
 
     async def tell(self, type_: str, **data: Any) -> int:

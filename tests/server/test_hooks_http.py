@@ -19,7 +19,7 @@ PATH = "/api/hooks/claude"
 
 
 def keep(site: Site) -> list[Record]:
-    """Have reports taken as if the book were kept; returns where they go."""
+    """Have reports taken as if the ledger were kept; returns where they go."""
     kept: list[Record] = []
 
     async def report(records: Sequence[Record]) -> None:
@@ -49,7 +49,7 @@ async def test_while_nothing_can_be_kept_it_says_so_and_counts_what_is_lost() ->
         site.service.draining = True
         check_problem(await client.post(PATH, content=body("PreToolUse")), 503, "unavailable")
         site.service.draining = False
-        # Nobody keeps the book in this site.
+        # Nobody keeps the ledger in this site.
         check_problem(await client.post(PATH, content=body("PreToolUse")), 503, "unavailable")
         counted = (await client.get("/api/hooks")).json()["claude"]
     assert (counted["lost"], counted["events"]) == (3, {"PreToolUse": 3})

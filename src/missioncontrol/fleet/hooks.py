@@ -1,6 +1,6 @@
-"""Takes hooks in: counts them, has them entered into the book, and does not keep Claude waiting for that.
+"""Takes hooks in: counts them, has them entered into the ledger, and does not keep Claude waiting for that.
 
-A hook that the book has not taken after `PATIENCE_SECONDS` is answered all the same and entered later; one that
+A hook that the ledger has not taken after `PATIENCE_SECONDS` is answered all the same and entered later; one that
 cannot be kept is counted as lost, and whoever sent it is told.
 """
 

@@ -15,11 +15,10 @@ from time import monotonic
 import msgspec
 
 from missioncontrol.events import now, rfc3339
-from missioncontrol.runtimes.otel import genai
 from missioncontrol.runtimes.otel.reading import Meaning, sender_session
 from missioncontrol.runtimes.otel.signals import Kind, Point, Sender, Signal
 from missioncontrol.runtimes.records import Record, Usage
-from missioncontrol.runtimes.registry import runtimes
+from missioncontrol.runtimes.registry import signal_readers
 
 GRACE_SECONDS = 120.0
 MAX_SENDERS = 200
@@ -175,9 +174,8 @@ class Receiver:
 
 
 def _read(signal: Signal) -> Meaning | None:
-    # Those of single runtimes come first: they say more than the conventions that all share.
-    own = (runtime.read_signal for runtime in runtimes().values())
-    for read in (*filter(None, own), genai.read):
+    # The first that knows a signal: a runtime says more of its own than the conventions do.
+    for read in signal_readers():
         meaning = read(signal)
         if meaning is not None:
             return meaning

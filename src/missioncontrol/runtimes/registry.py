@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -19,6 +19,9 @@ from missioncontrol.runtimes.base import FileKind, Place, Runtime, Transcript
 from missioncontrol.runtimes.claude.runtime import ClaudeCode
 from missioncontrol.runtimes.codex.runtime import Codex
 from missioncontrol.runtimes.openclaw.runtime import OpenClaw
+from missioncontrol.runtimes.otel import genai
+from missioncontrol.runtimes.otel.reading import Meaning
+from missioncontrol.runtimes.otel.signals import Signal
 
 GROUP = "mission_control.runtimes"
 BUILT_IN: tuple[type[Runtime], ...] = (OpenClaw, ClaudeCode, Codex)
@@ -58,14 +61,16 @@ def kinds() -> Mapping[str, FileKind]:
     return {kind.name: kind for runtime in runtimes().values() for kind in runtime.kinds}
 
 
-@cache
-def _owners_of_kinds() -> Mapping[str, str]:
-    return {kind.name: runtime.name for runtime in runtimes().values() for kind in runtime.kinds}
-
-
 def runtime_of(kind: str) -> str:
     """Return the name of the runtime that a kind of files belongs to."""
-    return _owners_of_kinds()[kind]
+    return next(one.name for one in runtimes().values() if any(kind == known.name for known in one.kinds))
+
+
+@cache
+def signal_readers() -> tuple[Callable[[Signal], Meaning | None], ...]:
+    """Return what reads signals of telemetry: each runtime's own, and then the conventions that all share."""
+    own = (runtime.read_signal for runtime in runtimes().values())
+    return (*filter(None, own), genai.read)
 
 
 def title_of(runtime: str) -> str:

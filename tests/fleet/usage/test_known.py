@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from missioncontrol.fleet.usage import ledger as books
+from missioncontrol.fleet.usage import ledger as ledgers
 from missioncontrol.fleet.usage.agent_status import Standings
 from missioncontrol.fleet.usage.known import KnownSessions
 from missioncontrol.fleet.usage.ledger import UsageLedger
@@ -22,10 +22,10 @@ def session(agent: str = "scout", **changes: Any) -> Session:
     return Session(agent, agent, "claude", **changes)
 
 
-def make_book(live: int, past: int) -> UsageLedger:
-    book = UsageLedger(Owners(Path("/home/user/workspace"), {}, {}))
-    book.sessions = KnownSessions(live, past)
-    return book
+def make_ledger(live: int, past: int) -> UsageLedger:
+    ledger = UsageLedger(Owners(Path("/home/user/workspace"), {}, {}))
+    ledger.sessions = KnownSessions(live, past)
+    return ledger
 
 
 def test_those_used_last_are_objects_older_ones_bytes_and_the_oldest_nothing() -> None:
@@ -62,54 +62,54 @@ def test_sessions_that_started_each_other_in_a_ring_are_a_tree_all_the_same() ->
 
 
 def test_a_book_of_very_many_sessions_keeps_a_bounded_number_and_forgets_the_rest_on_disk_too() -> None:
-    book, remembered = make_book(20, 30), dict[str, bytes]()
+    ledger, remembered = make_ledger(20, 30), dict[str, bytes]()
     for number in range(400):
         records: list[Record] = [
             SessionInfo(f"s{number}", "claude", agent="scout"),
             Turn(f"s{number}", NOW + number, "idle"),
         ]
-        book.take(records, NOW)
-        for key, kept in book.turn_page()[1].items():
+        ledger.take(records, NOW)
+        for key, kept in ledger.take_batch()[1].items():
             if kept is None:
                 del remembered[key]
             else:
                 remembered[key] = kept
-    assert len(book.sessions) == 20
+    assert len(ledger.sessions) == 20
     sessions = [key for key in remembered if key.startswith("session:")]
     assert sessions == [f"session:s{number}" for number in range(350, 400)]
-    again = make_book(20, 30)
+    again = make_ledger(20, 30)
     again.recall(remembered)
-    assert again.sessions == book.sessions
-    assert again.doings(NOW + 500, alive={}) == book.doings(NOW + 500, alive={})
+    assert again.sessions == ledger.sessions
+    assert again.doings(NOW + 500, alive={}) == ledger.doings(NOW + 500, alive={})
 
 
 def test_a_session_that_is_resumed_after_many_others_counts_on_where_it_was() -> None:
-    book = make_book(5, 1_000)
+    ledger = make_ledger(5, 1_000)
 
     def meter(value: int, at: int) -> Usage:
         growth = Growth("input", 1)
         return Usage(f"k{at}", "claude", "old", NOW, "m", input=value, voice="metrics", growth=growth)
 
     def counted() -> int:
-        return sum(sums.input for sums in book.turn_page()[0].uses.values())
+        return sum(sums.input for sums in ledger.take_batch()[0].uses.values())
 
-    book.take([SessionInfo("old", "claude", agent="scout"), meter(100, 1)], NOW)
+    ledger.take([SessionInfo("old", "claude", agent="scout"), meter(100, 1)], NOW)
     assert counted() == 100
     for number in range(50):
-        book.take([SessionInfo(f"s{number}", "claude", agent="forge")], NOW)
-        book.turn_page()
-    book.take([meter(130, 2)], NOW)
+        ledger.take([SessionInfo(f"s{number}", "claude", agent="forge")], NOW)
+        ledger.take_batch()
+    ledger.take([meter(130, 2)], NOW)
     assert counted() == 30
-    assert book.sessions["old"].agent == "scout"
+    assert ledger.sessions["old"].agent == "scout"
 
 
 def test_habits_are_kept_of_a_bounded_number_of_agents(monkeypatch: Any) -> None:
-    monkeypatch.setattr(books, "MAX_HABITS", 10)
-    book = make_book(100, 100)
+    monkeypatch.setattr(ledgers, "MAX_HABITS", 10)
+    ledger = make_ledger(100, 100)
     for number in range(30):
         use = Usage(f"k{number}", "claude", f"s{number}", NOW, "m", output=1, cost=0.1)
-        book.take([SessionInfo(f"s{number}", "claude", agent=f"a{number}"), use], NOW)
-    _, changes = book.turn_page()
+        ledger.take([SessionInfo(f"s{number}", "claude", agent=f"a{number}"), use], NOW)
+    _, changes = ledger.take_batch()
     kept = [key for key, value in changes.items() if key.startswith("habit:") and value is not None]
     assert sorted(kept) == [f"habit:a{number}" for number in range(20, 30)]
 

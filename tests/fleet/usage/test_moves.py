@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from missioncontrol.events import Record as Event
-from missioncontrol.fleet.usage import ledger as books
+from missioncontrol.fleet.usage import ledger as ledgers
 from missioncontrol.fleet.usage.agent_status import Standings
 from missioncontrol.fleet.usage.events import enter_page, usage_events
 from missioncontrol.fleet.usage.known import KnownSessions
@@ -29,7 +29,7 @@ PERSONAS = ["Scout", "Forge", "Quill", None]
 
 
 class Keeper:
-    """A book, and a log that has the events of each page along with what is to be remembered, or neither."""
+    """A ledger, and a log that has the events of each page along with what is to be remembered, or neither."""
 
     def __init__(self, *, live: int = 5_000, past: int = 50_000) -> None:
         self._bounds = (live, past)
@@ -41,15 +41,15 @@ class Keeper:
 
     def restart(self) -> None:
         """Begin again with what was remembered, and with the agents as they are by now."""
-        self.book = UsageLedger(Owners(Path("/home/user/workspace"), {}, {}), KnownSessions(*self._bounds))
-        self.book.recall(self.memory)
-        self.book.know(self.agents)
+        self.ledger = UsageLedger(Owners(Path("/home/user/workspace"), {}, {}), KnownSessions(*self._bounds))
+        self.ledger.recall(self.memory)
+        self.ledger.know(self.agents)
 
     def take(self, *records: Record, crash: bool = False) -> None:
         """Enter records and commit the pages; a crash comes before the commit."""
-        self.book.take(records, NOW)
+        self.ledger.take(records, NOW)
         while True:
-            page, changes = self.book.turn_page()
+            page, changes = self.ledger.take_batch()
             if crash:
                 self.restart()
                 return
@@ -60,7 +60,7 @@ class Keeper:
                     self.memory.pop(key, None)
                 else:
                     self.memory[key] = kept
-            if not self.book.unsettled:
+            if not self.ledger.unsettled:
                 return
 
     def _commit(self, data: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ class Keeper:
 
     def know(self, **names: str) -> None:
         self.agents = {id_: {"name": name} for id_, name in names.items()}
-        self.book.know(self.agents)
+        self.ledger.know(self.agents)
         self.take()
 
     def tokens(self) -> dict[str, int]:
@@ -125,7 +125,7 @@ def test_each_token_is_on_its_agent_whatever_changes_and_restarts(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = Random(seed)
-    monkeypatch.setattr(books, "MAX_MOVED_USES", chance.choice([3, 2_000]))
+    monkeypatch.setattr(ledgers, "MAX_MOVED_USES", chance.choice([3, 2_000]))
     keeper, model = Keeper(live=chance.choice([3, 5_000])), Model()
     for number in range(60):
         match chance.randrange(5):
@@ -150,7 +150,7 @@ def test_each_token_is_on_its_agent_whatever_changes_and_restarts(
                 names = chance.sample(["Scout", "Forge", "Quill"], chance.randrange(4))
                 ids = chance.sample("abc", len(names))
                 keeper.agents = {id_: {"name": name} for id_, name in zip(ids, names, strict=True)}
-                keeper.book.know(keeper.agents)
+                keeper.ledger.know(keeper.agents)
                 keeper.take(crash=chance.random() < 0.2)
                 keeper.take()
             case 4 if chance.random() < 0.3:
@@ -201,7 +201,7 @@ def test_a_sub_session_whose_parent_is_forgotten_stays_where_it_is() -> None:
     keeper.take(info("c", parent="p"), usage(1, "c"))
     keeper.take(info("x"), usage(2, "x"))
     keeper.take(usage(3, "c"))
-    assert "p" not in keeper.book.sessions
+    assert "p" not in keeper.ledger.sessions
     keeper.restart()
     keeper.take(usage(4, "c"))
     assert keeper.tokens() == {"a": 45, "main": 15}
@@ -233,7 +233,7 @@ def test_sessions_that_started_each_other_in_a_ring_find_an_owner_and_an_end() -
 def test_many_sessions_move_in_several_pages_of_events_that_fit() -> None:
     keeper = Keeper()
     for number in range(3_000):
-        keeper.book.take([info(f"s{number}", "Scout"), usage(number, f"s{number}")], NOW)
+        keeper.ledger.take([info(f"s{number}", "Scout"), usage(number, f"s{number}")], NOW)
     keeper.take()
     keeper.know(a="Scout")
     assert keeper.tokens() == {"a": 45_000}
@@ -261,7 +261,7 @@ def test_a_session_moves_to_an_agent_that_appears_later_under_any_ordinary_name(
     keeper.restart()
     keeper.know(a="Two Words", b="O'Brien", c="🦊 Fox", d="探偵", e="ünïcode Bot")
     assert keeper.tokens() == {"a": 15, "b": 15, "c": 15, "d": 15, "e": 15, "main": 15}
-    assert {session.name for _, session in keeper.book.sessions.all()} == {"a", "b", "c", "d", "e", "main"}
+    assert {session.name for _, session in keeper.ledger.sessions.all()} == {"a", "b", "c", "d", "e", "main"}
     keeper.know(a="Two", b="O'Brien", x="Two Words")
     assert keeper.tokens() == {"b": 15, "main": 60, "x": 15}
 
@@ -269,7 +269,7 @@ def test_a_session_moves_to_an_agent_that_appears_later_under_any_ordinary_name(
 def test_a_session_is_called_by_a_codename_and_by_the_name_that_an_earlier_release_has_kept() -> None:
     keeper = Keeper()
     keeper.take(info("s", "FORGE"), usage(1, "s"), info("t", "The Smith, who"), usage(2, "t"))
-    keeper.book.know({"forge": {"name": "Forge", "codename": "The Smith"}})
+    keeper.ledger.know({"forge": {"name": "Forge", "codename": "The Smith"}})
     keeper.take()
     assert keeper.tokens() == {"forge": 30}
 
@@ -305,14 +305,14 @@ def test_a_session_keeps_few_entries_and_all_of_its_sums() -> None:
 def test_a_first_reading_whose_pages_move_sessions_makes_one_right_baseline() -> None:
     keeper = Keeper()
     found = FleetState().tokens
-    keeper.book.know({"a": {"name": "Scout"}})
+    keeper.ledger.know({"a": {"name": "Scout"}})
     pages: list[list[Record]] = [
         [info("c", parent="p"), usage(1, "c")],
         [info("p", "Scout"), usage(2, "p"), info("q"), usage(3, "q")],
     ]
     for records in pages:
-        keeper.book.take(records, NOW)
-        enter_page(found, keeper.book.turn_page()[0])
+        keeper.ledger.take(records, NOW)
+        enter_page(found, keeper.ledger.take_batch()[0])
     value = found.value()
     assert {agent: use["tokens"] for agent, use in value["agents"].items()} == {"a": 30, "main": 15}
     assert value["models"]["fake-1"]["tokens"] == value["total"]["tokens"] == 45
@@ -325,7 +325,7 @@ def test_what_an_agent_does_moves_with_its_sessions() -> None:
     standings = Standings(sessions)
     keeper.take(info("s", "Scout"), info("t"), info("u"))
     for at, id_ in enumerate(("t", "u", "s")):
-        session = sessions[id_] = keeper.book.sessions[id_]
+        session = sessions[id_] = keeper.ledger.sessions[id_]
         session.doing, session.at = "busy", NOW + at
         standings.changed(id_, session)
     assert standings.doings(NOW + 9, alive={}).keys() == {"main"}

@@ -1,4 +1,4 @@
-"""What a page of the book becomes: the data of `token:usage`, or of the baseline that a first start begins with."""
+"""What a page of the ledger becomes: the data of `token:usage`, or of the baseline that a first start begins with."""
 
 from __future__ import annotations
 

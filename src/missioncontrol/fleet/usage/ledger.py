@@ -1,4 +1,4 @@
-"""The book that is kept of what runtimes leave behind: positions, sessions, what was counted.
+"""The ledger that is kept of what runtimes leave behind: positions, sessions, what was counted.
 
 It is kept on one thread, page by page, and used nowhere else; a page that was turned is handed over whole. A page is
 what one reading has brought; it is told, and remembered, whole or not at all.
@@ -148,7 +148,7 @@ class UsageLedger:
         elif isinstance(record, Turn):
             self._turn(record)
 
-    def turn_page(self) -> tuple[UsageBatch, dict[str, bytes | None]]:
+    def take_batch(self) -> tuple[UsageBatch, dict[str, bytes | None]]:
         """Return the page with what is to be remembered, or with None to be forgotten, and begin a new one."""
         self._settle()
         page, self.page = self.page, UsageBatch()

@@ -96,7 +96,7 @@ class SessionTotals(NamedTuple):
 
 
 class KnownSession(NamedTuple):
-    """What of a session is shown outside the book: a value, which does not change with the book.
+    """What of a session is shown outside the ledger: a value, which does not change with the ledger.
 
     `totals` is None where not all of its use is known.
     """

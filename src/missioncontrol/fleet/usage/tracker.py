@@ -156,7 +156,7 @@ class UsageTracker:
 
         Raises:
             Overloaded: too much of it is waiting already.
-            Unavailable: nobody keeps the book at the moment, or the log cannot be written.
+            Unavailable: nobody keeps the ledger at the moment, or the log cannot be written.
         """
         if self._wake is None:
             raise Unavailable("Nobody reads the runtimes at the moment; send it again in a moment.")
@@ -177,18 +177,18 @@ class UsageTracker:
         return self._wake is not None
 
     def session(self, id_: str) -> KnownSession | None:
-        """Return a session as the book had it last; None where it is not known, or nobody keeps the book."""
+        """Return a session as the ledger had it last; None where it is not known, or nobody keeps the ledger."""
         return self.sessions.get(id_)
 
     def agents_of_sessions(self) -> dict[str, str]:
-        """Return whose each session is that the book knows, under the agent's full id; empty where nobody keeps it."""
+        """Return the agents of the sessions that the ledger knows, under their full ids; empty while it is not kept."""
         sessions = self.sessions
         full = {agent: self._state_id(agent) for agent in {session.agent for session in sessions.values()}}
         return {id_: full[session.agent] for id_, session in sessions.items()}
 
     @property
     def sessions(self) -> SessionIndex:
-        """The sessions that the book knows; empty while no book is kept."""
+        """The sessions that the ledger knows; empty while no ledger is kept."""
         return _NO_SESSIONS if self._wake is None else self._sessions
 
     def stopped(self, agent_id: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Reads what runtimes leave behind into the book: which files there are, how far each has been read, what to read next.
+"""Reads what runtimes leave behind into the usage ledger: which files there are, and how far each has been read.
 
 Everything here is used on one thread, the source's. A reading is cut into pages, so that what it brings is told soon;
 between two pages nothing is held open but the databases. What a page has brought is handed to the event loop as values
@@ -136,7 +136,7 @@ class ScanResult(NamedTuple):
 
 
 class TranscriptScanner:
-    """The files of all runtimes, and the book that is kept of them."""
+    """The files of all runtimes, and the ledger that is kept of them."""
 
     def __init__(self, workspace: Workspace, thread: OwnerThread) -> None:
         """Prepare; nothing is opened yet.
@@ -155,7 +155,7 @@ class TranscriptScanner:
         """The agents that each runtime's settings name, with the folders in which they work."""
 
         self._configs: dict[str, Signature] = {}
-        self._book = UsageLedger(Owners(workspace.root, {}, self._homes))
+        self._ledger = UsageLedger(Owners(workspace.root, {}, self._homes))
         self._alive: dict[str, bool | None] = {}
         """Whether the process runs that runs a runtime's sessions."""
 
@@ -175,9 +175,9 @@ class TranscriptScanner:
 
     def recall(self, memory: Mapping[str, bytes]) -> dict[str, KnownSession]:
         """Take over what was remembered, and return the sessions that are known by it."""
-        self._book.recall(memory)
+        self._ledger.recall(memory)
         self._kept = {key.removeprefix(_AT): kept for key, kept in memory.items() if key.startswith(_AT)}
-        return {id_: session.known() for id_, session in self._book.sessions.all()}
+        return {id_: session.known() for id_, session in self._ledger.sessions.all()}
 
     def close(self) -> None:
         """Close the databases."""
@@ -237,16 +237,16 @@ class TranscriptScanner:
         """
         self._know(agents)
         for records in reports:
-            self._book.take(records, now(), by)
+            self._ledger.take(records, now(), by)
         return self._turn_page()
 
     def uses_of(self, agents: Collection[str]) -> dict[UsageKey, UsageTotals]:
         """Return all that the sessions of these agents have used so far; see `UsageLedger.uses_of`."""
-        return self._book.uses_of(agents)
+        return self._ledger.uses_of(agents)
 
     def show(self) -> dict[str, RuntimeAgent]:
         """Return what each agent does by its sessions, and those that settings name though they never did anything."""
-        agents = self._book.doings(now(), alive=self._alive)
+        agents = self._ledger.doings(now(), alive=self._alive)
         return {**self._roster, **agents}
 
     def _is_over(self) -> bool:
@@ -256,25 +256,25 @@ class TranscriptScanner:
         if agents is not self._agents:
             self._agents = agents
             # An agent that its runtime's settings name is one before it has done anything.
-            self._book.know({**{id_: {} for id_ in self._roster}, **agents})
+            self._ledger.know({**{id_: {} for id_ in self._roster}, **agents})
 
     def _turn_page(self) -> ScanResult:
         """Hand over the page, with what is to be remembered along with it, and begin a new one."""
-        page, told = self._book.turn_page()
+        page, told = self._ledger.take_batch()
         changes: dict[str, bytes | None] = {**told}
         for path in self._moved:
             position = self._positions.get(path)
             changes[f"{_AT}{path}"] = None if position is None else msgspec.json.encode(position)
         self._moved.clear()
         forgotten = {key.removeprefix(SESSION) for key, kept in told.items() if kept is None}
-        sessions = {id_: self._book.sessions[id_].known() for id_ in page.sessions - forgotten}
+        sessions = {id_: self._ledger.sessions[id_].known() for id_ in page.sessions - forgotten}
         written, self._written = self._written, []
         complaints, self._complaints = self._complaints, []
         skipped = [path for path, failure in self._failures.items() if failure.tries >= PATIENT_TRIES]
         doubtful = len(skipped) < len(self._failures) or bool(self._postponed)
         skipped += self._illegible
         again = min((look.at for look in self._second_looks.values()), default=math.inf) - monotonic()
-        more = bool(self._pending) or self._book.unsettled
+        more = bool(self._pending) or self._ledger.unsettled
         return ScanResult(
             page, changes, sessions, forgotten, written, complaints, skipped, doubtful, again, more
         )
@@ -361,7 +361,7 @@ class TranscriptScanner:
         before = None if kind.positions is None else self._position(name, kind.positions, signature[0])
         records, after = reader.read(before)
         self._note_alive(transcript, reader)
-        self._book.take(records, now())
+        self._ledger.take(records, now())
         if after == before:
             return False
         self._positions[name] = after

@@ -116,7 +116,7 @@ async def claude_hook(
         Flag, QueryParameter(description="`1`: say stop to an agent whose spent budget a person has stopped.")
     ] = "0",
 ) -> Response[bytes] | Response[None]:
-    """Enter a hook into the book, and answer as soon as it is kept; an event that nobody knows is only counted."""
+    """Enter a hook into the ledger, and answer as soon as it is kept; an event that nobody knows is only counted."""
     service = service_of(request)
     refuse_bound(identify(request), "hooks")
     permissions = service.hooks.permissions

@@ -37,7 +37,7 @@ class Budgets(msgspec.Struct):
 class AgentUse(msgspec.Struct, rename="camel"):
     """What an agent has used so far: `tokensIn` is its input with the cache, `cost` is in US dollars.
 
-    `sessions` counts its sessions: all that this server keeps the book of, of other hosts those among the newest 200
+    `sessions` counts its sessions: all that this server keeps the ledger of, of other hosts those among the newest 200
     of the fleet. Further fields are those of the snapshot.
     """
 
@@ -123,7 +123,7 @@ async def get_tokens(request: AnyRequest) -> Response[bytes]:
     tokens = service.state.tokens
     value = tokens.value()
     sessions: list[Data] = value["sessions"]
-    # The state keeps the newest sessions of the fleet; the book of this host knows far more.
+    # The state keeps the newest sessions of the fleet; the ledger of this host knows far more.
     owners = service.tokens.agents_of_sessions() | {session["id"]: session["agent"] for session in sessions}
     today = day_of(now())
     used_today = tokens.day(today)

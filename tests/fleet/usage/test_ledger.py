@@ -1,4 +1,4 @@
-"""What is entered into the book: whose it is, what it sums up to, what is to be warned about."""
+"""What is entered into the ledger: whose it is, what it sums up to, what is to be warned about."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOW = 1_795_435_200_000
 MINUTE = 60_000
 
 
-def make_book(
+def make_ledger(
     agents: dict[str, dict[str, Any]] | None = None, homes: dict[str, str] | None = None
 ) -> UsageLedger:
     places = {Path(f"/home/user/{folder}"): agent for folder, agent in (homes or {}).items()}
@@ -28,51 +28,51 @@ def usage(number: int, session: str = "s1", **fields: Any) -> Usage:
     return Usage(key=f"r{number}", runtime="openclaw", session=session, **told)
 
 
-def take(book: UsageLedger, *records: Record) -> UsageBatch:
-    book.take(records, NOW)
-    return book.turn_page()[0]
+def take(ledger: UsageLedger, *records: Record) -> UsageBatch:
+    ledger.take(records, NOW)
+    return ledger.take_batch()[0]
 
 
-def owner(book: UsageLedger, info: SessionInfo) -> tuple[str, str]:
-    take(book, info)
-    session = book.sessions[info.session]
+def owner(ledger: UsageLedger, info: SessionInfo) -> tuple[str, str]:
+    take(ledger, info)
+    session = ledger.sessions[info.session]
     return session.agent, session.name
 
 
 def test_a_session_belongs_to_whom_its_first_message_names_where_the_workspace_knows_one() -> None:
-    book = make_book({"scout": {"name": "The Scout"}})
+    ledger = make_ledger({"scout": {"name": "The Scout"}})
     for persona, agent in (("Scout", "scout"), ("the scout", "scout"), ("Nobody", "main")):
         info = SessionInfo(persona, "openclaw", agent="main", persona=persona)
-        assert owner(book, info)[0] == agent
+        assert owner(ledger, info)[0] == agent
 
 
 def test_a_sub_agents_session_belongs_to_its_parents_agent() -> None:
-    book = make_book()
-    assert owner(book, SessionInfo("p", "claude", cwd="/home/user/app")) == (
+    ledger = make_ledger()
+    assert owner(ledger, SessionInfo("p", "claude", cwd="/home/user/app")) == (
         "claude-app",
         "Claude Code · app",
     )
-    assert owner(book, SessionInfo("c", "claude", parent="p"))[0] == "claude-app"
+    assert owner(ledger, SessionInfo("c", "claude", parent="p"))[0] == "claude-app"
 
 
 def test_a_session_belongs_to_the_agent_in_whose_folder_it_works() -> None:
-    book = make_book(homes={"workspace-forge": "forge"})
-    assert owner(book, SessionInfo("a", "claude", cwd="/home/user/workspace-forge/src"))[0] == "forge"
-    assert owner(book, SessionInfo("b", "codex", cwd="/home/user/workspace/agents/quill"))[0] == "quill"
-    assert owner(book, SessionInfo("c", "codex", cwd="/elsewhere/agents/quill"))[0] == "codex-quill"
+    ledger = make_ledger(homes={"workspace-forge": "forge"})
+    assert owner(ledger, SessionInfo("a", "claude", cwd="/home/user/workspace-forge/src"))[0] == "forge"
+    assert owner(ledger, SessionInfo("b", "codex", cwd="/home/user/workspace/agents/quill"))[0] == "quill"
+    assert owner(ledger, SessionInfo("c", "codex", cwd="/elsewhere/agents/quill"))[0] == "codex-quill"
 
 
 def test_two_folders_of_one_name_are_two_agents() -> None:
-    book = make_book()
-    first = owner(book, SessionInfo("a", "claude", cwd="/home/user/one/app"))[0]
-    second = owner(book, SessionInfo("b", "claude", cwd="/home/user/two/app"))[0]
-    assert owner(book, SessionInfo("c", "claude", cwd="/home/user/one/app"))[0] == first != second
+    ledger = make_ledger()
+    first = owner(ledger, SessionInfo("a", "claude", cwd="/home/user/one/app"))[0]
+    second = owner(ledger, SessionInfo("b", "claude", cwd="/home/user/two/app"))[0]
+    assert owner(ledger, SessionInfo("c", "claude", cwd="/home/user/one/app"))[0] == first != second
 
 
 def test_uses_are_summed_by_session_model_day_and_where_the_cost_comes_from() -> None:
-    book = make_book()
+    ledger = make_ledger()
     page = take(
-        book,
+        ledger,
         SessionInfo("s1", "openclaw", agent="scout"),
         usage(1),
         usage(1),
@@ -88,32 +88,32 @@ def test_uses_are_summed_by_session_model_day_and_where_the_cost_comes_from() ->
 
 
 def test_of_a_response_that_grows_over_pages_the_difference_counts() -> None:
-    book = make_book()
-    take(book, usage(1, output=5, cost=0.25))
-    page = take(book, usage(1, output=8, cost=0.75))
+    ledger = make_ledger()
+    take(ledger, usage(1, output=5, cost=0.25))
+    page = take(ledger, usage(1, output=8, cost=0.75))
     (sums,) = page.uses.values()
     assert (sums.output, sums.input, sums.calls, sums.cost) == (3, 0, 0, 0.5)
 
 
-def remembered_of(book: UsageLedger) -> dict[str, bytes]:
-    _, changes = book.turn_page()
+def remembered_of(ledger: UsageLedger) -> dict[str, bytes]:
+    _, changes = ledger.take_batch()
     return {key: kept for key, kept in changes.items() if kept is not None}
 
 
 def test_what_is_remembered_makes_the_same_book() -> None:
-    book = make_book()
-    book.take([SessionInfo("s1", "openclaw", agent="scout"), usage(1), Turn("s1", NOW, "busy")], NOW)
-    changes = remembered_of(book)
-    again = make_book()
+    ledger = make_ledger()
+    ledger.take([SessionInfo("s1", "openclaw", agent="scout"), usage(1), Turn("s1", NOW, "busy")], NOW)
+    changes = remembered_of(ledger)
+    again = make_ledger()
     again.recall(changes)
-    assert again.sessions == book.sessions
+    assert again.sessions == ledger.sessions
     assert take(again, usage(1)).uses == {}
 
 
 def test_the_same_call_again_and_again_is_warned_about_with_the_cost_so_far() -> None:
-    book = make_book()
+    ledger = make_ledger()
     call = ToolCall("s1", NOW, "c", "exec", "digest", "curl localhost")
-    page = take(book, SessionInfo("s1", "openclaw", agent="scout"), usage(1), *[call] * (IN_A_ROW + 3))
+    page = take(ledger, SessionInfo("s1", "openclaw", agent="scout"), usage(1), *[call] * (IN_A_ROW + 3))
     (warning,) = page.warnings
     assert "scout" in warning.message
     assert "curl localhost" in warning.message
@@ -121,16 +121,16 @@ def test_the_same_call_again_and_again_is_warned_about_with_the_cost_so_far() ->
 
 
 def test_what_happened_long_ago_is_no_warning() -> None:
-    book = make_book()
+    ledger = make_ledger()
     call = ToolCall("s1", NOW - 60 * MINUTE, "c", "exec", "digest", "curl localhost")
-    assert take(book, *[call] * 20).warnings == []
+    assert take(ledger, *[call] * 20).warnings == []
 
 
 def test_sudden_spending_is_warned_about() -> None:
-    book = make_book()
+    ledger = make_ledger()
     minutes = [usage(n, at=NOW - (KNOWN_MINUTES + 5 - n) * MINUTE, cost=0.1) for n in range(KNOWN_MINUTES)]
-    assert take(book, SessionInfo("s1", "openclaw", agent="scout"), *minutes).warnings == []
-    (warning,) = take(book, usage(99, cost=2.0)).warnings
+    assert take(ledger, SessionInfo("s1", "openclaw", agent="scout"), *minutes).warnings == []
+    (warning,) = take(ledger, usage(99, cost=2.0)).warnings
     assert (warning.details["spentInMinute"], warning.details["usualInMinute"]) == (2.0, 0.1)
 
 
@@ -162,46 +162,46 @@ HOOK = "Claude Code hook"
 
 
 def test_a_call_that_a_hook_and_a_transcript_tell_of_counts_once_in_either_order() -> None:
-    book = make_book()
+    ledger = make_ledger()
     for number in range(IN_A_ROW - 1):
         ways = (None, HOOK) if number % 2 else (HOOK, None)
         calls = [ToolCall("s1", NOW, f"toolu_{number}", "exec", "d", "make", evidence=way) for way in ways]
-        assert take(book, *calls, *calls).warnings == []
-    told = take(book, ToolCall("s1", NOW, "toolu_last", "exec", "d", "make", evidence=HOOK)).warnings
+        assert take(ledger, *calls, *calls).warnings == []
+    told = take(ledger, ToolCall("s1", NOW, "toolu_last", "exec", "d", "make", evidence=HOOK)).warnings
     assert [warning.details["count"] for warning in told] == [IN_A_ROW]
 
 
 def test_what_a_hook_says_is_waited_for_does_not_end_with_a_tool_next_to_it() -> None:
-    book = make_book()
-    take(book, Turn("s1", NOW, "waiting", "Bash rm", HOOK))
-    take(book, Turn("s1", NOW + 1, "busy", beside=True))
-    assert (book.sessions["s1"].doing, book.sessions["s1"].detail) == ("waiting", "Bash rm")
-    take(book, Turn("s1", NOW + 2, "busy"))
-    assert book.sessions["s1"].doing == "busy"
+    ledger = make_ledger()
+    take(ledger, Turn("s1", NOW, "waiting", "Bash rm", HOOK))
+    take(ledger, Turn("s1", NOW + 1, "busy", beside=True))
+    assert (ledger.sessions["s1"].doing, ledger.sessions["s1"].detail) == ("waiting", "Bash rm")
+    take(ledger, Turn("s1", NOW + 2, "busy"))
+    assert ledger.sessions["s1"].doing == "busy"
     # A transcript knows of its own questions when they are answered.
-    take(book, Turn("s1", NOW + 3, "waiting", "AskUserQuestion"), Turn("s1", NOW + 4, "busy", beside=True))
-    assert book.sessions["s1"].doing == "busy"
+    take(ledger, Turn("s1", NOW + 3, "waiting", "AskUserQuestion"), Turn("s1", NOW + 4, "busy", beside=True))
+    assert ledger.sessions["s1"].doing == "busy"
 
 
 def test_a_session_that_ends_ends_its_sub_agents() -> None:
-    book = make_book()
-    take(book, SessionInfo("p", "claude", cwd="/a"))
-    take(book, SessionInfo("c", "claude", parent="p"), Turn("c", NOW, "busy"))
-    take(book, SessionInfo("d", "claude", parent="p"), Turn("d", NOW, "error", "no"))
-    take(book, Turn("p", NOW + 1, "offline", evidence=HOOK))
-    assert [book.sessions[id_].doing for id_ in "pcd"] == ["offline", "offline", "error"]
-    shown = book.doings(NOW + 2, alive={})["claude-a"]
+    ledger = make_ledger()
+    take(ledger, SessionInfo("p", "claude", cwd="/a"))
+    take(ledger, SessionInfo("c", "claude", parent="p"), Turn("c", NOW, "busy"))
+    take(ledger, SessionInfo("d", "claude", parent="p"), Turn("d", NOW, "error", "no"))
+    take(ledger, Turn("p", NOW + 1, "offline", evidence=HOOK))
+    assert [ledger.sessions[id_].doing for id_ in "pcd"] == ["offline", "offline", "error"]
+    shown = ledger.doings(NOW + 2, alive={})["claude-a"]
     assert (shown.status, shown.evidence) == ("offline", HOOK)
 
 
 def test_whose_a_session_is_hangs_on_its_first_message_alone_also_after_a_restart() -> None:
     agents = {"scout": {"name": "Scout"}, "forge": {"name": "Forge"}}
-    book = make_book(agents)
-    take(book, SessionInfo("a", "claude", cwd="/a"))
-    book.take([SessionInfo("a", "claude", first_user_message="You are Scout.", persona="Scout")], NOW)
-    remembered = remembered_of(book)
-    again = make_book(agents)
+    ledger = make_ledger(agents)
+    take(ledger, SessionInfo("a", "claude", cwd="/a"))
+    ledger.take([SessionInfo("a", "claude", first_user_message="You are Scout.", persona="Scout")], NOW)
+    remembered = remembered_of(ledger)
+    again = make_ledger(agents)
     again.recall(remembered)
-    for one in (book, again):
+    for one in (ledger, again):
         take(one, SessionInfo("a", "claude", first_user_message="You are Forge.", persona="Forge"))
         assert one.sessions["a"].agent == "scout"
