@@ -262,7 +262,7 @@ function FileRow({ file, name, now }: { file: FileChange | ListedFile; name: str
       </span>
       <span class="file-agent">
         {agent === null ? (
-          "nobody’s folder"
+          "no agent"
         ) : (
           <a href={pathOfAgent(agent)}>
             <Portrait id={agent} size="small" /> <span dir="auto">{name}</span>
