@@ -11,6 +11,7 @@ import pytest
 from tests.server.site import Site, check_problem, until
 
 from missioncontrol.events import EVERYTHING, Draft
+from missioncontrol.server.routes.events import Polls
 
 pytestmark = pytest.mark.anyio
 
@@ -250,6 +251,19 @@ async def test_a_cursor_of_another_life_or_ahead_gets_a_gap_at_once(
     assert other["cursor"] == site.cursor(1)
     ahead = await poll(client, since=site.cursor(9), wait=50)
     assert ahead["gap"] == {"from": 2, "to": 9, "reason": "ahead", "cursor": site.cursor(1)}
+
+
+async def test_a_poll_misses_nothing_after_it_has_read_the_log(site: Site) -> None:
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    polls = Polls(1)
+    waiting = asyncio.ensure_future(polls.wait(site.service, EVERYTHING, 30, receive))
+    # What wakes it comes in the turn of the loop right after the one in which it began.
+    await asyncio.sleep(0)
+    site.hub.release_waiters()
+    async with asyncio.timeout(5):
+        assert await waiting
 
 
 @pytest.mark.parametrize(

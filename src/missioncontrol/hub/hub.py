@@ -20,13 +20,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Protocol
 
 import msgspec
 
-from missioncontrol.errors import Draining
 from missioncontrol.events import Patterns, Record
 from missioncontrol.events.reduced import reduced_record
 from missioncontrol.protocol.encoding import Encoding, encode_record, frame, sse_named
@@ -273,24 +273,20 @@ class Hub:
         if audience is not None:
             audience.go_through_transport(member)
 
-    async def wait(self, patterns: Patterns, seconds: float) -> bool:
-        """Wait until an event of these patterns is published; False when the time is over.
+    @contextmanager
+    def waiter(self, patterns: Patterns) -> Iterator[asyncio.Future[float | None]]:
+        """Give a future that is done once an event of these patterns is published.
 
-        Raises:
-            Draining: the server stops; its `retry_after` is when this client is to come back.
+        Its result is None then. Where the server stops instead, it is the seconds until this client is to come back.
+        The future is registered at once: check the log right before, await nothing in between, and no event is missed.
         """
         waiter: asyncio.Future[float | None] = self._loop.create_future()
         waiters = self._waiters.setdefault(patterns, set())
         waiters.add(waiter)
         try:
-            async with asyncio.timeout(seconds):
-                reconnect_after = await waiter
-            if reconnect_after is not None:
-                raise Draining("The server is about to stop.", retry_after=reconnect_after)
-            return True
-        except TimeoutError:
-            return False
+            yield waiter
         finally:
+            waiter.cancel()
             waiters.discard(waiter)
             if not waiters:
                 self._waiters.pop(patterns, None)

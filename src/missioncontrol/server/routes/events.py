@@ -11,7 +11,7 @@ import math
 import re
 from dataclasses import dataclass
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get, post
@@ -298,21 +298,25 @@ class Polls:
 
         Raises:
             Overloaded: as many wait already as may.
-            Draining: the server stops; see `Hub.wait`.
+            Draining: the server stops; see `Hub.waiter`.
         """
         if self._waiting >= self._limit:
             raise Overloaded("As many polls are waiting as are allowed; poll without `wait`.", retry_after=5)
         self._waiting += 1
-        event = asyncio.ensure_future(service.hub.wait(patterns, seconds))
-        gone = asyncio.ensure_future(disconnected(receive))
+        gone: asyncio.Future[None] = asyncio.ensure_future(disconnected(receive))
         try:
-            await asyncio.wait({event, gone}, return_when=asyncio.FIRST_COMPLETED)
-            return event.done() and event.result()
+            with service.hub.waiter(patterns) as waiter:
+                either: set[asyncio.Future[Any]] = {waiter, gone}
+                await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+                if not waiter.done():
+                    return False
+                if (retry_after := waiter.result()) is not None:
+                    raise Draining("The server is about to stop.", retry_after=retry_after)
+                return True
         finally:
             self._waiting -= 1
-            event.cancel()
             gone.cancel()
-            await asyncio.gather(event, gone, return_exceptions=True)
+            await asyncio.gather(gone, return_exceptions=True)
 
 
 async def disconnected(receive: Receive) -> None:
