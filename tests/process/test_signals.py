@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -113,14 +114,23 @@ def test_sigusr1_shows_every_thread_and_sigusr2_does_nothing(tmp_path: Path) -> 
         server.ready()
         server.signal(signal.SIGUSR2)
         server.signal(signal.SIGUSR1)
-        until = time.monotonic() + 20
-        # The main thread comes last.
-        while "Current thread" not in server.stderr and time.monotonic() < until:
-            time.sleep(0.02)
-        assert "Current thread" in server.stderr
+        until(lambda: "Thread MainThread" in server.stderr and "in _serve" in server.stderr)
         assert json.loads(call(server.url, "/health"))["status"] == "ok"
         server.signal(signal.SIGTERM)
         assert server.status() == 0
+
+
+def test_a_busy_server_survives_many_requests_for_its_threads(tmp_path: Path) -> None:
+    with start_server(tmp_path / "workspace") as server, ThreadPoolExecutor(2) as clients:
+        busy = [
+            clients.submit(lambda: [call(server.url, "/api/snapshot") for _ in range(60)]) for _ in range(2)
+        ]
+        while not all(client.done() for client in busy):
+            os.kill(server.pid, signal.SIGUSR1)
+            time.sleep(0.003)
+        for client in busy:
+            client.result()
+        assert json.loads(call(server.url, "/health"))["status"] == "ok"
 
 
 def test_under_nohup_a_server_outlives_its_terminal(tmp_path: Path) -> None:

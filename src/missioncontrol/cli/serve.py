@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import faulthandler
 import gc
 import os
 import resource
@@ -40,7 +39,7 @@ from missioncontrol.cli.settings import (
     config_file,
     read_config,
 )
-from missioncontrol.cli.signals import Terminal, ending_signals, on_ending
+from missioncontrol.cli.signals import Terminal, ending_signals, on_ending, show_threads_on
 from missioncontrol.config import Config
 
 SWITCH_INTERVAL = 0.001
@@ -136,8 +135,8 @@ def run_server(
     _raise_descriptor_limit()
     # The log's writer thread and the event loop take turns: at the usual 5 ms a busy one would delay the other.
     sys.setswitchinterval(SWITCH_INTERVAL)
-    # For whoever has to find out what a server does that does not answer; without a handler it would end the process.
-    faulthandler.register(signal.SIGUSR1, all_threads=True, chain=False)
+    # It shows what a server does that does not answer; without a handler the signal would end the process.
+    show_threads_on(signal.SIGUSR1)
     workers = ThreadPoolExecutor(thread_name_prefix="worker")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.get_loop().set_default_executor(workers)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -119,3 +120,28 @@ def ignore_further() -> None:
         for number in ending_signals():
             if number is not signal.SIGINT:
                 signal.signal(number, ignore)
+
+
+def show_threads_on(number: signal.Signals) -> None:
+    """Write to standard error what every thread does whenever this signal comes.
+
+    `faulthandler.register` would read the frames of threads that run on meanwhile, and ends the process with SIGSEGV
+    soon. A handler in Python has the GIL, so that no other thread changes what it reads.
+    """
+
+    def show(_number: int, _frame: FrameType | None) -> None:
+        names = {thread.ident: thread.name for thread in threading.enumerate()}
+        lines = []
+        for identity, frame in sys._current_frames().items():
+            lines.append(f"Thread {names.get(identity, identity)} (most recent call first):")
+            at: FrameType | None = frame
+            while at is not None:
+                lines.append(
+                    f'  File "{at.f_code.co_filename}", line {at.f_lineno} in {at.f_code.co_qualname}'
+                )
+                at = at.f_back
+        # Directly: the handler may have interrupted a write to `sys.stderr`, which must not be entered again.
+        with suppress(OSError):
+            os.write(2, "\n".join([*lines, ""]).encode(errors="backslashreplace"))
+
+    signal.signal(number, show)
