@@ -9,19 +9,19 @@ import pytest
 
 from missioncontrol.events import Cursor, Patterns
 from missioncontrol.protocol.codes import SessionState
+from missioncontrol.protocol.gaps import LogRange
 from missioncontrol.protocol.messages import encode_message
 from missioncontrol.protocol.session import (
     Append,
     Handshake,
     LeaveLive,
-    Position,
     ReadHistory,
     Send,
     SendSnapshot,
     Session,
 )
 
-AT = Position("epoch", 11, 100)
+AT = LogRange("epoch", 11, 100)
 BARE = Handshake()
 
 
@@ -36,7 +36,7 @@ def live(handshake: Handshake = BARE) -> Session:
     return session
 
 
-def receive(session: Session, message: object, at: Position = AT) -> list[Any]:
+def receive(session: Session, message: object, at: LogRange = AT) -> list[Any]:
     return session.receive(json.dumps(message).encode(), at, max_history=100)
 
 
@@ -119,6 +119,12 @@ def test_a_page_moves_the_cursor_and_names_what_was_trimmed_meanwhile() -> None:
     actions: Any = session.page_read(40, 80, 61, AT)
     assert (actions[0].data.from_, actions[0].data.to) == (41, 60)
     assert session.cursor == 80
+
+
+def test_a_page_that_ends_before_what_was_trimmed_moves_the_cursor_past_it() -> None:
+    session, _ = opened(Handshake(None, Cursor("epoch", 20)))
+    actions: Any = session.page_read(20, 40, 61, AT)
+    assert (actions[0].data.to, actions[0].data.cursor, session.cursor) == (60, "epoch:60", 60)
 
 
 def test_a_gap_that_is_found_while_reading_brings_the_snapshot_that_was_asked_for() -> None:

@@ -12,7 +12,8 @@ from tests.server.site import Site
 from missioncontrol.errors import BadEvent, BadMessage
 from missioncontrol.events import decode_drafts, decode_long_drafts
 from missioncontrol.events.event import LONG_BYTES
-from missioncontrol.protocol.session import Position, Session
+from missioncontrol.protocol.gaps import LogRange
+from missioncontrol.protocol.session import Session
 
 pytestmark = pytest.mark.anyio
 
@@ -86,7 +87,7 @@ async def test_what_is_wrong_in_a_long_text_is_named_by_its_position(ndjson: boo
 @pytest.mark.parametrize("text", [b'{"type":"publish","data":' + DEEP + b',"ref":7}', MANY])
 async def test_a_message_over_the_websocket_is_refused(text: bytes) -> None:
     session = Session("ws_1", may_read=True, may_publish=True)
-    (answer,) = session.receive(text, Position("e", 0, 1), max_history=10)
+    (answer,) = session.receive(text, LogRange("e", 0, 1), max_history=10)
     assert answer.data.code in ("too_deep", "too_large")  # type: ignore[union-attr]
 
 

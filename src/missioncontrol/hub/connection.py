@@ -21,13 +21,13 @@ from missioncontrol.events.reduced import reduced_body, reduced_record, reduced_
 from missioncontrol.hub.hub import Direct, Hub
 from missioncontrol.protocol.codes import CloseCode, SessionState
 from missioncontrol.protocol.encoding import Encoding, encode_bodies, encode_record
+from missioncontrol.protocol.gaps import LogRange
 from missioncontrol.protocol.messages import Heartbeat, Published, since_in
 from missioncontrol.protocol.session import (
     Action,
     Append,
     Handshake,
     LeaveLive,
-    Position,
     ReadHistory,
     Send,
     SendSnapshot,
@@ -179,7 +179,7 @@ class Connection:
         self._hub.enter(self)
 
         def begin() -> None:
-            self._do(self.session.open(self._position(), handshake, heartbeat))
+            self._do(self.session.open(self._log_range(), handshake, heartbeat))
             self._go_on()
 
         if handshake.since is not None and self._is_behind(handshake.since):
@@ -197,7 +197,7 @@ class Connection:
             self._take(text)
 
     def _take(self, text: bytes) -> None:
-        self._do(self.session.receive(text, self._position(), max_history=self._max_history))
+        self._do(self.session.receive(text, self._log_range(), max_history=self._max_history))
         self._go_on()
 
     def receive_binary(self, data: bytes) -> None:
@@ -270,8 +270,8 @@ class Connection:
         for text in held:
             self.receive(text)
 
-    def _position(self) -> Position:
-        return Position(self._hub.epoch, self._log.first, self._hub.head)
+    def _log_range(self) -> LogRange:
+        return LogRange(self._hub.epoch, self._log.first, self._hub.head)
 
     def _do(self, actions: list[Action]) -> None:
         for action in actions:
@@ -340,7 +340,7 @@ class Connection:
                 page = await self._log.read(
                     session.cursor, session.patterns, limit=PAGE_EVENTS, max_bytes=PAGE_BYTES
                 )
-                actions = session.page_read(page.after, page.last, page.first, self._position())
+                actions = session.page_read(page.after, page.last, page.first, self._log_range())
                 if actions is None:
                     continue
                 self._do(actions)

@@ -36,7 +36,8 @@ from missioncontrol.events import (
     now,
     rfc3339,
 )
-from missioncontrol.protocol.codes import GapReason, SessionState
+from missioncontrol.protocol.codes import SessionState
+from missioncontrol.protocol.gaps import LogRange, locate, trimmed_gap
 from missioncontrol.protocol.messages import (
     Answer,
     Connected,
@@ -58,14 +59,6 @@ from missioncontrol.protocol.messages import (
 MAX_PUBLISH_EVENTS = 10_000
 
 AVAILABLE_EVENTS = sorted(CATALOGUE)
-
-
-class Position(NamedTuple):
-    """Where the log stands: its epoch, the oldest id it holds, and the newest."""
-
-    epoch: str
-    first: int
-    head: int
 
 
 class Handshake(NamedTuple):
@@ -145,22 +138,22 @@ class Session:
         self._implicit = True
         self._wants_snapshot = False
 
-    def open(self, at: Position, handshake: Handshake, heartbeat: float) -> list[Action]:
+    def open(self, log: LogRange, handshake: Handshake, heartbeat: float) -> list[Action]:
         """Greet the client and put its cursor in place. `heartbeat` is in seconds."""
         since = handshake.since if self.may_read else None
         if handshake.patterns is not None and self.may_read:
             self.patterns = handshake.patterns
             self._implicit = False
-        self.cursor = at.head
-        gap = self._move_to(since, at) if since is not None else None
-        standing = str(Cursor(at.epoch, self.cursor))
+        self.cursor = log.head
+        gap = self._move_to(since, log) if since is not None else None
+        standing = str(Cursor(log.epoch, self.cursor))
         actions: list[Action] = [
             Send(
                 "connected",
                 Connected(
                     client_id=self.client_id,
                     server_time=rfc3339(now()).decode(),
-                    epoch=at.epoch,
+                    epoch=log.epoch,
                     cursor=standing,
                     heartbeat=heartbeat,
                     available_events=AVAILABLE_EVENTS,
@@ -175,7 +168,7 @@ class Session:
             actions.append(refusal(_may_not_read(), msgspec.UNSET))
         return actions + self._after_move(gap, handshake.snapshot and self.may_read, since)
 
-    def receive(self, text: bytes, at: Position, *, max_history: int) -> list[Action]:
+    def receive(self, text: bytes, log: LogRange, *, max_history: int) -> list[Action]:
         """Take one message from the client."""
         try:
             message = decode_message(text)
@@ -184,13 +177,13 @@ class Session:
         try:
             match message:
                 case Subscribe():
-                    return self._subscribe(message, at)
+                    return self._subscribe(message, log)
                 case Unsubscribe():
                     return self._unsubscribe(message)
                 case Publish():
                     return [self._publish(message)]
                 case GetHistory():
-                    return [self._history(message, max_history, at)]
+                    return [self._history(message, max_history, log)]
                 case Ping():
                     time = now()
                     return [Send("pong", Answer(rfc3339(time).decode(), time), message.ref)]
@@ -199,16 +192,16 @@ class Session:
         except InputError as error:
             return [refusal(error, getattr(message, "ref", msgspec.UNSET))]
 
-    def page_read(self, after: int, last: int, first: int, at: Position) -> list[Action] | None:
+    def page_read(self, after: int, last: int, first: int, log: LogRange) -> list[Action] | None:
         """Take note of a page that was read after `after`, and say what comes before its events.
 
         Returns None where the page is of no use any more, because the client has moved meanwhile.
         """
         if self.state is not SessionState.CATCHING_UP or after != self.cursor:
             return None
-        self.cursor = last
+        self.cursor = max(last, first - 1)
         if first > after + 1:
-            gap = self._gap(after + 1, min(first - 1, last), GapReason.TRIMMED, first - 1, at)
+            gap = _send_gap(trimmed_gap(log.epoch, after, first))
             return [gap, SendSnapshot()] if self._wants_snapshot else [gap]
         return []
 
@@ -235,7 +228,7 @@ class Session:
         """The connection is no more."""
         self.state = SessionState.CLOSED
 
-    def _subscribe(self, message: Subscribe, at: Position) -> list[Action]:
+    def _subscribe(self, message: Subscribe, log: LogRange) -> list[Action]:
         if not self.may_read:
             raise _may_not_read()
         wanted = Patterns(_list(message.events))
@@ -245,18 +238,18 @@ class Session:
         actions: list[Action] = self._stop_live(flush=since is None)
         gap = None
         if since is not None:
-            gap = self._move_to(since, at)
+            gap = self._move_to(since, log)
         elif not actions:
-            return self._subscribed_while_reading(message, at)
+            return self._subscribed_while_reading(message, log)
         else:
             # Live means that everything up to the head is on its way: the hub flushes before it lets go.
-            self.cursor = at.head
-        standing = str(Cursor(at.epoch, self.cursor))
+            self.cursor = log.head
+        standing = str(Cursor(log.epoch, self.cursor))
         actions.append(self._subscribed(standing, since is not None and gap is None, message.ref))
         return actions + self._after_move(gap, message.snapshot, since)
 
-    def _subscribed_while_reading(self, message: Subscribe, at: Position) -> list[Action]:
-        standing = str(Cursor(at.epoch, self.cursor))
+    def _subscribed_while_reading(self, message: Subscribe, log: LogRange) -> list[Action]:
+        standing = str(Cursor(log.epoch, self.cursor))
         answer = self._subscribed(standing, False, message.ref)
         return [answer, SendSnapshot()] if message.snapshot else [answer]
 
@@ -284,43 +277,34 @@ class Session:
             )
         return Append(convert_drafts(message.events), message.ref)
 
-    def _history(self, message: GetHistory, max_history: int, at: Position) -> Action:
+    def _history(self, message: GetHistory, max_history: int, log: LogRange) -> Action:
         if not self.may_read:
             raise _may_not_read()
         if message.limit < 1:
             raise BadMessage(f"limit is {message.limit}; ask for 1 to {max_history}.")
         patterns = EVERYTHING if message.events is None else Patterns(_list(message.events))
-        before = None if message.before is None else Cursor.parse(message.before).id_in(at.epoch)
+        before = None if message.before is None else Cursor.parse(message.before).id_in(log.epoch)
         return ReadHistory(min(message.limit, max_history), patterns, before, message.ref)
 
-    def _move_to(self, since: Cursor, at: Position) -> Send | None:
-        """Put the cursor where the client stands; return the gap where that cannot be."""
-        if since.epoch != at.epoch:
-            self.cursor = at.head
-            return self._gap(since.id + 1, max(at.head, since.id + 1), GapReason.EPOCH, at.head, at)
-        if since.id > at.head:
-            self.cursor = at.head
-            return self._gap(at.head + 1, since.id, GapReason.AHEAD, at.head, at)
-        if since.id + 1 < at.first:
-            self.cursor = at.first - 1
-            return self._gap(since.id + 1, at.first - 1, GapReason.TRIMMED, at.first - 1, at)
-        self.cursor = since.id
-        return None
+    def _move_to(self, since: Cursor, log: LogRange) -> Gap | None:
+        """Put the cursor at the client's; return the gap where that cannot be."""
+        self.cursor, gap = locate(since, log)
+        return gap
 
-    def _after_move(self, gap: Send | None, snapshot: bool, since: Cursor | None) -> list[Action]:
+    def _after_move(self, gap: Gap | None, snapshot: bool, since: Cursor | None) -> list[Action]:
         """A snapshot is for whoever starts without a past, or has lost a part of it; the rest gets the events."""
         self._wants_snapshot = snapshot
-        actions: list[Action] = [] if gap is None else [gap]
+        actions: list[Action] = [] if gap is None else [_send_gap(gap)]
         if snapshot and (since is None or gap is not None):
             actions.append(SendSnapshot())
         return actions
 
-    def _gap(self, start: int, end: int, reason: GapReason, goes_on_after: int, at: Position) -> Send:
-        cursor = str(Cursor(at.epoch, goes_on_after))
-        return Send("gap", Gap(from_=start, to=end, reason=reason.value, cursor=cursor), cursor=cursor)
-
     def _subscribed(self, cursor: str, recovered: bool, ref: Any = msgspec.UNSET) -> Send:
         return Send("subscribed", Subscribed(self.patterns.names(), cursor, recovered), ref)
+
+
+def _send_gap(gap: Gap) -> Send:
+    return Send("gap", gap, cursor=gap.cursor)
 
 
 def refusal(error: Exception, ref: Any = msgspec.UNSET) -> Send:

@@ -28,6 +28,7 @@ from missioncontrol.events.reduced import reduced_body, reduced_record
 from missioncontrol.events.shapes import RESERVED_PREFIXES
 from missioncontrol.hub import history_json
 from missioncontrol.protocol.encoding import body_id
+from missioncontrol.protocol.gaps import LogRange, locate, trimmed_gap
 from missioncontrol.protocol.messages import Gap, Published
 from missioncontrol.server.event_stream import serve_event_stream
 from missioncontrol.server.live import check_agents, wait_for
@@ -217,8 +218,8 @@ async def poll_events(
     cursor = read_cursor(since)
     if cursor is not None:
         await wait_for(service, cursor)
-    head = service.hub.head
-    after, gap = (head, None) if cursor is None else _place(service, cursor)
+    log = LogRange(service.log.epoch, service.log.first, service.hub.head)
+    after, gap = (log.head, None) if cursor is None else locate(cursor, log)
     deadline = monotonic() + wait
     reconnect_after: float | None = None
     while True:
@@ -246,24 +247,6 @@ async def poll_events(
     return answer(body, headers={"retry-after": str(math.ceil(reconnect_after))})
 
 
-def _place(service: Service, cursor: Cursor) -> tuple[int, Gap | None]:
-    """Find the id that a cursor stands at, or where to go on when that cannot be, with the gap."""
-    epoch, head, first = service.log.epoch, service.hub.head, service.log.first
-    at_head = str(Cursor(epoch, head))
-    if cursor.epoch != epoch:
-        end = max(head, cursor.id + 1)
-        return head, Gap(from_=cursor.id + 1, to=end, reason="epoch", cursor=at_head)
-    if cursor.id > head:
-        return head, Gap(from_=head + 1, to=cursor.id, reason="ahead", cursor=at_head)
-    if cursor.id + 1 < first:
-        return first - 1, _trimmed(epoch, cursor.id, first)
-    return cursor.id, None
-
-
-def _trimmed(epoch: str, after: int, first: int) -> Gap:
-    return Gap(from_=after + 1, to=first - 1, reason="trimmed", cursor=str(Cursor(epoch, first - 1)))
-
-
 async def _scan(
     service: Service, after: int, patterns: Patterns, limit: int, gap: Gap | None
 ) -> tuple[list[bytes], int, Gap | None]:
@@ -275,7 +258,7 @@ async def _scan(
         if page.first > after + 1:
             # Trimmed away between two pages: one gap with what was gone before.
             start = gap.from_ - 1 if gap is not None and gap.reason == "trimmed" else after
-            gap = _trimmed(service.log.epoch, start, page.first)
+            gap = trimmed_gap(service.log.epoch, start, page.first)
         after = max(page.last, page.first - 1)
         if page.bodies:
             bodies = page.bodies[:limit]
