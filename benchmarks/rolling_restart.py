@@ -30,7 +30,7 @@ from tests.process.raw_socket import CLOSE, frame, handshake
 
 from benchmarks.targets import at_least, at_most, conclude
 from missioncontrol.app.drain import drain_window
-from missioncontrol.client.route import Backoff
+from missioncontrol.client.route import reconnect_backoff
 from missioncontrol.testing import ServerProcess, start_server
 
 BIN_SECONDS = 0.1
@@ -105,7 +105,7 @@ async def connect(url: str) -> Client:
 
 async def come_back(url: str) -> tuple[float, bool]:
     """Connect until it works; return when it did, and whether nobody was there at first."""
-    backoff = Backoff()
+    backoff = reconnect_backoff()
     early = False
     while True:
         try:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Coroutine
 from time import monotonic
 from typing import Any, Literal
 
 import msgspec
+
+from missioncontrol.backoff import Backoff
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
@@ -97,7 +98,7 @@ class BackgroundTasks:
         return task
 
     async def _keep(self, name: str, work: Work) -> None:
-        pause = FIRST_PAUSE
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         while True:
             began = monotonic()
             well = asyncio.get_running_loop().call_later(WELL_SECONDS, self.report, name, None)
@@ -112,10 +113,8 @@ class BackgroundTasks:
                 well.cancel()
             self.report(name, error)
             if monotonic() - began > LONGEST_PAUSE:
-                pause = FIRST_PAUSE
-            # Jitter keeps tasks that failed for one reason from all coming back at one moment.
-            await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311
-            pause = min(pause * 2, LONGEST_PAUSE)
+                backoff.reset()
+            await asyncio.sleep(backoff.next())
 
     async def _run_once(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         try:

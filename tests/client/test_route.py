@@ -5,7 +5,14 @@ import random
 import pytest
 
 from missioncontrol.client.items import Restarting, Unreachable, Unsuitable
-from missioncontrol.client.route import FIRST_CLIMB, LEAST_DELAY, LONGEST_CLIMB, LONGEST_DELAY, Backoff, Route
+from missioncontrol.client.route import (
+    FIRST_CLIMB,
+    LEAST_DELAY,
+    LONGEST_CLIMB,
+    LONGEST_DELAY,
+    Route,
+    reconnect_backoff,
+)
 from missioncontrol.errors import ConfigError
 
 DOWN = Unreachable("nobody there")
@@ -16,7 +23,7 @@ def test_delays_are_spread_between_a_tenth_of_a_second_and_a_ceiling_that_double
     for attempt in range(12):
         delays = []
         for seed in range(200):
-            backoff = Backoff(random.Random(seed))
+            backoff = reconnect_backoff(random.Random(seed))
             for _ in range(attempt):
                 backoff.next()
             delays.append(backoff.next())
@@ -26,7 +33,7 @@ def test_delays_are_spread_between_a_tenth_of_a_second_and_a_ceiling_that_double
 
 
 def test_what_the_server_asks_for_is_the_least_delay() -> None:
-    backoff = Backoff()
+    backoff = reconnect_backoff()
     for _ in range(20):
         assert 7.0 <= backoff.next(7.0) <= 8.0
 

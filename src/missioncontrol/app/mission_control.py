@@ -30,6 +30,7 @@ from missioncontrol.app.pipeline import DELIVER, PROJECT, Pipeline
 from missioncontrol.app.simulation import Simulation
 from missioncontrol.app.simulation.sessions import SIMULATED
 from missioncontrol.app.telemetry_out import TelemetryOut
+from missioncontrol.backoff import Backoff
 from missioncontrol.config import DEFAULT_PORT, Config, ServerConfig, load_config
 from missioncontrol.errors import BadEvent, ConfigError, Damaged, Draining, MissionControlError
 from missioncontrol.events import EVERYTHING, Data, Draft, Record, convert_drafts, read_record
@@ -444,15 +445,14 @@ class MissionControl(Broadcasts):
             self.config.server, port=ports[0], ws_port=ports[1] if len(ports) > 1 else "none"
         )
         self.config = msgspec.structs.replace(self.config, server=server)
-        delay = 0.5
+        backoff = Backoff(0.5, 10.0)
         while self._stopping is None:
             try:
                 await self.start()
             except Exception as error:
                 # Whatever it is: a process that serves nothing and does not try again is worse.
                 logger.exception("server.cannot_begin", extra={"reason": str(error)})
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 10.0)
+                await asyncio.sleep(backoff.next())
             else:
                 break
         self._restarting = False

@@ -19,7 +19,7 @@ import aiohttp
 import msgspec
 
 from missioncontrol.client.items import ClientError, Refused, Unreachable, Unsuitable
-from missioncontrol.client.route import Backoff
+from missioncontrol.client.route import reconnect_backoff
 from missioncontrol.config import DEFAULT_URL
 from missioncontrol.errors import ConfigError
 
@@ -203,7 +203,7 @@ class Api:
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + deadline
-        backoff = Backoff()
+        backoff = reconnect_backoff()
         while True:
             left = max(0.001, until - loop.time())
             try:

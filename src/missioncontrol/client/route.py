@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from typing import Literal
 
+from missioncontrol.backoff import Backoff
 from missioncontrol.client.items import Restarting, Transport, Unreachable, Unsuitable
 from missioncontrol.errors import ConfigError
 
@@ -25,30 +26,16 @@ FIRST_CLIMB = 30.0
 LONGEST_CLIMB = 600.0
 
 
-class Backoff:
-    """Delays with full jitter, 0.1 to 15 seconds: many clients that lost one server do not come back at once."""
-
-    def __init__(self, chance: random.Random | None = None) -> None:
-        self._chance = chance or random.Random()  # noqa: S311 - spreading load is no secret
-        self._attempts = 0
-
-    def next(self, retry_after: float | None = None) -> float:
-        """Return the next delay in seconds, never less than what the server asked for."""
-        ceiling = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(self._attempts, 16))
-        self._attempts += 1
-        delay = self._chance.uniform(LEAST_DELAY, ceiling)
-        return delay if retry_after is None else max(0.0, retry_after) + min(delay, 1.0)
-
-    def reset(self) -> None:
-        """Start again from short delays, as something has worked."""
-        self._attempts = 0
+def reconnect_backoff(chance: random.Random | None = None) -> Backoff:
+    """Return delays of 0.1 to 15 seconds with full jitter, so that clients of one lost server do not return at once."""
+    return Backoff(FIRST_DELAY, LONGEST_DELAY, spread=(0.0, 1.0), least=LEAST_DELAY, chance=chance)
 
 
 class Route:
     """The way to the server that a client is on."""
 
     def __init__(self, choice: Choice, chance: random.Random | None = None) -> None:
-        self._backoff = Backoff(chance)
+        self._backoff = reconnect_backoff(chance)
         self._climb = FIRST_CLIMB
         self._rung = 0
         self._unsuitable = 0

@@ -28,6 +28,7 @@ from typing import Any, Literal, NamedTuple, ParamSpec, Protocol, TypeVar, runti
 
 import msgspec
 
+from missioncontrol.backoff import Backoff
 from missioncontrol.config import Config
 from missioncontrol.errors import InputError, Outdated, Unavailable
 from missioncontrol.events import Draft, Record, encode_data, now, rfc3339
@@ -329,12 +330,14 @@ class Feed:
 
     async def recall(self) -> dict[str, bytes]:
         """Return what this source has remembered; waits while the log cannot be read."""
-        delay = 0.1
+        backoff = Backoff(0.1, MAX_RETRY_SECONDS)
         while True:
             try:
                 return await self._log.recall(self._name)
             except Unavailable as error:
-                delay = await self._wait(error, delay)
+                self._health.error = str(error)
+                self._health.retries += 1
+                await asyncio.sleep(backoff.next())
 
     def draft(self, type_: str, data: dict[str, Any]) -> Draft:
         """Make an event of this source that happens now."""
@@ -417,7 +420,7 @@ class Feed:
         return admission.drafts, left_out
 
     async def _append(self, drafts: list[Draft], changes: dict[str, bytes | None], after: int | None) -> None:
-        delay = 0.1
+        backoff = Backoff(0.1, MAX_RETRY_SECONDS)
         checked = False
         while True:
             try:
@@ -431,15 +434,11 @@ class Feed:
                 checked = True
                 drafts[:] = [self._acceptable(draft) for draft in drafts]
             except Unavailable as error:
-                delay = await self._wait(error, delay)
+                self._health.error = str(error)
+                self._health.retries += 1
+                await asyncio.sleep(backoff.next())
             else:
                 return
-
-    async def _wait(self, error: Unavailable, delay: float) -> float:
-        self._health.error = str(error)
-        self._health.retries += 1
-        await asyncio.sleep(max(delay, min(error.retry_after, delay * 2)))
-        return min(delay * 2, MAX_RETRY_SECONDS)
 
     def _acceptable(self, draft: Draft) -> Draft:
         try:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from time import monotonic
 from typing import TypeVar
 
 from missioncontrol.background import reason_of
+from missioncontrol.backoff import Backoff
 from missioncontrol.config import Config
 from missioncontrol.events import Record
 from missioncontrol.fleet.agents import Agents
@@ -179,7 +179,7 @@ class Supervisor:
 
     async def _keep_running(self, source: Source) -> None:
         health, feed = self._health[source.name], self._feeds[source.name]
-        pause = FIRST_PAUSE
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         telling: asyncio.Task[set[str]] | None = None
         try:
             while True:
@@ -203,16 +203,14 @@ class Supervisor:
                 feed.looked.set()
                 ran = monotonic() - started
                 if ran > RAN_SECONDS:
-                    pause = FIRST_PAUSE
+                    backoff.reset()
                 if ran > WELL_AGAIN_SECONDS:
                     telling = None
                 if telling is None:
                     message = f"The source {source.name} failed and is started again: {reason}."
                     telling = asyncio.create_task(feed.tell([Step([feed.alert("warning", message)], {})]))
                     telling.add_done_callback(_log_failure)
-                # Jitter keeps sources that failed for one reason from all coming back at one moment.
-                await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311
-                pause = min(pause * 2, LONGEST_PAUSE)
+                await asyncio.sleep(backoff.next())
         finally:
             if telling is not None:
                 telling.cancel()

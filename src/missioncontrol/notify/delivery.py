@@ -8,11 +8,11 @@ Invariants:
 
 from __future__ import annotations
 
-import random
 from typing import NamedTuple
 
 import msgspec
 
+from missioncontrol.backoff import Backoff
 from missioncontrol.notify.batch import Batch
 
 MAX_ATTEMPTS = 10
@@ -105,6 +105,4 @@ def works(delivery: Delivery, now: float) -> bool:
 
 def pause(attempts: int) -> float:
     """Return how long to wait after so many attempts, in seconds: twice as long each time, with jitter."""
-    usual = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (attempts - 1))
-    # Jitter keeps those that failed for one reason from all coming back at one moment.
-    return float(usual * random.uniform(2 - JITTER, JITTER))  # noqa: S311
+    return Backoff(FIRST_PAUSE, LONGEST_PAUSE, spread=(2 - JITTER, JITTER), attempts=attempts - 1).next()

@@ -20,6 +20,7 @@ from time import time as wall_clock
 import msgspec
 
 from missioncontrol.background import BackgroundTasks
+from missioncontrol.backoff import Backoff
 from missioncontrol.config import Level
 from missioncontrol.errors import MissionControlError, NotFound
 from missioncontrol.events import Data, Draft, Event, Patterns, Record, read_event
@@ -228,14 +229,13 @@ class Notifier:
 
     async def _recall(self) -> None:
         kept: dict[str, bytes] = {}
-        delay = 0.1
+        backoff = Backoff(0.1, MAX_KEEP_PAUSE)
         while True:
             try:
                 kept = await self._log.recall(SOURCE)
                 break
             except MissionControlError:
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, MAX_KEEP_PAUSE)
+                await asyncio.sleep(backoff.next())
         memory = None
         if _STATE in kept:
             try:
@@ -360,7 +360,7 @@ class Notifier:
 
     async def _keep(self, drafts: Sequence[Draft]) -> None:
         """Make events and what is remembered durable, with `_keeping` held; waits while the log cannot take them."""
-        delay = 0.1
+        backoff = Backoff(0.1, MAX_KEEP_PAUSE)
         while True:
             after = self._after
             memory = _Memory(after, self._planner.states, self._deliveries)
@@ -368,8 +368,7 @@ class Notifier:
                 await self._log.append(drafts, Checkpoint(SOURCE, {_STATE: msgspec.json.encode(memory)}))
             except MissionControlError as error:
                 logger.warning("notify.waits", extra={"reason": str(error)})
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, MAX_KEEP_PAUSE)
+                await asyncio.sleep(backoff.next())
             else:
                 self._kept_after = after
                 return

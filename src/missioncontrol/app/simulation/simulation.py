@@ -20,6 +20,7 @@ from typing import Any
 from missioncontrol.app.simulation.fleet import FLEET, REMARKS, Profile, write_soul
 from missioncontrol.app.simulation.sessions import Transcripts
 from missioncontrol.app.simulation.shared_files import PLANNER, LeadList, TaskBoard
+from missioncontrol.backoff import Backoff
 from missioncontrol.temporary import remove_left_over, replace_file
 
 MARK = ".mission-control-demo"
@@ -90,7 +91,7 @@ class Simulation:
         It is supervised: whatever happens to its files, a step that fails is logged and the next one tries again. The
         same failure is logged once until it changes or is over.
         """
-        failure, pause = None, FIRST_RETRY_SECONDS
+        failure, backoff = None, Backoff(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
         while True:
             try:
                 wait = await asyncio.to_thread(self.step)
@@ -99,11 +100,12 @@ class Simulation:
                     failure = reason
                     expected = isinstance(error, OSError)
                     logger.warning("simulation.step_failed", extra={"reason": reason}, exc_info=not expected)
-                wait, pause = pause, min(pause * 2, LONGEST_RETRY_SECONDS)
+                wait = backoff.next()
             else:
                 if failure is not None:
                     logger.info("simulation.goes_on")
-                failure, pause = None, FIRST_RETRY_SECONDS
+                failure = None
+                backoff.reset()
             await asyncio.sleep(wait)
 
     def prepare(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from time import monotonic
 
+from missioncontrol.backoff import Backoff
 from missioncontrol.events import now, rfc3339
 from missioncontrol.fleet.tasks.document import Document, Edits, text_without_tasks
 from missioncontrol.fleet.tasks.queue_file import MAX_FILE_BYTES, QueueFile
@@ -31,7 +32,7 @@ class FileWriter:
 
     def reset(self) -> None:
         """Note that the file has all that it is to have."""
-        self._retry = FIRST_RETRY_SECONDS
+        self._backoff = Backoff(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
         self._retry_at = self._failed_at = 0.0
         self._reported = ""
 
@@ -54,10 +55,9 @@ class FileWriter:
         Returns:
             After how many seconds to try again, and what is to be reported; nothing where that was reported before.
         """
-        seconds = self._retry
+        seconds = self._backoff.next()
         self._failed_at = monotonic()
         self._retry_at = self._failed_at + seconds
-        self._retry = min(self._retry * 2, LONGEST_RETRY_SECONDS)
         reason = error.strerror or str(error)
         if reason == self._reported:
             return seconds, ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -20,6 +19,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from missioncontrol.backoff import Backoff
 from missioncontrol.events import Data, now
 from missioncontrol.threads import OwnerThread
 
@@ -98,14 +98,14 @@ class GatewayLink:
         return False, {"source": "gateway", "reason": reason}
 
     async def _keep_listening(self) -> None:
-        pause = FIRST_PAUSE
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE, spread=(0.5, 1.0))
         while True:
             began = monotonic()
             try:
                 await self._listen()
             except Refused as error:
                 self.note = f"the gateway does not let Mission Control in: {error}"
-                pause = LONGEST_PAUSE
+                backoff.skip_to_longest()
             except Exception as error:
                 # Whatever the gateway says: it is another program, of any release.
                 if not isinstance(error, (WebSocketException, OSError, TimeoutError, ValueError)):
@@ -113,9 +113,8 @@ class GatewayLink:
                 self.note = f"the gateway's WebSocket is lost: {type(error).__name__}"
             self._on_silence()
             if monotonic() - began > LONGEST_PAUSE:
-                pause = FIRST_PAUSE
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, guards nothing
-            pause = min(pause * 2, LONGEST_PAUSE)
+                backoff.reset()
+            await asyncio.sleep(backoff.next())
 
     async def _listen(self) -> None:
         address = "ws" + self._url.removeprefix("http")

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
+from missioncontrol.backoff import Backoff
 from missioncontrol.errors import InputError, Unavailable
 from missioncontrol.events import Data, Draft, now, rfc3339
 from missioncontrol.events.hosts import id_at_home
@@ -151,16 +152,15 @@ class Sessions:
         return any(agent in session.agents for session in self._sessions.values())
 
     async def _say_offline(self, agent: str) -> None:
-        delay = 0.1
+        backoff = Backoff(0.1, MAX_RETRY_SECONDS)
         while not self._is_there(agent) and not self._service.draining:
             known = self._service.state.table("agents").get(agent)
             if known is None or known.get("statusSource") != SOURCE or known.get("kind") == "offline":
                 return
             try:
                 await self._service.publish([status_draft(agent, "offline", known)], by=None)
-            except Unavailable as error:
-                await asyncio.sleep(max(delay, min(error.retry_after, delay * 2)))
-                delay = min(delay * 2, MAX_RETRY_SECONDS)
+            except Unavailable:
+                await asyncio.sleep(backoff.next())
             except InputError as error:
                 logger.error("mcp.agent_not_told", extra={"agent": agent, "reason": str(error)})
                 return

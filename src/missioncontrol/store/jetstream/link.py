@@ -29,6 +29,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import StreamInfo
 from nats.js.errors import APIError, NotFoundError
 
+from missioncontrol.backoff import Backoff
 from missioncontrol.config import ClusterConfig
 from missioncontrol.errors import OpenError, StoreError
 from missioncontrol.events import new_epoch
@@ -144,7 +145,7 @@ class StreamLink:
         self._connecting = asyncio.create_task(self._keep_connecting(), name="connect to NATS")
 
     async def _keep_connecting(self) -> None:
-        delay = 0.2
+        backoff = Backoff(0.2, 2.0)
         while True:
             try:
                 await self._connect()
@@ -153,8 +154,7 @@ class StreamLink:
             except Exception as error:
                 self._explain(error)
                 logger.debug("nats.connect_failed", extra={"reason": self._reason})
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 2.0)
+                await asyncio.sleep(backoff.next())
             else:
                 return
 

@@ -21,6 +21,7 @@ from time import monotonic
 
 import msgspec
 
+from missioncontrol.backoff import Backoff
 from missioncontrol.errors import MissionControlError, OpenError, StoreError
 from missioncontrol.events import Record
 from missioncontrol.store.damage import is_noted
@@ -197,7 +198,7 @@ class Mirror:
             )
 
     async def _copy_into(self, copied: list[Copied], checkpoints: list[Checkpoint]) -> None:
-        delay = 0.2
+        backoff = Backoff(0.2, 5.0)
         while True:
             try:
                 await self.copy.copy(copied, checkpoints)
@@ -209,8 +210,7 @@ class Mirror:
                     extra={"reason": str(error)},
                     exc_info=not isinstance(error, MissionControlError),
                 )
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 5.0)
+                await asyncio.sleep(backoff.next())
             else:
                 return
 
