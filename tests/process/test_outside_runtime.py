@@ -30,6 +30,7 @@ from missioncontrol.runtimes.base import FileKind, Runtime, Transcript, find_bel
 from missioncontrol.runtimes.connection import Connection
 from missioncontrol.runtimes.files.jsonl import POSITIONS, LineFormat, opens, session_of
 from missioncontrol.runtimes.files.jsonl_messages import reads_messages
+from missioncontrol.runtimes.hooks import Asked, Hook, HookReader
 from missioncontrol.runtimes.messages import MessageParser
 from missioncontrol.runtimes.records import SessionInfo, Turn, Usage
 
@@ -63,6 +64,26 @@ class Parser:
         return [info, used, Turn(session, entry.at, "busy")]
 
 
+class AcmeHooks(HookReader):
+    events = ("done", "asks")
+    event_field = "event"
+    evidence = "Acme hook"
+    answer_seconds = 60
+
+    def read(self, body, at):
+        hook = msgspec.json.decode(body)
+        session, event = hook["session"], hook["event"]
+        asked = Asked("Allow Dig?", {"tool": "Dig", "input": {"where": "bed 3"}}, True) if event == "asks" else None
+        status = "waiting" if asked else "idle"
+        return Hook(event, session, None, [Turn(session, at, status, evidence=self.evidence)], asked=asked)
+
+    def decision(self, *, allow, message):
+        return {"may": allow}
+
+    def stop(self, hook, reason):
+        return {"stop": reason}
+
+
 class AcmeConnection(Connection):
     what = "Acme's reports"
     help = "Print how Acme reports."
@@ -89,6 +110,8 @@ class Acme(Runtime):
             messages=reads_messages(MessageParser, lambda transcript: session_of(transcript.path)),
         ),
     )
+
+    hooks = AcmeHooks()
 
     @property
     def connection(self):
@@ -166,6 +189,17 @@ def test_a_runtime_of_another_package_gets_what_the_built_in_ones_get(
         assert (used["tokens"], used["cost"]) == (120, 0.25)
         eventually(lambda: "Plant a pear" in json.dumps(ask("/api/sessions/first/transcript")))
         eventually(lambda: "first" in json.dumps(ask("/api/search?q=pear")))
+
+        def hook(event: str) -> None:
+            body = json.dumps({"event": event, "session": "first"}).encode()
+            call(server.url, "/api/hooks/acme", method="POST", body=body)
+
+        hook("done")
+        eventually(lambda: ask("/api/agents/acme-garden")["statusSource"] == "Acme hook")
+        hook("asks")
+        (question,) = ask("/api/questions?status=open")["questions"]
+        assert (question["text"], question["agentId"]) == ("Allow Dig?", "acme-garden")
+        assert ask("/api/hooks")["acme"]["events"] == {"done": 1, "asks": 1}
         # The entry point that is broken holds up nothing, and is named.
         assert "no_such_module" in server.log
 

@@ -69,7 +69,7 @@ async def test_a_book_that_is_slow_does_not_make_claude_slow(monkeypatch: pytest
         assert (await client.post(PATH, content=body("PreToolUse"))).status_code == 204
         assert (await client.get("/api/hooks")).json()["claude"]["late"] == 1
         go_on.set()
-        await until(lambda: site.service.hooks.lost == 1)
+        await until(lambda: site.service.hooks.counts["claude"].lost == 1)
 
 
 async def test_a_permission_that_cannot_be_asked_here_is_asked_in_the_terminal() -> None:
@@ -86,6 +86,13 @@ async def test_what_is_no_hook_is_refused() -> None:
         for broken in (b"", b"{", b"[]", b"{}"):
             check_problem(await client.post(PATH, content=broken), 400, "bad_message")
         assert (await client.get("/api/hooks")).json()["claude"]["events"] == {}
+
+
+async def test_a_hook_of_a_runtime_without_hooks_is_refused_by_name() -> None:
+    async with Site().client() as client:
+        problem = check_problem(await client.post("/api/hooks/nemo", content=body("Stop")), 404, "not_found")
+    assert "'nemo'" in problem["detail"]
+    assert "claude" in problem["detail"]
 
 
 async def test_it_takes_a_token_that_may_publish() -> None:

@@ -23,7 +23,7 @@ def refuse_reserved_kind(kind: Any) -> None:
     if kind is not None and kind != CLIENT_KIND:
         raise ReservedKind(
             f"Questions of the kind {str(kind)[:40]!r} are asked by the server alone: permissions for the hooks of a "
-            f"runtime (`mission-control connect claude`), budgets when one is spent (`budgets.on_exceed`). "
+            f"runtime (see `mission-control connect`), budgets when one is spent (`budgets.on_exceed`). "
             f"Ask a question with options instead; its kind is 'question'."
         )
 

@@ -1,9 +1,9 @@
-"""Permission questions: what Claude asks in the terminal is shown in the office, and answered there if that is wanted.
+"""Permission questions: what a runtime asks in the terminal is shown in the office, and answered there if wanted.
 
 A question that is held has options, and a request that waits for the answer; one that is not held only shows what
-waits in the terminal. Both are closed when they are decided there, of which several things tell: the tool came back,
-the turn ended, the transcript goes on. They are the log's, not this process's: after a restart what nobody holds any
-more is closed, since Claude asks in the terminal all the while.
+waits in the terminal. Both are closed when they are decided there, which several things show: the tool came back,
+the turn ended, the transcript goes on. They are the log's, not this process's: after a restart what no request holds
+any more is closed, since the runtime asks in the terminal all the while.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from missioncontrol.errors import MissionControlError, TooLarge
 from missioncontrol.events import Data, now
 from missioncontrol.fleet.questions import Questions
 from missioncontrol.fleet.usage.tracker import UsageTracker
-from missioncontrol.runtimes.claude.hooks import EVIDENCE, Asked, Hook, without_input
+from missioncontrol.runtimes.hooks import Asked, Hook
 from missioncontrol.runtimes.lines import milliseconds, shorten
 from missioncontrol.runtimes.records import MAX_LABEL, Turn
+from missioncontrol.runtimes.registry import hook_readers
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +38,8 @@ GRACE_SECONDS = 2.0
 MAX_DENIED = 200
 """How many denials are remembered until it shows whether they came in time."""
 
-_RAN = frozenset({"PostToolUse", "PostToolUseFailure"})
-_BEGINS = frozenset({"PreToolUse", "PermissionRequest"})
-_RETURNED = frozenset({"PostToolUse", "PostToolUseFailure", "PermissionDenied", "PermissionRequest"})
-_ENDED = frozenset({"UserPromptSubmit", "Stop", "StopFailure", "SubagentStop", "SessionEnd"})
+_RETURNED = frozenset({"tool_asks", "tool_refused", "tool_ran"})
+_ENDED = frozenset({"turn_ends", "session_ends"})
 
 
 class Permissions:
@@ -58,23 +57,24 @@ class Permissions:
         self._tokens = tokens
         self._host = host
         self._own = secrets.token_hex(4)
-        self._held: set[str] = set()
+        # The runtime whose request is held, by the question's id.
+        self._held: dict[str, str] = {}
         # By session and call.
         self._denied: dict[tuple[str, str | None], Data] = {}
 
-    @property
-    def held(self) -> int:
-        """How many requests wait for an answer."""
-        return len(self._held)
+    def held(self, runtime: str) -> int:
+        """Return how many requests of a runtime wait for an answer."""
+        return sum(runtime == one for one in self._held.values())
 
     def open(self) -> list[Data]:
         """Return the open questions of hooks, oldest first."""
+        evidence = {reader.evidence for reader in hook_readers().values()}
         return [
             one
             for one in self._questions.listed("open")
             if one["kind"] == "permission"
             and one.get("host") == self._host
-            and _details(one).get("source") == EVIDENCE
+            and _details(one).get("source") in evidence
         ]
 
     def settled(self, hook: Hook) -> list[str]:
@@ -105,26 +105,32 @@ class Permissions:
             with suppress(MissionControlError):
                 await self._questions.close(id_, reason)
 
-    async def ask(self, hook: Hook, asked: Asked, *, seconds: float) -> Data:
-        """Ask what a hook asks; with `seconds` it may be answered here so long, without it is only shown.
+    async def ask(self, runtime: str, hook: Hook, asked: Asked, *, seconds: float) -> Data:
+        """Ask what a hook asks, and return the question.
+
+        Args:
+            runtime: the name of the runtime whose hook it is.
+            hook: the hook.
+            asked: what it asks.
+            seconds: how long it may be answered here; with 0 it is only shown.
 
         Raises:
             Unavailable: it cannot be kept.
             QuotaExceeded: too many are open.
         """
         try:
-            return await self._ask(hook, asked, seconds)
+            return await self._ask(runtime, hook, asked, seconds)
         except TooLarge:
             # By the server's quota for a record, or the log's limit for an event.
             size = len(msgspec.json.encode(asked.details.get("input")))
-            return await self._ask(hook, without_input(asked, size), seconds)
+            return await self._ask(runtime, hook, asked.without_input(size), seconds)
 
-    async def _ask(self, hook: Hook, asked: Asked, seconds: float) -> Data:
+    async def _ask(self, runtime: str, hook: Hook, asked: Asked, seconds: float) -> Data:
         session = self._tokens.session(hook.session)
         held = seconds > 0 and asked.whole
         where = "here, or in the terminal" if held else "in the terminal"
         details: dict[str, Any] = {
-            "source": EVIDENCE,
+            "source": hook_readers()[runtime].evidence,
             "session": hook.session,
             "parent": hook.parent,
             "call": hook.call,
@@ -142,7 +148,7 @@ class Permissions:
             expires_in=seconds if held else None,
         )
         if held:
-            self._held.add(question["id"])
+            self._held[question["id"]] = runtime
         return question
 
     def deny(self, hook: Hook, question: Data) -> None:
@@ -152,17 +158,17 @@ class Permissions:
             del self._denied[next(iter(self._denied))]
 
     async def check_denied(self, hook: Hook) -> None:
-        """Tell with an alert when a hook shows that a tool has run that was denied here.
+        """Raise an alert when a hook shows that a tool has run that was denied here.
 
-        Claude does not report that a permission was given in the terminal, and drops an answer that comes after it.
+        A runtime need not report that a permission was given in the terminal, and drops an answer that comes after it.
         """
-        if hook.event in _ENDED:
+        if hook.phase in _ENDED:
             self._denied = {key: kept for key, kept in self._denied.items() if key[0] != hook.session}
             return
-        if hook.event not in _RAN | _BEGINS:
+        if hook.phase not in ("tool_begins", "tool_asks", "tool_ran"):
             return
         denied = self._denied.pop((hook.session, hook.call), None)
-        if denied is not None and hook.event in _RAN:
+        if denied is not None and hook.phase == "tool_ran":
             what = str(denied["text"]).removeprefix("Allow ")
             message = (
                 f"`deny` for {denied['id']} came too late: it had been allowed in the terminal, "
@@ -189,7 +195,7 @@ class Permissions:
                 await self.close([id_], "expired")
             return self._questions.find(id_)
         finally:
-            self._held.discard(id_)
+            self._held.pop(id_, None)
             for task in (waiting, leaving):
                 task.cancel()
             await asyncio.gather(waiting, leaving, return_exceptions=True)
@@ -234,7 +240,7 @@ def _details(question: Data) -> Data:
 
 
 def _settles(hook: Hook, details: Data) -> bool:
-    """Say whether a hook tells that what a question asks is decided."""
+    """Report whether a hook shows that what a question asks is decided."""
     if details.get("session") == hook.session:
-        return hook.event in _ENDED or (hook.event in _RETURNED and details.get("call") == hook.call)
-    return hook.event == "SessionEnd" and details.get("parent") == hook.session
+        return hook.phase in _ENDED or (hook.phase in _RETURNED and details.get("call") == hook.call)
+    return hook.phase == "session_ends" and details.get("parent") == hook.session

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 import msgspec
 
 from missioncontrol.runtimes.connection import Connection
+from missioncontrol.runtimes.hooks import HookReader
 from missioncontrol.runtimes.otel.reading import Meaning
 from missioncontrol.runtimes.otel.signals import Signal
 from missioncontrol.runtimes.records import Message, Record
@@ -110,6 +111,9 @@ class Runtime(ABC):
 
     read_signal: Callable[[Signal], Meaning | None] | None = None
     """Reads a signal of its own telemetry; returns None for what is not its own."""
+
+    hooks: ClassVar[HookReader | None] = None
+    """Reads its hooks, which it sends to `/api/hooks/NAME`; None where it has none."""
 
     @property
     def connection(self) -> Connection | None:

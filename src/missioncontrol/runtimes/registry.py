@@ -18,6 +18,7 @@ from missioncontrol.errors import ConfigError
 from missioncontrol.runtimes.base import FileKind, Place, Runtime, Transcript
 from missioncontrol.runtimes.claude.runtime import ClaudeCode
 from missioncontrol.runtimes.codex.runtime import Codex
+from missioncontrol.runtimes.hooks import HookReader
 from missioncontrol.runtimes.openclaw.runtime import OpenClaw
 from missioncontrol.runtimes.otel import genai
 from missioncontrol.runtimes.otel.reading import Meaning
@@ -71,6 +72,12 @@ def signal_readers() -> tuple[Callable[[Signal], Meaning | None], ...]:
     """Return what reads signals of telemetry: each runtime's own, and then the conventions that all share."""
     own = (runtime.read_signal for runtime in runtimes().values())
     return (*filter(None, own), genai.read)
+
+
+@cache
+def hook_readers() -> Mapping[str, HookReader]:
+    """Return what reads the hooks of each runtime that has any, by the runtime's name."""
+    return {name: runtime.hooks for name, runtime in runtimes().items() if runtime.hooks is not None}
 
 
 def title_of(runtime: str) -> str:

@@ -5,6 +5,7 @@ Counters live where the counting is done, as plain numbers; they are only read h
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any, Literal, NamedTuple
@@ -115,8 +116,10 @@ def _failures(service: Service) -> Value:
 
 
 def _hooks(service: Service) -> Value:
-    counted = {event: float(count) for event, count in service.hooks.events.items()}
-    return {**counted, "unknown": float(service.hooks.unknown.total())} if service.hooks.last else {}
+    heard = [counts for counts in service.hooks.counts.values() if counts.last]
+    counted = sum((counts.events for counts in heard), Counter[str]())
+    unknown = {"unknown": float(sum(counts.unknown.total() for counts in heard))} if heard else {}
+    return {**{event: float(count) for event, count in counted.items()}, **unknown}
 
 
 def _engine(service: Service) -> Value:
@@ -472,7 +475,7 @@ METRICS: tuple[Figure, ...] = (
     Figure(
         "mission_control_hooks_total",
         "counter",
-        "Hooks of Claude Code, by event; `unknown` are those of which only the name is understood.",
+        "Hooks of runtimes, by event; `unknown` are those of which only the name is understood.",
         _hooks,
         label="event",
     ),
@@ -480,7 +483,7 @@ METRICS: tuple[Figure, ...] = (
         "mission_control_lost_hooks_total",
         "counter",
         "Hooks that could not be kept.",
-        lambda s: float(s.hooks.lost),
+        lambda s: float(sum(counts.lost for counts in s.hooks.counts.values())),
     ),
     Figure(
         "mission_control_host_used_percent",

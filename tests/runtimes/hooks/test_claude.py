@@ -12,12 +12,11 @@ from missioncontrol.runtimes.claude.hooks import (
     EVIDENCE,
     KNOWN_EVENTS,
     MAX_INPUT_BYTES,
-    Hook,
-    decision,
+    ClaudeHooks,
     read,
-    stop,
 )
 from missioncontrol.runtimes.claude.transcript import ClaudeParser, Memory
+from missioncontrol.runtimes.hooks import Hook
 from missioncontrol.runtimes.records import SessionInfo, ToolCall, Turn
 from tests.runtimes.hooks.payloads import CWD, EVENTS, SESSION, body
 
@@ -246,14 +245,18 @@ def test_what_is_no_hook_is_refused(broken: bytes) -> None:
 
 
 def test_the_answers_are_those_that_claude_documents() -> None:
-    assert decision("allow", "no") == {
+    hooks = ClaudeHooks()
+    assert hooks.decision(allow=True, message="no") == {
         "hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": {"behavior": "allow"}}
     }
-    assert decision("deny", "no")["hookSpecificOutput"]["decision"] == {"behavior": "deny", "message": "no"}
-    told = stop("PreToolUse", "spent")
-    assert (told["continue"], told["stopReason"]) == (False, "spent")
-    assert told["hookSpecificOutput"]["permissionDecision"] == "deny"
-    assert stop("UserPromptSubmit", "spent")["decision"] == "block"
+    assert hooks.decision(allow=False, message="no")["hookSpecificOutput"]["decision"] == {
+        "behavior": "deny",
+        "message": "no",
+    }
+    stop = hooks.stop(read(body("PreToolUse"), AT), "spent")
+    assert (stop["continue"], stop["stopReason"]) == (False, "spent")
+    assert stop["hookSpecificOutput"]["permissionDecision"] == "deny"
+    assert hooks.stop(read(body("UserPromptSubmit"), AT), "spent")["decision"] == "block"
 
 
 @pytest.mark.parametrize("path", ["agent-" * 200_000, "/agent-x.jsonl" * 80_000, "\\agent-" * 150_000])

@@ -11,7 +11,7 @@ Source: https://code.claude.com/docs/en/hooks. The rules:
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -20,6 +20,7 @@ from missioncontrol.events.limits import check_json
 from missioncontrol.review import permission_text
 from missioncontrol.runtimes.calls import ASKING, tool_call
 from missioncontrol.runtimes.claude.transcript import RUNTIME
+from missioncontrol.runtimes.hooks import Asked, Hook, HookReader, Phase
 from missioncontrol.runtimes.lines import BrokenLineError, decode, shorten
 from missioncontrol.runtimes.persona import first_words, persona_of
 from missioncontrol.runtimes.records import (
@@ -76,12 +77,23 @@ _MESSAGES = re.compile(r"needs your (?:permission|approval|attention)|waiting fo
 _GOES_ON = frozenset({"clear", "resume"})
 """Why a session ends whose program goes on with another one."""
 
+_PHASES: dict[str, Phase] = {
+    "PreToolUse": "tool_begins",
+    "PermissionRequest": "tool_asks",
+    "PermissionDenied": "tool_refused",
+    "PostToolUse": "tool_ran",
+    "PostToolUseFailure": "tool_ran",
+    "UserPromptSubmit": "turn_ends",
+    "Stop": "turn_ends",
+    "StopFailure": "turn_ends",
+    "SubagentStop": "turn_ends",
+    "SessionEnd": "session_ends",
+}
+
 _COMMANDS = ("/", "<")
 """How a prompt begins that is none: a command of the user's own."""
 
 _ABSENT = msgspec.Raw(b"")
-
-PermissionDecision = Literal["allow", "deny"]
 
 
 class _Payload(msgspec.Struct):
@@ -125,32 +137,6 @@ _trees = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _FIELDS: dict[str, msgspec.json.Decoder[Any]] = {
     field.name: msgspec.json.Decoder(field.type) for field in msgspec.structs.fields(_Payload)
 }
-
-
-class Asked(NamedTuple):
-    """A permission that Claude asks for: `text` for a person, `details` to decide by.
-
-    `whole` says that all of it can be seen there, so that it may be decided on without the terminal.
-    """
-
-    text: str
-    details: dict[str, Any]
-    whole: bool
-
-
-class Hook(NamedTuple):
-    """One hook, as it was read.
-
-    `session` is the one that it is about, "" where it names none; `parent` the main session of a sub-agent. `call`
-    is the same for the same tool with the same arguments.
-    """
-
-    event: str
-    session: str
-    parent: str | None
-    records: list[Record]
-    call: str | None = None
-    asked: Asked | None = None
 
 
 def read(body: bytes, at: int) -> Hook:
@@ -207,21 +193,38 @@ def read(body: bytes, at: int) -> Hook:
         records,
         None if call is None else f"{call.name}:{call.arguments_digest}",
         _asked(payload, call) if event == "PermissionRequest" and call is not None else None,
+        _PHASES.get(event),
+        may_stop=event in BUDGETED,
     )
 
 
-def decision(verdict: PermissionDecision, message: str) -> dict[str, Any]:
-    """Write the answer to a PermissionRequest; the message tells Claude why something is denied."""
-    decided = {"behavior": verdict} | ({"message": message} if verdict == "deny" else {})
-    return {"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": decided}}
+class ClaudeHooks(HookReader):
+    """The hooks of Claude Code."""
 
+    events = KNOWN_EVENTS
+    event_field = "hook_event_name"
+    evidence = EVIDENCE
+    answer_seconds = ANSWER_SECONDS
 
-def stop(event: str, reason: str) -> dict[str, Any]:
-    """Write the answer that ends Claude's work: at a prompt, or before a tool is used."""
-    if event == "UserPromptSubmit":
-        return {"continue": False, "stopReason": reason, "decision": "block", "reason": reason}
-    denied = {"hookEventName": event, "permissionDecision": "deny", "permissionDecisionReason": reason}
-    return {"continue": False, "stopReason": reason, "hookSpecificOutput": denied}
+    def read(self, body: bytes, at: int) -> Hook:
+        """Read a hook; see the function of that name."""
+        return read(body, at)
+
+    def decision(self, *, allow: bool, message: str) -> dict[str, Any]:
+        """Write the answer to a PermissionRequest; the message says to Claude why something is denied."""
+        decided = {"behavior": "allow"} if allow else {"behavior": "deny", "message": message}
+        return {"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": decided}}
+
+    def stop(self, hook: Hook, reason: str) -> dict[str, Any]:
+        """Write the answer that ends Claude's work: at a prompt, or before a tool is used."""
+        if hook.event == "UserPromptSubmit":
+            return {"continue": False, "stopReason": reason, "decision": "block", "reason": reason}
+        denied = {
+            "hookEventName": hook.event,
+            "permissionDecision": "deny",
+            "permissionDecisionReason": reason,
+        }
+        return {"continue": False, "stopReason": reason, "hookSpecificOutput": denied}
 
 
 def _decode(body: bytes) -> _Payload:
@@ -323,12 +326,6 @@ def _asked(payload: _Payload, call: ToolCall) -> Asked:
     else:
         details["tooLong"] = f"{len(arguments):,} bytes"
     return Asked(permission_text(call.name, details["summary"]), details, whole)
-
-
-def without_input(asked: Asked, size: int) -> Asked:
-    """Return a permission whose input cannot be kept, for which the terminal is the only place."""
-    details = {name: value for name, value in asked.details.items() if name != "input"}
-    return asked._replace(details={**details, "tooLong": f"{size:,} bytes"}, whole=False)
 
 
 def _tree(arguments: bytes) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ import msgspec
 
 from missioncontrol.runtimes.base import FileKind, Place, Runtime, Transcript, find_below
 from missioncontrol.runtimes.claude import telemetry
+from missioncontrol.runtimes.claude.hooks import ClaudeHooks
 from missioncontrol.runtimes.claude.transcript import RUNTIME, ClaudeParser, Memory
 from missioncontrol.runtimes.files.jsonl import POSITIONS, LineFormat, opens, session_of
 from missioncontrol.runtimes.files.jsonl_messages import reads_messages
@@ -40,6 +41,7 @@ class ClaudeCode(Runtime):
         ),
     )
     read_signal = staticmethod(telemetry.read)
+    hooks = ClaudeHooks()
 
     @property
     def connection(self) -> ClaudeConnection:
