@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from missioncontrol.fleet.agent_workspaces import AgentWorkspaces, FoundWorkspaces, WorkspaceFinder
+from missioncontrol.config import SourcesConfig
+from missioncontrol.fleet.agent_workspaces import AgentWorkspaces, FoundWorkspaces
+from missioncontrol.fleet.workspace_finder import WorkspaceFinder
 from missioncontrol.watch.ignore import Ignore
 
 
@@ -24,8 +26,12 @@ def configure(root: Path, **agents: Any) -> None:
     (root.parent / "openclaw.json").write_text(json.dumps({"agents": agents}))
 
 
+def sources(setting: str) -> SourcesConfig:
+    return SourcesConfig(places={"openclaw": setting})
+
+
 def found(root: Path, setting: str = "auto") -> FoundWorkspaces:
-    return WorkspaceFinder(root, setting, root.parent / "workspace-data").find()
+    return WorkspaceFinder(root, sources(setting), root.parent / "workspace-data").find()
 
 
 def owners(root: Path, setting: str = "auto") -> dict[str, str]:
@@ -190,7 +196,7 @@ def test_odd_settings_name_no_workspace(root: Path, agents: Any) -> None:
 def test_settings_that_are_half_written_change_nothing(root: Path) -> None:
     make(root, "../../fleet/forge")
     configure(root, entries={"forge": {"workspace": str(root.parents[1] / "fleet/forge")}})
-    finder = WorkspaceFinder(root, "auto", root / "data")
+    finder = WorkspaceFinder(root, sources("auto"), root / "data")
     before = finder.find().owned
     (root.parent / "openclaw.json").write_text('{"agents": {"entr')
     assert finder.find().owned == before != {}
@@ -209,7 +215,7 @@ def test_what_may_not_be_read_ends_nothing(root: Path, monkeypatch: pytest.Monke
         raise PermissionError(13, "Permission denied")
 
     make(root, "../workspace-scout")
-    monkeypatch.setattr("missioncontrol.fleet.agent_workspaces.find_openclaw", refused)
+    monkeypatch.setattr("missioncontrol.runtimes.registry.find", refused)
     assert owners(root) == {}
     (root / "../workspace-scout/SOUL.md").write_text("")
     assert owners(root) == {"../workspace-scout": "scout"}

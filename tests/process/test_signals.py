@@ -114,7 +114,7 @@ def test_sigusr1_shows_every_thread_and_sigusr2_does_nothing(tmp_path: Path) -> 
         server.ready()
         server.signal(signal.SIGUSR2)
         server.signal(signal.SIGUSR1)
-        until(lambda: "Thread MainThread" in server.stderr and "in _serve" in server.stderr)
+        until(lambda: "Thread MainThread" in server.stderr and "in run_server" in server.stderr)
         assert json.loads(call(server.url, "/health"))["status"] == "ok"
         server.signal(signal.SIGTERM)
         assert server.status() == 0

@@ -1,42 +1,24 @@
-"""The workspaces that agents of OpenClaw have of their own, next to the watched workspace or anywhere else.
+"""The workspaces that agents have of their own, next to the watched workspace or anywhere else.
 
 Their paths are relative to the watched workspace like all others, so most begin with `../`. A path is unique: no
 folder has two.
 
-Invariants:
-
-- only real folders count; a symbolic link in the place of one is not followed;
-- a folder that holds the watched workspace, or OpenClaw's own files with the secrets in them, is none;
-- the event loop replaces what is known as a whole, so that any thread may read it meanwhile.
+The event loop replaces what is known as a whole, so that any thread may read it meanwhile.
 """
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from time import time_ns
 from types import MappingProxyType
 from typing import NamedTuple
 
 from missioncontrol.fleet.layout import IDENTITY_FILE, SOUL_FILE, agent_of
-from missioncontrol.runtimes.base import Place
-from missioncontrol.runtimes.openclaw.places import configured_workspaces, find_openclaw
-from missioncontrol.runtimes.records import UnreadableError
 from missioncontrol.watch.ignore import Ignore
 from missioncontrol.watch.paths import parent_of
 
-MAX_WORKSPACES = 1_000
-"""How many workspaces are watched; the first in the order of their paths."""
-
 MAX_FORMER = 1_000
 """Of how many workspaces that are gone is still known whose they were."""
-
-_SIBLING = "workspace-"
-_MARKERS = (IDENTITY_FILE, SOUL_FILE, "AGENTS.md")
-_SECRET = frozenset({"agents", "credentials", "identity", "devices", "state", "logs"})
-"""Folders of OpenClaw's state folder that hold tokens, keys and sessions."""
 
 
 class Owned(NamedTuple):
@@ -198,133 +180,6 @@ class AgentWorkspaces:
             if inside.startswith("../") or rules.folder(inside):
                 reached[path] = self._outside
                 yield path
-
-
-class WorkspaceFinder:
-    """Looks up where OpenClaw's agents have their workspaces; for one thread at a time.
-
-    `openclaw.json` is read again only when it has changed. While it cannot be read, what it said before counts.
-    """
-
-    def __init__(self, root: Path, setting: str, data: Path) -> None:
-        """Prepare.
-
-        Args:
-            root: the watched workspace, with all links resolved.
-            setting: `sources.openclaw` of the settings.
-            data: the server's own folder, which is no workspace wherever it is.
-        """
-        self._root = root
-        self._setting = setting
-        self._data = data.resolve()
-        self._signature: tuple[int, ...] | None = None
-        self._configured: dict[str, Path] = {}
-
-    def find(self) -> FoundWorkspaces:
-        """Look up which workspaces there are now."""
-        at = time_ns()
-        if self._setting == "off":
-            return FoundWorkspaces({}, None, at)
-        try:
-            place = find_openclaw(self._setting, self._root)
-        except (OSError, RuntimeError):
-            # Not ours to read; the workspace is watched all the same.
-            place = None
-        named = [] if place is None else list(self._read(place).items())
-        named += _siblings(self._root, place)
-        owned: dict[str, Owned] = {}
-        of_root: str | None = None
-        for agent, folder in named:
-            real = _real_folder(folder) if _is_text(agent) and _is_text(str(folder)) else None
-            if real is None:
-                continue
-            path, inode = real
-            if path == self._root:
-                of_root = of_root or agent
-            elif not self._is_excluded(path, place):
-                owned.setdefault(os.path.relpath(path, self._root), Owned(agent, inode))
-        return FoundWorkspaces(dict(sorted(owned.items())[:MAX_WORKSPACES]), of_root, at)
-
-    def _is_excluded(self, path: Path, place: Place | None) -> bool:
-        return (
-            self._root.is_relative_to(path)
-            or path.is_relative_to(self._data)
-            or (place is not None and _is_secret(path, place))
-        )
-
-    def _read(self, place: Place) -> Mapping[str, Path]:
-        try:
-            status = (place.folder / "openclaw.json").stat()
-            signature = (status.st_ino, status.st_size, status.st_mtime_ns)
-            if signature != self._signature:
-                self._configured = configured_workspaces(place)
-                self._signature = signature
-        except FileNotFoundError:
-            self._configured, self._signature = {}, None
-        except (OSError, UnreadableError):
-            # Half written, or not ours to read: the source of tokens reports it.
-            pass
-        return self._configured
-
-
-def _siblings(root: Path, place: Place | None) -> list[tuple[str, Path]]:
-    """Return the folders `workspace-ID` in OpenClaw's state folder and next to the watched workspace."""
-    found: list[tuple[str, Path]] = []
-    for above in dict.fromkeys([*([place.folder] if place else []), root.parent]):
-        is_openclaw = place is not None and above == place.folder
-        if not is_openclaw and root.name != "workspace":
-            continue
-        try:
-            with os.scandir(above) as entries:
-                names = [entry.name for entry in entries if entry.name.startswith(_SIBLING)]
-        except OSError:
-            continue
-        found += (
-            (name.removeprefix(_SIBLING), above / name)
-            for name in sorted(names)
-            # Elsewhere a folder of that name may be anything.
-            if name != _SIBLING and (is_openclaw or _is_marked(above / name))
-        )
-    return found
-
-
-def _is_marked(folder: Path) -> bool:
-    try:
-        return any((folder / file).is_file() for file in _MARKERS)
-    except OSError:
-        return False
-
-
-def _is_text(text: str) -> bool:
-    """Report whether a name can be sent: one that is not UTF-8 cannot, and names no agent."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _real_folder(folder: Path) -> tuple[Path, int] | None:
-    """Return a folder with the links on the way to it resolved, and its inode; None if it is a link itself, or none."""
-    if not folder.is_absolute() or folder.name in ("", ".."):
-        return None
-    try:
-        path = folder.parent.resolve() / folder.name
-        status = path.lstat()
-    except (OSError, ValueError, RuntimeError):
-        return None
-    return (path, status.st_ino) if stat.S_ISDIR(status.st_mode) else None
-
-
-def _is_secret(path: Path, place: Place) -> bool:
-    """Report whether a folder holds OpenClaw's own files: its settings with their tokens, its databases."""
-    state = Path(os.path.realpath(place.folder))
-    if state.is_relative_to(path):
-        return True
-    if not path.is_relative_to(state):
-        return False
-    parts: Sequence[str] = path.relative_to(state).parts
-    return parts[0] in _SECRET and not any(part.startswith("workspace") for part in parts)
 
 
 def _upwards(path: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -18,14 +18,11 @@ from missioncontrol.fleet.layout import AGENT_FOLDERS, STATE_FILE
 from missioncontrol.fleet.runtime_status import RuntimeAgent
 from missioncontrol.fleet.sentry import SentryReport, read_report
 from missioncontrol.fleet.source import MARK, Batch, Feed, Inbox, Step, Workspace
-from missioncontrol.runtimes.openclaw.places import find_openclaw, gateway_address
-from missioncontrol.runtimes.records import UnreadableError
+from missioncontrol.runtimes import registry
+from missioncontrol.runtimes.base import GatewayClient, Runtime
 from missioncontrol.watch.debounce import Debounce
 from missioncontrol.watch.paths import folders_above
 from missioncontrol.watch.tree import Content, read_file
-
-if TYPE_CHECKING:
-    from missioncontrol.runtimes.openclaw.gateway import GatewayLink
 
 MAX_FILE_BYTES = 1024 * 1024
 SETTLE = 0.02
@@ -61,6 +58,7 @@ class Gateway:
         self._live: tuple[bool, Data] | None = None
         self._runs: dict[tuple[str, str], tuple[bool, int]] = {}
         self._inbox: Inbox | None = None
+        self._runtime: Runtime | None = None
         self.report: SentryReport | None = None
         """Sentry's report as it was read last; None where there is none."""
 
@@ -73,13 +71,13 @@ class Gateway:
         self._live = None
         self._inbox = feed.inbox
         await feed.watched()
-        link = await feed.in_thread(self._make_link)
+        client = await feed.in_thread(self._find_client)
         async with asyncio.TaskGroup() as tasks:
-            if link is not None:
-                tasks.create_task(link.run())
-            await self._watch(feed, link, first)
+            if client is not None:
+                tasks.create_task(client.run(self))
+            await self._watch(feed, client, first)
 
-    async def _watch(self, feed: Feed, link: GatewayLink | None, first: bool) -> None:
+    async def _watch(self, feed: Feed, client: GatewayClient | None, first: bool) -> None:
         due: float | None = monotonic()
         start = True
         while True:
@@ -91,7 +89,7 @@ class Gateway:
                         feed.running()
                     first = start = False
             batch = await feed.inbox.take(None if due is None else max(0.0, due - monotonic()))
-            feed.note(None if link is None else link.note)
+            feed.note(None if client is None else client.note)
             if _concerns(batch) or self._live is not None:
                 soon = monotonic() + SETTLE
                 due = soon if due is None else min(due, soon)
@@ -192,47 +190,41 @@ class Gateway:
 
     # The gateway itself.
 
-    def _make_link(self) -> GatewayLink | None:
-        setting = self._workspace.config.sources.gateway
-        if setting == "off":
+    def _find_client(self) -> GatewayClient | None:
+        sources = self._workspace.config.sources
+        if sources.gateway == "off":
             return None
-        token = os.environ.get(TOKEN_VARIABLE)
-        place = find_openclaw(self._workspace.config.sources.place_of("openclaw"), self._root)
-        address = None
-        if place is not None:
-            try:
-                address = gateway_address(place)
-            except (FileNotFoundError, UnreadableError):
-                address = None
-        if setting == "auto" and address is None:
-            return None
-        url = f"http://127.0.0.1:{address.port}" if setting == "auto" and address is not None else setting
-        token = token or (address.token if address is not None else None)
-        # It takes 20 MB, and most fleets have no gateway.
-        from missioncontrol.runtimes.openclaw.gateway import GatewayLink
+        url = None if sources.gateway == "auto" else sources.gateway
+        for runtime in registry.runtimes().values():
+            place = registry.find(runtime.name, sources, self._root)
+            client = runtime.gateway(place, url, os.environ.get(TOKEN_VARIABLE))
+            if client is not None:
+                self._runtime = runtime
+                return client
+        return None
 
-        return GatewayLink(
-            url, token, on_health=self._heard_health, on_run=self._heard_run, on_silence=self._heard_nothing
-        )
-
-    def _heard_health(self, runs: bool, details: Data) -> None:
-        self._live = (runs, details)
+    def health(self, *, running: bool, details: Data) -> None:
+        """Note whether the gateway runs."""
+        self._live = (running, details)
         self._wake()
 
-    def _heard_run(self, agent: str, key: str, runs: bool, at: int) -> None:
-        self._runs[agent, key] = (runs, at)
+    def run_state(self, agent: str, session: str, *, running: bool, at: int) -> None:
+        """Note whether a session of an agent runs, since when, in milliseconds since 1970."""
+        if self._runtime is None:
+            return
+        self._runs[agent, session] = (running, at)
         of_agent = [run for (other, _), run in self._runs.items() if other == agent]
-        busy = any(running for running, _ in of_agent)
         shown = RuntimeAgent(
-            "openclaw",
+            self._runtime.name,
             agent,
-            "busy" if busy else "idle",
+            "busy" if any(runs for runs, _ in of_agent) else "idle",
             max(when for _, when in of_agent),
-            "OpenClaw gateway",
+            f"{self._runtime.title} gateway",
         )
         self._workspace.runtimes.say(agent, shown)
 
-    def _heard_nothing(self) -> None:
+    def silence(self) -> None:
+        """Note that nothing more is known of any session."""
         self._runs.clear()
         self._workspace.runtimes.fall_silent()
         self._wake()

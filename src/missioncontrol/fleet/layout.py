@@ -13,7 +13,7 @@ AGENT_FOLDERS = ("mission-control/agents", "agents")
 STATE_FILE = "state.json"
 SOUL_FILE = "SOUL.md"
 IDENTITY_FILE = "IDENTITY.md"
-"""In which an agent of OpenClaw says who it is, in its own workspace."""
+"""In which an agent says who it is, in its own workspace."""
 
 TASK_FILES = ("mission-control/TASK_QUEUE.json", "mission-control/TASK_QUEUE.md")
 LEAD_PLACES = tuple(

@@ -1,9 +1,9 @@
-"""Reads `SOUL.md` and OpenClaw's `IDENTITY.md`, in which an agent says who it is.
+"""Reads `SOUL.md` and `IDENTITY.md`, in which an agent says who it is.
 
 People and agents write it as they like, so everything about its form is taken as it comes: labels bold or not, in a
 list or a table, as headings with the value below; any kind of bullet, quote and line ending. The first value of a
 label counts. What is inside a code block or a comment says nothing, nor does a hint in brackets where a value belongs,
-as OpenClaw's templates have them: `_(pick something you like)_`.
+as the usual templates have them: `_(pick something you like)_`.
 """
 
 from __future__ import annotations

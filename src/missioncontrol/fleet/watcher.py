@@ -12,8 +12,8 @@ import errno
 from collections.abc import Iterable
 from time import monotonic
 
-from missioncontrol.fleet.agent_workspaces import WorkspaceFinder
 from missioncontrol.fleet.source import Feed, Inbox, Step, Workspace
+from missioncontrol.fleet.workspace_finder import WorkspaceFinder
 from missioncontrol.watch.notifications import FileSystemEvents, WorkspaceGone, open_notices
 
 RESCAN_SECONDS = 60.0
@@ -48,9 +48,7 @@ class Watcher:
         self._watched = watched
         self._told_polling = False
         self._agents = workspace.agent_workspaces
-        self._finder = WorkspaceFinder(
-            workspace.root, workspace.config.sources.place_of("openclaw"), workspace.config.data_path
-        )
+        self._finder = WorkspaceFinder(workspace.root, workspace.config.sources, workspace.config.data_path)
 
     async def run(self, feed: Feed) -> None:
         """Watch until cancelled; ends with an error when the workspace is gone."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
+from missioncontrol.events import Data
 from missioncontrol.runtimes.connection import Connection
 from missioncontrol.runtimes.hooks import HookReader
 from missioncontrol.runtimes.otel.reading import Meaning
@@ -97,6 +98,28 @@ class FileKind(NamedTuple):
     messages: MessageReader | None = None
 
 
+class GatewayListener(Protocol):
+    """Gets what a gateway reports."""
+
+    def health(self, *, running: bool, details: Data) -> None:
+        """Note whether the gateway runs, and details for people."""
+
+    def run_state(self, agent: str, session: str, *, running: bool, at: int) -> None:
+        """Note whether a session of an agent runs, since when, in milliseconds since 1970."""
+
+    def silence(self) -> None:
+        """Note that nothing more is known of any session."""
+
+
+class GatewayClient(Protocol):
+    """Watches a gateway. `note` says what is wrong with the connection, None where nothing is."""
+
+    note: str | None
+
+    async def run(self, listener: GatewayListener) -> None:
+        """Watch until cancelled."""
+
+
 class Runtime(ABC):
     """A runtime of agents. `name` is its id in events and settings, `title` its name for people."""
 
@@ -156,6 +179,38 @@ class Runtime(ABC):
             UnreadableError: they cannot be read.
         """
         return {}
+
+    def workspaces(self, place: Place) -> Mapping[str, Path]:
+        """Return where each agent that its settings name has its workspace, by the agent's id, set or not.
+
+        Raises:
+            FileNotFoundError: the settings do not exist.
+            UnreadableError: they cannot be read.
+        """
+        return {}
+
+    def unnamed_workspaces(self, place: Place | None, root: Path) -> Sequence[tuple[str, Path]]:
+        """Return agents with workspaces that its settings do not name.
+
+        Args:
+            place: its folder; None where it has none.
+            root: the watched workspace.
+        """
+        return ()
+
+    def is_private(self, place: Place, path: Path) -> bool:
+        """Report whether a folder holds files of the runtime that others must not read, and so is no workspace."""
+        return False
+
+    def gateway(self, place: Place | None, url: str | None, token: str | None) -> GatewayClient | None:
+        """Return a client of its gateway, a program that knows which sessions run; None where it has none.
+
+        Args:
+            place: its folder; None where it has none.
+            url: the gateway's address, where the settings name one; else it is looked up at the place.
+            token: for the gateway, in the place of the one that is found at the place.
+        """
+        return None
 
 
 def find_below(runtime: str, folders: tuple[str, ...], setting: str, usual: str) -> Place | None:

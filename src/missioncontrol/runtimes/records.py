@@ -99,7 +99,7 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
 class SessionInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who a session is; told again when more of it is known, and what is None here may have been told before.
 
-    `agent` is the name of OpenClaw's folder, `key` its name of the conversation (`agent:scout:main`), `cwd` the folder
+    `agent` is whom the runtime names, `key` its name of the conversation (`agent:scout:main`), `cwd` the folder
     in which it works, `parent` the session that started this one, `version` the runtime's or the transcript's own.
     `persona` is what the first user message says after "You are": a name, perhaps, and some words more; see
     `persona.py`.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from time import monotonic
@@ -21,6 +20,7 @@ from websockets.exceptions import WebSocketException
 
 from missioncontrol.backoff import Backoff
 from missioncontrol.events import Data, now
+from missioncontrol.runtimes.base import GatewayListener
 from missioncontrol.threads import OwnerThread
 
 HEALTH_SECONDS = 10.0
@@ -33,38 +33,28 @@ PROTOCOL = 4
 
 logger = logging.getLogger(__name__)
 
-Health = Callable[[bool, Data], None]
-Run = Callable[[str, str, bool, int], None]
-
 
 class Refused(Exception):
     """The gateway does not let us in; the message says what it said."""
 
 
 class GatewayLink:
-    """Watches one gateway, and calls back with what it learns."""
+    """Watches one gateway, and reports what it learns."""
 
-    def __init__(
-        self, url: str, token: str | None, *, on_health: Health, on_run: Run, on_silence: Callable[[], None]
-    ) -> None:
+    def __init__(self, url: str, token: str | None) -> None:
         """Prepare.
 
         Args:
             url: the gateway's HTTP address, as in `http://127.0.0.1:18789`.
             token: what it wants to see; never shown or logged.
-            on_health: called with whether it runs, and details, after each look.
-            on_run: called with an agent, a session's key, whether that runs, and when (milliseconds since 1970).
-            on_silence: called when the WebSocket is lost, and nobody tells of runs any more.
         """
         self._url = url.rstrip("/")
         self._token = token
-        self._on_health = on_health
-        self._on_run = on_run
-        self._on_silence = on_silence
         self.note: str | None = None
 
-    async def run(self) -> None:
+    async def run(self, listener: GatewayListener) -> None:
         """Watch until cancelled."""
+        self._listener = listener
         # A gateway that lets every answer drip must not take more than one thread.
         self._thread = OwnerThread("gateway health")
         try:
@@ -77,7 +67,7 @@ class GatewayLink:
     async def _watch_health(self) -> None:
         while True:
             runs, details = await self._health()
-            self._on_health(runs, details)
+            self._listener.health(running=runs, details=details)
             await asyncio.sleep(HEALTH_SECONDS)
 
     async def _health(self) -> tuple[bool, Data]:
@@ -111,7 +101,7 @@ class GatewayLink:
                 if not isinstance(error, (WebSocketException, OSError, TimeoutError, ValueError)):
                     logger.exception("gateway.failed")
                 self.note = f"the gateway's WebSocket is lost: {type(error).__name__}"
-            self._on_silence()
+            self._listener.silence()
             if monotonic() - began > LONGEST_PAUSE:
                 backoff.reset()
             await asyncio.sleep(backoff.next())
@@ -175,7 +165,7 @@ class GatewayLink:
             if len(parts) < 3 or parts[0] != "agent":
                 return
             agent = parts[1]
-        self._on_run(agent, key, runs, now())
+        self._listener.run_state(agent, key, running=runs, at=now())
 
 
 def _get(url: str, path: str) -> tuple[int, bytes]:

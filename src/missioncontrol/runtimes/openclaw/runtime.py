@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +13,18 @@ from missioncontrol.runtimes.base import FileKind, FileReader, Place, Runtime, T
 from missioncontrol.runtimes.files.jsonl import POSITIONS, LineFormat, opens, session_of
 from missioncontrol.runtimes.files.jsonl_messages import reads_messages
 from missioncontrol.runtimes.messages import MessageParser
-from missioncontrol.runtimes.openclaw import places, telemetry
+from missioncontrol.runtimes.openclaw import places, telemetry, workspaces
 from missioncontrol.runtimes.openclaw.agent_database import AGENT_POSITIONS, AgentDatabase
 from missioncontrol.runtimes.openclaw.messages import read_messages
 from missioncontrol.runtimes.openclaw.session_index import read_index
 from missioncontrol.runtimes.openclaw.state_database import STATE_POSITIONS, StateDatabase
 from missioncontrol.runtimes.openclaw.transcript import RUNTIME, Memory, OpenClawParser
-from missioncontrol.runtimes.records import Record
+from missioncontrol.runtimes.records import Record, UnreadableError
 from missioncontrol.threads import OwnerThread
 
 if TYPE_CHECKING:
     from missioncontrol.runtimes.openclaw.connect import OpenClawConnection
+    from missioncontrol.runtimes.openclaw.gateway import GatewayLink
 
 
 class _Index(FileReader):
@@ -95,3 +97,30 @@ class OpenClaw(Runtime):
     def agents(self, place: Place) -> dict[str, Path | None]:
         """Return the agents that `openclaw.json` names; see `roster`."""
         return places.roster(place)
+
+    def workspaces(self, place: Place) -> dict[str, Path]:
+        """Return where each agent of `openclaw.json` has its workspace; see `configured_workspaces`."""
+        return places.configured_workspaces(place)
+
+    def unnamed_workspaces(self, place: Place | None, root: Path) -> list[tuple[str, Path]]:
+        """Return the folders `workspace-ID` in the state folder and next to the watched workspace."""
+        return workspaces.unnamed_workspaces(place, root)
+
+    def is_private(self, place: Place, path: Path) -> bool:
+        """Report whether a folder holds OpenClaw's settings with their tokens, databases or sessions."""
+        return workspaces.is_private(place, path)
+
+    def gateway(self, place: Place | None, url: str | None, token: str | None) -> GatewayLink | None:
+        """Return the link to the gateway that `openclaw.json` or the settings name."""
+        address = None
+        if place is not None:
+            with suppress(FileNotFoundError, UnreadableError):
+                address = places.gateway_address(place)
+        if url is None:
+            if address is None:
+                return None
+            url = f"http://127.0.0.1:{address.port}"
+        # It takes 20 MB, and most fleets have no gateway.
+        from missioncontrol.runtimes.openclaw.gateway import GatewayLink
+
+        return GatewayLink(url, token or (address.token if address is not None else None))
