@@ -38,7 +38,7 @@ def test_a_long_story_leaves_a_bounded_workspace_and_keeps_moving(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("missioncontrol.app.simulation.simulation.KEPT_FILES", 5)
-    monkeypatch.setattr("missioncontrol.app.simulation.sessions.KEPT_BYTES", 20_000)
+    monkeypatch.setattr("missioncontrol.runtimes.openclaw.simulated.KEPT_BYTES", 20_000)
     for seed in (1, 2):
         simulation = Simulation(tmp_path / "workspace", runtime=tmp_path / "runtime", seed=seed, clock=clock)
         simulation.prepare()

@@ -28,7 +28,6 @@ from missioncontrol.app.drain import drain_window, first_return, spread
 from missioncontrol.app.host_view import HostView
 from missioncontrol.app.pipeline import DELIVER, PROJECT, Pipeline
 from missioncontrol.app.simulation import Simulation
-from missioncontrol.app.simulation.sessions import SIMULATED
 from missioncontrol.app.telemetry_out import TelemetryOut
 from missioncontrol.backoff import Backoff
 from missioncontrol.config import DEFAULT_PORT, Config, ServerConfig, load_config
@@ -49,7 +48,7 @@ from missioncontrol.hub import Connection, Hub
 from missioncontrol.notify import Notifier, Routes, prepare
 from missioncontrol.owner_secret import load_secret
 from missioncontrol.private_files import make_private_folder
-from missioncontrol.runtimes.registry import check_settings
+from missioncontrol.runtimes.registry import check_settings, simulated
 from missioncontrol.search import Search
 from missioncontrol.server.access import Access, BrowserSessions, Owner, check_bind, tells_users
 from missioncontrol.server.access.sessions import FILE_NAME as BROWSERS_FILE
@@ -341,7 +340,7 @@ class MissionControl(Broadcasts):
         self._ticker = asyncio.create_task(self._uvicorn.main_loop())
         self._uvicorn.mcp.start()
         if self._simulation:
-            setting = config.sources.place_of(SIMULATED)
+            setting = config.sources.place_of(simulated.RUNTIME)
             runtime = None if setting in ("auto", "off") else Path(setting)
             simulation = Simulation(workspace, runtime=runtime)
             # What cannot be written now, a later step tries again.

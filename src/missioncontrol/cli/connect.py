@@ -71,7 +71,7 @@ def list_all() -> int:
     For example:
 
         mission-control connect
-        mission-control connect claude
+        mission-control connect NAME
     """
     for row in rows():
         print(f"{row.name:<10}{row.what:<60}{row.how}")

@@ -66,7 +66,7 @@ def demo(
             # One of both is set, always.
             folder = Path(str(temporary)) / "workspace"
         _claim(folder)
-        from missioncontrol.app.simulation.sessions import SIMULATED
+        from missioncontrol.runtimes.registry import simulated
 
         beside = folder.with_name(f"{folder.name}-data")
         config = read_config(
@@ -78,7 +78,7 @@ def demo(
                 "server.ws_port": ws_port,
                 # The transcripts of real agents have no place in a simulation: it writes its own.
                 **{f"sources.{name}": "off" for name in runtimes()},
-                f"sources.{SIMULATED}": str(folder.with_name(f"{folder.name}-{SIMULATED}")),
+                f"sources.{simulated.RUNTIME}": str(folder.with_name(f"{folder.name}-{simulated.RUNTIME}")),
             }
         )
         return run_server(config, simulation=True, open_browser=open_, last=partial(_remove, temporary))

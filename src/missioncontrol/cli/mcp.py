@@ -65,7 +65,7 @@ def mcp(
     For example:
 
         mission-control mcp --agent scout
-        claude mcp add mission-control -- mission-control mcp --agent scout
+        mission-control connect mcp
     """
     agent = agent or os.environ.get(AGENT_VARIABLE)
     bridge = Bridge(Address(read_url(url)), read_token(token), agent, _write)

@@ -143,6 +143,16 @@ class Runtime(ABC):
         """How it is connected; None where there is nothing to connect."""
         return None
 
+    def mcp_command(self, name: str, url: str, authorization: str | None) -> str | None:
+        """Return the command that gives its agents the tools of an MCP server; None where there is none.
+
+        Args:
+            name: what the server is called there.
+            url: its address.
+            authorization: the header that it asks for; a variable in it as `${NAME}`.
+        """
+        return None
+
     def find(self, setting: str, workspace: Path, environment: Mapping[str, str]) -> Place | None:
         """Find its folder.
 

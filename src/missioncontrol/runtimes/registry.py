@@ -19,6 +19,7 @@ from missioncontrol.runtimes.base import FileKind, Place, Runtime, Transcript
 from missioncontrol.runtimes.claude.runtime import ClaudeCode
 from missioncontrol.runtimes.codex.runtime import Codex
 from missioncontrol.runtimes.hooks import HookReader
+from missioncontrol.runtimes.openclaw import simulated as simulated
 from missioncontrol.runtimes.openclaw.runtime import OpenClaw
 from missioncontrol.runtimes.otel import genai
 from missioncontrol.runtimes.otel.reading import Meaning

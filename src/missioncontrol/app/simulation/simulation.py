@@ -18,9 +18,9 @@ from random import Random
 from typing import Any
 
 from missioncontrol.app.simulation.fleet import FLEET, REMARKS, Profile, write_soul
-from missioncontrol.app.simulation.sessions import Transcripts
 from missioncontrol.app.simulation.shared_files import PLANNER, LeadList, TaskBoard
 from missioncontrol.backoff import Backoff
+from missioncontrol.runtimes.registry import simulated
 from missioncontrol.temporary import remove_left_over, replace_file
 
 MARK = ".mission-control-demo"
@@ -71,7 +71,7 @@ class Simulation:
 
         Args:
             folder: the workspace, which should be nobody else's.
-            runtime: the OpenClaw state folder that the agents' transcripts are written to; none without it.
+            runtime: the runtime's folder that the agents' transcripts are written to; none without it.
             seed: the same seed gives the same story.
             clock: tells the time that is written into files; the time of day unless told otherwise.
         """
@@ -81,7 +81,9 @@ class Simulation:
         self._workers = {profile.id: Worker(profile) for profile in FLEET}
         self._board = TaskBoard(folder, self._chance, self._time)
         self._leads = LeadList(folder, self._chance)
-        self._transcripts = Transcripts(runtime, self._chance, self._clock) if runtime is not None else None
+        self._transcripts = (
+            simulated.Transcripts(runtime, self._chance, self._clock) if runtime is not None else None
+        )
         self._gateway = "running"
         self._burst = 0
 

@@ -50,6 +50,12 @@ class ClaudeCode(Runtime):
 
         return ClaudeConnection()
 
+    def mcp_command(self, name: str, url: str, authorization: str | None) -> str:
+        """Return `claude mcp add` (https://code.claude.com/docs/en/mcp)."""
+        command = f"claude mcp add --transport http {name} {url}"
+        # Single quotes: Claude Code fills a variable in, each time it connects.
+        return command if authorization is None else f"{command} --header 'Authorization: {authorization}'"
+
     def find(self, setting: str, workspace: Path, environment: Mapping[str, str]) -> Place | None:
         """Find the folder of its settings: `CLAUDE_CONFIG_DIR`, else `~/.claude`, with `projects` in it."""
         return find_below(

@@ -9,10 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from missioncontrol.runtimes.openclaw.transcript import RUNTIME
-
-SIMULATED = RUNTIME
-"""The runtime in whose form the transcripts are written."""
+from missioncontrol.runtimes.openclaw.transcript import RUNTIME as RUNTIME
 
 KEPT_BYTES = 256 * 1024
 """How long a transcript may become before its session is reset and a new one begins."""
@@ -41,11 +38,11 @@ class Transcripts:
             path.write_text(json.dumps(roster, indent=2) + "\n", encoding="utf-8")
 
     def asked(self, agent: str, text: str) -> None:
-        """Somebody gives an agent its work."""
+        """Write that an agent is given its work."""
         self._write(agent, {"role": "user", "content": text})
 
     def called(self, agent: str, path: str, content: str, remark: str) -> None:
-        """An agent writes a file, with a remark."""
+        """Write that an agent writes a file, with a remark."""
         call = f"call_{self._entries}"
         arguments = {"path": path, "content": content}
         items = [
@@ -66,7 +63,7 @@ class Transcripts:
         )
 
     def answered(self, agent: str, text: str, *, failed: bool = False) -> None:
-        """An agent ends its turn."""
+        """Write that an agent ends its turn."""
         message = self._answer(agent, [{"type": "text", "text": text}], "error" if failed else "stop")
         if failed:
             message["errorMessage"] = text
