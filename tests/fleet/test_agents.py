@@ -13,8 +13,8 @@ import msgspec
 import pytest
 from tests.fleet.world import World
 
+from missioncontrol.fleet.agent_status import RuntimeAgent
 from missioncontrol.fleet.agents import MAX_BASELINE_BYTES, Agents
-from missioncontrol.fleet.runtime_status import RuntimeAgent
 
 pytestmark = pytest.mark.anyio
 

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from missioncontrol.events import Data, Draft, now, rfc3339
+from missioncontrol.fleet.agent_status import RuntimeAgent
 from missioncontrol.fleet.layout import AGENT_FOLDERS, STATE_FILE
-from missioncontrol.fleet.runtime_status import RuntimeAgent
 from missioncontrol.fleet.sentry import SentryReport, read_report
 from missioncontrol.fleet.source import MARK, Batch, Feed, Inbox, Step, Workspace
 from missioncontrol.runtimes import registry

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from missioncontrol.events import rfc3339
+from missioncontrol.fleet.agent_status import FileEvidence, RuntimeAgent, runtime_decides
 from missioncontrol.fleet.layout import STATE_FILE
-from missioncontrol.fleet.runtime_status import RuntimeAgent
+from missioncontrol.runtimes.lines import milliseconds
 from missioncontrol.state import deeper_than, kind_of
 
 MAX_FIELD_BYTES = 48 * 1024
@@ -119,14 +120,16 @@ def compose(id_: str, known: Known) -> dict[str, Any]:
 def _doing(known: Known) -> dict[str, Any]:
     """Return the status with what it means, who says so, and when that was last seen to be so."""
     state, runtime = known.state or {}, known.runtime
-    status: str = state.get("status", "unknown")
-    evidence, confirmed = STATE_FILE if "status" in state else None, known.confirmed
-    if runtime is not None:
-        at = rfc3339(runtime.at).decode()
-        says_something = runtime.status != "unknown"
-        if evidence is None or confirmed is None or (says_something and at >= confirmed):
-            status, evidence, confirmed = runtime.status, runtime.evidence, at
-    return {"status": status, "kind": kind_of(status), "statusSource": evidence, "confirmed": confirmed}
+    written = None if known.confirmed is None else milliseconds(known.confirmed)
+    if runtime is not None and runtime_decides(FileEvidence(state.get("status"), written), runtime):
+        status, source, confirmed = runtime.status, runtime.evidence, rfc3339(runtime.at).decode()
+        return {"status": status, "kind": kind_of(status), "statusSource": source, "confirmed": confirmed}
+    return {
+        "status": (status := state.get("status", "unknown")),
+        "kind": kind_of(status),
+        "statusSource": STATE_FILE if "status" in state else None,
+        "confirmed": known.confirmed,
+    }
 
 
 def moment(mtime_ns: int) -> str | None:

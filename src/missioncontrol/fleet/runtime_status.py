@@ -1,37 +1,20 @@
-"""What the runtimes say of their agents, for the one source that tells agents' statuses.
+"""What the runtimes say of their agents, for the one source that reports agents' statuses.
 
-Whoever reads a runtime puts here what an agent is doing by its own evidence; the source of agents lays that over
-what the agent's files say, and the newer word counts.
+What reads a runtime puts its evidence here; the source of agents decides between that and the agents' files. The rules
+are in `agent_status`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
-
-class RuntimeAgent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An agent as its runtime shows it; `at` is when that was last seen to be so, in milliseconds since 1970.
-
-    `status` is a word of `KINDS`, `evidence` says where it was read, `by` is who has passed it on, if anybody has.
-    """
-
-    runtime: str
-    name: str
-    status: str
-    at: int
-    evidence: str
-    detail: str | None = None
-    model: str | None = None
-    by: str | None = None
+from missioncontrol.fleet.agent_status import RuntimeAgent, by_runtime
 
 
 class RuntimeStatusRegistry:
     """The agents of all runtimes.
 
-    `complete` says that each runtime has been looked at, so that who is missing is gone. What a gateway says of its
-    agents as it happens is laid over that: the newer word counts.
+    `complete` says that each runtime has been looked at, so that who is missing is gone.
 
     `without_folder` are agents whose folder in the workspace has gone, so that at most the runtimes know them: no
     session means such a one by its name.
@@ -86,10 +69,7 @@ class RuntimeStatusRegistry:
 
     def get(self, id_: str) -> RuntimeAgent | None:
         """Return an agent."""
-        read, live = self._read.get(id_), self._live.get(id_)
-        if read is None or live is None:
-            return read or live
-        return live if live.at >= read.at else read
+        return by_runtime(self._read.get(id_), self._live.get(id_))
 
     def ids(self) -> set[str]:
         """Return the ids of all agents."""

@@ -8,11 +8,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from missioncontrol.fleet.agent_status import by_sessions
 from missioncontrol.fleet.usage import ledger as ledgers
-from missioncontrol.fleet.usage.agent_status import Standings
+from missioncontrol.fleet.usage.agent_sessions import AgentSessions
 from missioncontrol.fleet.usage.known import KnownSessions
 from missioncontrol.fleet.usage.ledger import UsageLedger
-from missioncontrol.fleet.usage.sessions import Owners, Session, agent_doing
+from missioncontrol.fleet.usage.sessions import Owners, Session
 from missioncontrol.runtimes.records import Growth, Record, SessionInfo, Turn, Usage
 
 NOW = 1_764_000_000_000
@@ -130,7 +131,7 @@ steps = st.lists(
 @given(steps)
 def test_what_agents_do_is_what_all_their_sessions_say(given_steps: list[Any]) -> None:
     sessions: dict[str, Session] = {}
-    standings = Standings(sessions)
+    standings = AgentSessions(sessions)
     now = NOW
     for number, agent, doing, seconds, alive in given_steps:
         now += seconds * 1000
@@ -144,4 +145,4 @@ def test_what_agents_do_is_what_all_their_sessions_say(given_steps: list[Any]) -
         by_agent: dict[str, list[Session]] = {}
         for known in sessions.values():
             by_agent.setdefault(known.agent, []).append(known)
-        assert shown == {name: agent_doing(some, now, {"openclaw": alive}) for name, some in by_agent.items()}
+        assert shown == {name: by_sessions(some, now, {"openclaw": alive}) for name, some in by_agent.items()}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from missioncontrol.fleet.usage.agent_status import Standings
+from missioncontrol.fleet.agent_status import SILENT_SECONDS
+from missioncontrol.fleet.usage.agent_sessions import AgentSessions
 from missioncontrol.fleet.usage.ledger import UsageBatch, UsageLedger
 from missioncontrol.fleet.usage.lines import use_of
 from missioncontrol.fleet.usage.runaways import IN_A_ROW, KNOWN_MINUTES
-from missioncontrol.fleet.usage.sessions import SILENT_SECONDS, Owners, Session
+from missioncontrol.fleet.usage.sessions import Owners, Session
 from missioncontrol.runtimes.records import Record, SessionInfo, ToolCall, Turn, Usage
 
 NOW = 1_795_435_200_000
@@ -136,7 +137,7 @@ def test_sudden_spending_is_warned_about() -> None:
 
 def doing(*sessions: tuple[str, int], alive: bool | None = None) -> str:
     known = [Session("scout", "scout", "openclaw", doing=how, at=at) for how, at in sessions]  # type: ignore[arg-type]
-    standings = Standings({})
+    standings = AgentSessions({})
     for number, session in enumerate(known):
         standings.changed(str(number), session)
     return standings.doings(NOW, alive={"openclaw": alive})["scout"].status

@@ -11,7 +11,7 @@ import pytest
 
 from missioncontrol.events import Record as Event
 from missioncontrol.fleet.usage import ledger as ledgers
-from missioncontrol.fleet.usage.agent_status import Standings
+from missioncontrol.fleet.usage.agent_sessions import AgentSessions
 from missioncontrol.fleet.usage.events import enter_page, usage_events
 from missioncontrol.fleet.usage.known import KnownSessions
 from missioncontrol.fleet.usage.ledger import SESSION, UsageLedger
@@ -322,7 +322,7 @@ def test_a_first_reading_whose_pages_move_sessions_makes_one_right_baseline() ->
 def test_what_an_agent_does_moves_with_its_sessions() -> None:
     keeper = Keeper()
     sessions = KnownSessions()
-    standings = Standings(sessions)
+    standings = AgentSessions(sessions)
     keeper.take(info("s", "Scout"), info("t"), info("u"))
     for at, id_ in enumerate(("t", "u", "s")):
         session = sessions[id_] = keeper.ledger.sessions[id_]

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from missioncontrol.events import Data, rfc3339
-from missioncontrol.fleet.runtime_status import RuntimeAgent
-from missioncontrol.fleet.usage.agent_status import Standings
+from missioncontrol.fleet.agent_status import OPEN, RuntimeAgent
+from missioncontrol.fleet.usage.agent_sessions import AgentSessions
 from missioncontrol.fleet.usage.budgets import day_of
 from missioncontrol.fleet.usage.counted import Amount, Counted
 from missioncontrol.fleet.usage.known import KnownSessions, encode_session
@@ -25,7 +25,7 @@ from missioncontrol.fleet.usage.prices import price
 from missioncontrol.fleet.usage.reconciled import NOTHING, Figures, Reconciled
 from missioncontrol.fleet.usage.runaways import Baseline, Calls
 from missioncontrol.fleet.usage.session_uses import enter
-from missioncontrol.fleet.usage.sessions import OPEN, Owners, Session
+from missioncontrol.fleet.usage.sessions import Owners, Session
 from missioncontrol.runtimes.lines import MAX_NAME
 from missioncontrol.runtimes.records import Record, SessionInfo, ToolCall, Turn, Usage
 
@@ -93,7 +93,7 @@ class UsageLedger:
         self._counted = Counted()
         self._habits: dict[str, Baseline] = {}
         self._calls: dict[str, Calls] = {}
-        self._standings = Standings(self.sessions)
+        self._standings = AgentSessions(self.sessions)
         self._forgotten: list[str] = []
         self._unsettled: dict[str, None] = {}
         self._by: str | None = None
@@ -182,7 +182,7 @@ class UsageLedger:
         return found
 
     def doings(self, now: int, *, alive: Mapping[str, bool | None]) -> dict[str, RuntimeAgent]:
-        """Return what each agent does, by its sessions; see `Standings.doings`."""
+        """Return what each agent does, by its sessions; see `AgentSessions.doings`."""
         return self._standings.doings(now, alive=alive)
 
     def _changed(self, id_: str, session: Session) -> None:

@@ -1,8 +1,4 @@
-"""Sessions: whose each is, what it does, and what that makes of its agent's status.
-
-An agent may have many. It is busy if one of them is, waiting if one of them waits for somebody, else it is as its last
-one ended. A busy session that has shown no sign for `SILENT_SECONDS` may have died without a word: it is called silent.
-"""
+"""Sessions: whose each is, and what it does."""
 
 from __future__ import annotations
 
@@ -15,18 +11,12 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from missioncontrol.events import Data
-from missioncontrol.fleet.runtime_status import RuntimeAgent
 from missioncontrol.fleet.usage.prices import UNPRICED
 from missioncontrol.fleet.usage.reconciled import NOTHING, Figures, Reconciled
 from missioncontrol.fleet.usage.session_uses import SessionUse
 from missioncontrol.runtimes.persona import Names, folded
 from missioncontrol.runtimes.records import SessionInfo
 from missioncontrol.runtimes.registry import title_of
-
-SILENT_SECONDS = 900
-
-OPEN = ("busy", "waiting")
-"""What a session does that goes on."""
 
 Doing = Literal["busy", "idle", "waiting", "error", "offline", "unknown"]
 
@@ -176,36 +166,3 @@ class Owners:
             return id_
         # Another folder of the same name: its path tells them apart, in the same way after every restart.
         return f"{id_}-{_UNFIT.sub('-', folder).strip('-')[-40:]}"
-
-
-def agent_doing(sessions: list[Session], now: int, alive: Mapping[str, bool | None]) -> RuntimeAgent:
-    """Say what an agent does.
-
-    Args:
-        sessions: the agent's: its newest one, and all that are open.
-        now: the time in milliseconds since 1970.
-        alive: whether the process runs that runs a runtime's sessions, by the runtime's name, as far as that is known.
-    """
-    newest = max(sessions, key=lambda session: session.at)
-    open_ = [session for session in sessions if session.doing in OPEN]
-    live = [session for session in open_ if now - session.at < SILENT_SECONDS * 1000]
-    shown, status = newest, str(newest.doing)
-    for doing in ("waiting", "busy"):
-        if found := [session for session in live if session.doing == doing]:
-            shown, status = max(found, key=lambda session: session.at), doing
-    if status in ("busy", "waiting"):
-        if alive.get(shown.runtime) is False:
-            status = "offline"
-        elif shown not in live:
-            status = "silent"
-    # The status stands in the agent's own words elsewhere; here in those that every reader knows.
-    return RuntimeAgent(
-        runtime=shown.runtime,
-        name=newest.name,
-        status=status,
-        at=shown.at,
-        evidence=shown.evidence or f"{title_of(shown.runtime)} transcript",
-        detail=shown.detail if status in ("error", "waiting") else None,
-        by=shown.by if status == shown.doing else None,
-        model=newest.model,
-    )

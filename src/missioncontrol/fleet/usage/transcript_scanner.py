@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from missioncontrol.events import Data, now
-from missioncontrol.fleet.runtime_status import RuntimeAgent
+from missioncontrol.fleet.agent_status import RuntimeAgent
 from missioncontrol.fleet.source import Workspace
 from missioncontrol.fleet.usage.ledger import SESSION, UsageBatch, UsageLedger
 from missioncontrol.fleet.usage.lines import UsageKey, UsageTotals

@@ -1,4 +1,4 @@
-"""What each agent does, kept up with its sessions: a change costs the same however many sessions there are.
+"""The sessions that decide what each agent does: a change costs the same however many sessions there are.
 
 An agent is as its newest session is, or as one of those that are open. Only agents whose sessions have changed, or
 that have open ones, which may have fallen silent, are judged again.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from missioncontrol.fleet.runtime_status import RuntimeAgent
-from missioncontrol.fleet.usage.sessions import OPEN, SILENT_SECONDS, Session, agent_doing
+from missioncontrol.fleet.agent_status import OPEN, SILENT_SECONDS, RuntimeAgent, by_sessions
+from missioncontrol.fleet.usage.sessions import Session
 
 MAX_AGENTS = 10_000
 """How many agents are kept; those that are known for longest, and have no open session, go first."""
@@ -24,7 +24,7 @@ class _Agent:
         self.open: dict[str, Session] = {}
 
 
-class Standings:
+class AgentSessions:
     """The agents, by what their sessions show."""
 
     def __init__(self, sessions: Mapping[str, Session], max_agents: int = MAX_AGENTS) -> None:
@@ -66,7 +66,7 @@ class Standings:
                 self._made.pop(agent, None)
                 self._open.discard(agent)
                 continue
-            self._made[agent] = agent_doing([known.newest, *known.open.values()], now, alive)
+            self._made[agent] = by_sessions([known.newest, *known.open.values()], now, alive)
             silent = [id_ for id_, one in known.open.items() if now - one.at >= SILENT_SECONDS * 1000]
             for id_ in silent:
                 del known.open[id_]
