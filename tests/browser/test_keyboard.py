@@ -7,7 +7,7 @@ from time import monotonic, sleep
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from missioncontrol.client import publish
 from missioncontrol.testing import ServerProcess
@@ -72,6 +72,25 @@ def go_to(page: Page, words: str, path: str) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url(f"**{path}")
     page.wait_for_function("() => document.activeElement !== document.body")
+
+
+def test_the_focus_stays_where_a_person_has_gone_while_a_task_is_added(
+    page: Page, server: ServerProcess
+) -> None:
+    page.goto(f"{server.url}/tasks")
+    go_to(page, "new task", "/tasks")
+    expect(page.get_by_label("What is to be done")).to_be_focused()
+    held: list[tuple[Route, APIResponse]] = []
+    page.route("**/api/tasks", lambda route: held.append((route, route.fetch())))
+    page.keyboard.type("Read the market")
+    page.keyboard.press("Enter")
+    card = page.locator('[data-task="TASK-0001"]').get_by_role("link")
+    expect(card).to_be_visible()
+    card.focus()
+    ((route, response),) = held
+    route.fulfill(response=response)
+    expect(page.locator(".toasts")).to_contain_text("TASK-0001 is in the queue.")
+    expect(card).to_be_focused()
 
 
 def test_the_main_path_needs_no_pointer(page: Page, server: ServerProcess) -> None:

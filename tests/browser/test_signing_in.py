@@ -101,7 +101,7 @@ def test_settings_list_the_browsers_and_sign_another_one_out(
     with chromium.new_context(service_workers="block") as context:
         other = context.new_page()
         other.goto(f"{server.url}/#sign-in={make_link(server)}")
-        other.wait_for_function("localStorage.getItem('mission-control:key') !== null")
+        other.wait_for_function("() => localStorage.getItem('mission-control:key') !== null")
         sign_in(page, server)
         page.goto(f"{server.url}/settings")
         browsers = page.get_by_role("list", name="Signed-in browsers").get_by_role("listitem")

@@ -26,7 +26,10 @@ export function NewTask({ office: { live, queue, toasts } }: { office: Office })
     } else {
       refusal.value = null;
       form.reset();
-      first.current?.focus();
+      // A person who has moved on meanwhile keeps the focus there.
+      if (document.activeElement === document.body || form.contains(document.activeElement)) {
+        first.current?.focus();
+      }
       toasts.say(`${answer.id} is in the queue.`, "info", pathOfTask(answer.id));
     }
   }
