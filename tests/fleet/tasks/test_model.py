@@ -7,6 +7,7 @@ import json
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fleet.tasks.desk import root, task
@@ -24,6 +25,8 @@ from missioncontrol.state import FleetState
 FIELDS = ("description", "notes", "status", "due", "x")
 WORDS = ("pending", "review", "completed", "cancelled")
 AGENTS = 3
+NO_ID = "no id "
+"""How the ids begin that tasks without an id have in the model."""
 FOREIGN = {"id": "OLD-1", "description": "Of the time before", "status": "done", "archived": "2020"}
 """An entry of the history that the state never had."""
 
@@ -39,6 +42,15 @@ def tasks_of(whole: dict[str, Any]) -> dict[str, Task]:
         **{one["id"]: one for one in whole["tasks"]},
         **{one["id"]: task_over(one, one["id"], None) for one in over},
     }
+
+
+def written(whole: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy as its agent writes it: tasks that have no id have an id in the model alone."""
+    tasks = [{**one} for one in whole["tasks"]]
+    for one in tasks:
+        if one["id"].startswith(NO_ID):
+            del one["id"]
+    return {**whole, "tasks": tasks}
 
 
 class Agent:
@@ -110,7 +122,7 @@ class Model:
         self.text = json.dumps(first).encode()
         self.at = 1
         self.moves: set[str] = set()
-        self.time = count(1_800_000_000_000, 1000)
+        self.time = count(1_800_000_000_123, 1000)
         self.value = (f"value {number}" for number in count())
         self.number = count(1)
         self.start()
@@ -131,7 +143,7 @@ class Model:
         """Begin with what is remembered, as after a `kill -9`."""
         self.past, self.ids = RevisionHistory(), Ids(self.state.keys())
         self.past.recall(self.memory)
-        self.ids.recall(self.memory)
+        self.ids.recall(self.memory, self.past.content)
         # What may differ between file, state and past, as `Sync` keeps it; None: all may.
         self.copy: Copy | None = None
         self.differing: set[str] | None = None
@@ -313,6 +325,8 @@ class Model:
         if not is_over(one):
             if agent.is_archived(one):
                 agent.moves(one, "tasks")
+        elif one["id"].startswith(NO_ID):
+            pass
         elif not agent.is_archived(one) and data.draw(st.booleans(), "moves it"):
             agent.moves(one, "history")
         agent.notes_status(one["id"])
@@ -320,7 +334,7 @@ class Model:
     def move_by_agent(self, data: st.DataObject) -> None:
         """Complete a task by moving it into the history, whatever its status is."""
         agent = self._agent(data)
-        open_ = [one for one in agent.old if not agent.is_archived(one)]
+        open_ = [one for one in agent.old if not agent.is_archived(one) and not one["id"].startswith(NO_ID)]
         if open_:
             one = open_[data.draw(st.integers(0, len(open_) - 1), "task")]
             agent.moves(one, "history")
@@ -336,6 +350,15 @@ class Model:
         agent.root["tasks"].append(new)
         agent.added.append(new)
         agent.root["nextId"] = number + 1
+
+    def add_without_id_by_agent(self, data: st.DataObject) -> None:
+        agent = self._agent(data)
+        number, time = next(self.number), self.now()
+        new = task(
+            0, id=f"{NO_ID}{number}", description=next(self.value), created=time, updated=time, mark=number
+        )
+        agent.root["tasks"].append(new)
+        agent.added.append(new)
 
     def delete_by_agent(self, data: st.DataObject) -> None:
         agent = self._agent(data)
@@ -355,12 +378,13 @@ class Model:
             return
         own = tasks_of(agent.root)
         before = copy.deepcopy(self.whole)
-        self.text = json.dumps(agent.root, indent=1).encode()
+        self.text = json.dumps(written(agent.root), indent=1).encode()
         conflicts: dict[str, set[str]] = {}
         while True:
             killed_after = data.draw(st.sampled_from([None, None, 0, 1, 2, 9]), "killed after")
             shown_to = None
-            if killed_after is None and data.draw(st.booleans(), "cannot be written"):
+            has_ids = all("id" in one for one in self.root["tasks"])
+            if killed_after is None and has_ids and data.draw(st.booleans(), "cannot be written"):
                 shown_to = Agent(self.root)
             plan = self.reconcile(killed_after=killed_after, shown_to=shown_to)
             for id_, found in plan.conflicts.items():
@@ -440,6 +464,7 @@ ACTIONS = (
     "read_by_agent",
     "edit_by_agent",
     "add_by_agent",
+    "add_without_id_by_agent",
     "delete_by_agent",
     "share_by_agent",
     "fail_here",
@@ -456,3 +481,48 @@ def test_nothing_is_lost_in_any_course_of_edits(tasks: int, actions: list[str], 
         getattr(model, action)(data)
     model.reconcile()
     model.in_step()
+
+
+class Drawn:
+    """Stands in for what Hypothesis draws: these values, and then `False`."""
+
+    def __init__(self, *values: Any) -> None:
+        self._values = iter(values)
+
+    def draw(self, strategy: object, label: str | None = None) -> Any:
+        return next(self._values, False)
+
+
+def test_a_collision_that_was_cut_short_says_nothing_of_the_copy() -> None:
+    """The content of the file in which a task had another's id was not remembered: its number is another's."""
+    model = Model(2)
+    values = ("TASK-0001", "completed", 0, 0, "notes", False, 0, 0, 0, None, False)
+    data = _drawn("TASK-0001", "description", *values)
+    for action in (
+        "edit_here",
+        "complete_here",
+        "write_here",
+        "edit_by_agent",
+        "add_by_agent",
+        "create_here",
+    ):
+        getattr(model, action)(data)
+    model.write_by_agent(data)
+    assert model.state["TASK-0001"]["status"] == "completed"
+    assert len(model.state) == 4
+
+
+@pytest.mark.parametrize("killed_after", [None, 1])
+def test_a_task_without_an_id_stays_one_where_its_author_gives_its_id_to_another(
+    killed_after: int | None,
+) -> None:
+    model = Model(1)
+    model.add_without_id_by_agent(_drawn(0))
+    model.write_by_agent(_drawn(0, None))
+    model.add_by_agent(_drawn(0))
+    model.write_by_agent(_drawn(0, killed_after, None))
+    assert [one.get("mark") for one in model.state.values()] == [None, 1, 2]
+
+
+def _drawn(*values: Any) -> Any:
+    return Drawn(*values)

@@ -178,6 +178,102 @@ async def test_a_write_that_meets_ours_is_not_lost(
     assert not desk.told("task:deleted")
 
 
+# Entries that have no id yet in the copy of their author.
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("fields", [{}, {"created": EARLIER, "createdBy": "scout"}])
+async def test_a_task_without_an_id_stays_one_while_its_author_edits_it(
+    desk: Desk, fields: dict[str, str], restarts: bool
+) -> None:
+    await desk.started(task(1))
+    agent = Agent(desk)
+    first, second = {"description": "A", "status": "pending", **fields}, {"description": "B", **fields}
+    agent.root["tasks"] += [first, second]
+    await agent.writes()
+    ids = described(desk)
+    assert ids == {"Task 1": "TASK-0001", "A": "TASK-0002", "B": "TASK-0003"}
+    for status in ("in_progress", "review"):
+        if restarts:
+            await desk.world.restart()
+        await desk.queue.update("TASK-0002", {"priority": "P0" if status == "review" else "P1"})
+        first["status"] = status
+        second["notes"] = f"A is in {status}"
+        await agent.writes()
+        assert described(desk) == ids
+        assert (desk.state["TASK-0002"]["status"], desk.state["TASK-0003"]["notes"]) == (
+            status,
+            second["notes"],
+        )
+    assert desk.state["TASK-0002"]["priority"] == "P0"
+    assert not desk.told("task:deleted")
+
+
+async def test_tasks_without_ids_and_with_the_same_words_stay_as_many(desk: Desk) -> None:
+    await desk.started()
+    agent = Agent(desk)
+    entries = [{"description": "Report", "assignedTo": f"agent-{number}"} for number in range(30)]
+    agent.root["tasks"] += entries
+    await agent.writes()
+    ids = {one["assignedTo"]: id_ for id_, one in desk.state.items()}
+    assert len(ids) == 30
+    for entry in entries:
+        entry["status"] = "in_progress"
+    await agent.writes()
+    assert {one["assignedTo"]: id_ for id_, one in desk.state.items()} == ids
+    assert {one["status"] for one in desk.state.values()} == {"in_progress"}
+
+
+async def test_the_moment_of_a_task_without_an_id_tells_it_when_its_words_change(desk: Desk) -> None:
+    await desk.started()
+    agent = Agent(desk)
+    entry = {"description": "A", "created": "2026-11-30T10:15:00.123Z", "notes": ""}
+    agent.root["tasks"].append(entry)
+    await agent.writes()
+    entry["description"] = "A, in other words"
+    await agent.writes()
+    assert described(desk) == {"A, in other words": "TASK-0001"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"description": "A", "created": "2026-11-30"}, {"description": "B", "created": "2026-11-30"}),
+        ({"description": "A", "createdBy": "scout"}, {"description": "A", "createdBy": "forge"}),
+        ({"description": "A", "created": EARLIER}, {"description": "A", "created": LATER}),
+        ({"title": "A"}, {"title": "B"}),
+    ],
+)
+async def test_tasks_without_ids_of_two_authors_are_two(
+    desk: Desk, first: dict[str, str], second: dict[str, str]
+) -> None:
+    await desk.started(task(1))
+    agents = [Agent(desk), Agent(desk)]
+    for agent, entry in zip(agents, (first, second), strict=True):
+        agent.root["tasks"].append(entry)
+        await agent.writes()
+    assert len(desk.state) == 3
+    for entry in (first, second):
+        assert any(entry.items() <= one.items() for one in desk.state.values())
+
+
+async def test_a_task_without_an_id_is_new_where_the_copy_has_the_one_with_its_words(desk: Desk) -> None:
+    await desk.started()
+    agent = Agent(desk)
+    agent.root["tasks"].append({"description": "Daily report"})
+    await agent.writes()
+    agent = Agent(desk)
+    agent.root["tasks"].append({"description": "Daily report", "notes": "The next one"})
+    await agent.writes()
+    assert sorted(desk.state) == ["TASK-0001", "TASK-0002"]
+    await desk.queue.update("TASK-0001", {"status": "completed"})
+    await desk.queue.update("TASK-0002", {"status": "completed"})
+    agent = Agent(desk)
+    agent.root["tasks"].append({"description": "Daily report", "notes": "The third"})
+    await agent.writes()
+    assert sorted(desk.state) == ["TASK-0001", "TASK-0002", "TASK-0003"]
+
+
 # What is emptied, and put back.
 
 

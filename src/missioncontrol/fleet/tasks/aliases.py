@@ -104,11 +104,18 @@ class Aliases:
         self._changed = False
         return {_KEY: msgspec.json.encode(self._aliases)}
 
-    def recall(self, memory: Mapping[str, bytes]) -> None:
-        """Take over what was remembered."""
+    def recall(self, memory: Mapping[str, bytes], content: int) -> None:
+        """Take over what was remembered.
+
+        Args:
+            memory: what it was.
+            content: the number of the newest content that was remembered in full. Aliases are remembered before it: of
+                one that was cut short they have the number, which is then given to another content.
+        """
         if _KEY in memory:
             self._aliases = _aliases.decode(memory[_KEY])
             self._names = {}
             for alias, tasks in self._aliases.items():
                 for one in tasks:
+                    one.contents = [known for known in one.contents if known <= content]
                     self._names.setdefault(one.task, set()).add(alias)

@@ -3,7 +3,8 @@
 Numbers only go up: the next is above every one that the state, the file, its history or its `nextId` has ever shown.
 An entry of the file that has no id of its own is known again by what stands in it, since it may be read several times
 before its id stands there too, and come back in a copy that was read before. Once the file has had the id, and the task
-is gone, the same words are a new task.
+is gone, the same words are a new task. What its author has edited before he saw the id is known by its likeness
+(`edited_entries.py`).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Ids:
         self.aliases = Aliases()
         self._given: dict[str, dict[str, bool]] = {}
         # Those of them that the file has not had yet, with what is in the entry.
-        self._unseen: dict[str, str] = {}
+        self._unseen: dict[str, set[str]] = {}
         self._changed = False
         self.next = 1
 
@@ -63,13 +64,25 @@ class Ids:
 
     def seen(self, ids: Collection[str]) -> None:
         """Note that the file has these ids in it."""
-        for id_, mark in [(id_, mark) for id_, mark in self._unseen.items() if id_ in ids]:
-            del self._unseen[id_]
-            if id_ in self._given.get(mark, ()):
-                self._given[mark][id_] = self._changed = True
+        for id_ in [id_ for id_ in self._unseen if id_ in ids]:
+            for mark in self._unseen.pop(id_):
+                if id_ in self._given.get(mark, ()):
+                    self._given[mark][id_] = self._changed = True
+
+    @property
+    def given(self) -> set[str]:
+        """The ids that were given to entries which had none, and that tasks have."""
+        return {id_ for given in self._given.values() for id_ in given if id_ in self._taken}
 
     def for_entry(self, entry: Task, used: Container[str], candidates: Candidates) -> str:
-        """Return the id for an entry that has none: the one that it was given before, unless another has it.
+        """Return the id for an entry that has none: the one that it was given before, else a new one.
+
+        The arguments are those of `before`.
+        """
+        return self.before(entry, used, candidates) or self.give(entry)
+
+    def before(self, entry: Task, used: Container[str], candidates: Candidates) -> str | None:
+        """Return the id that an entry with these words was given before, unless another has it.
 
         Args:
             entry: what is in it.
@@ -77,16 +90,26 @@ class Ids:
             candidates: the same for all entries of a file, empty for the first: of entries with the same words each
                 goes on where the one before has found its id.
         """
-        mark = fingerprint(msgspec.json.encode(entry, order="sorted"))
-        given = self._given.setdefault(mark, {})
+        mark = _mark(entry)
         if mark not in candidates:
-            candidates[mark] = iter(list(given.items()))
+            candidates[mark] = iter(list(self._given.get(mark, {}).items()))
         for id_, seen in candidates[mark]:
             if id_ not in used and (id_ in self._taken or not seen):
                 return id_
-        id_ = self.new()
+        return None
+
+    def give(self, entry: Task, id_: str | None = None) -> str:
+        """Note that an entry that has no id of its own is given one, and return it.
+
+        Args:
+            entry: what is in it.
+            id_: that of the task that it is; None for a new one.
+        """
+        given = self._given.setdefault(_mark(entry), {})
+        if id_ is None:
+            id_ = self.new()
         given[id_] = False
-        self._unseen[id_] = mark
+        self._unseen.setdefault(id_, set()).add(_mark(entry))
         self._changed = True
         while len(self._given) > MAX_REMEMBERED:
             del self._given[next(iter(self._given))]
@@ -100,11 +123,21 @@ class Ids:
             changes[_KEY] = msgspec.json.encode(self._given)
         return changes
 
-    def recall(self, memory: Mapping[str, bytes]) -> None:
-        """Take over what was remembered."""
-        self.aliases.recall(memory)
+    def recall(self, memory: Mapping[str, bytes], content: int) -> None:
+        """Take over what was remembered.
+
+        Args:
+            memory: what it was.
+            content: the number of the newest content of the file that was remembered in full.
+        """
+        self.aliases.recall(memory, content)
         if _KEY in memory:
             self._given = _given.decode(memory[_KEY])
-            self._unseen = {
-                id_: mark for mark, given in self._given.items() for id_, seen in given.items() if not seen
-            }
+            self._unseen = {}
+            for mark, given in self._given.items():
+                for id_ in (id_ for id_, seen in given.items() if not seen):
+                    self._unseen.setdefault(id_, set()).add(mark)
+
+
+def _mark(entry: Task) -> str:
+    return fingerprint(msgspec.json.encode(entry, order="sorted"))

@@ -3,7 +3,8 @@
 An entry is the task that has its id, unless it is plainly another: somebody has given a new task an id that was taken
 meanwhile. Then it is given an id of its own, and known again in every later copy of its author, who goes on with his
 own id for it (`aliases.py`), also when he has edited it. Of several tasks that an entry can be by its id, it is the one
-that it is most like; and no task is two entries.
+that it is most like; and no task is two entries. An entry without an id that is none of those that are known by their
+words may be one of them that its author has edited (`edited_entries.py`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Collection, Container, Iterable
 from typing import NamedTuple, Protocol
 
 from missioncontrol.fleet.tasks.aliases import Aliases
+from missioncontrol.fleet.tasks.edited_entries import EditedEntries
 from missioncontrol.fleet.tasks.entries import Entry
 from missioncontrol.fleet.tasks.ids import Candidates, Ids
 from missioncontrol.fleet.tasks.reading import Copy
@@ -56,16 +58,20 @@ class Named(NamedTuple):
 
 
 class _Used(Container[str]):
-    """The ids that no entry without one of its own may be given."""
+    """The ids that no entry without one of its own may be given.
 
-    def __init__(self, copy: Copy, named: Collection[str]) -> None:
+    An id that the copy has for another task is free: the task that has it may be in the copy without it.
+    """
+
+    def __init__(self, copy: Copy, found: Named, unnamed: Iterable[Entry]) -> None:
         self._copy = copy
-        self._named = named
+        self._named = found.entries.keys()
+        self._free = {*found.aliases.values(), *(entry.id for entry in unnamed)}
 
     def __contains__(self, id_: object) -> bool:
         return (
             id_ in self._named
-            or id_ in self._copy.by_id
+            or (id_ in self._copy.by_id and id_ not in self._free)
             or id_ in self._copy.left
             or id_ in self._copy.history.by_id
         )
@@ -102,16 +108,33 @@ def named(
     nameless = [entry for entry in copy.rest if entry.id is None]
     # Of equal ones the first has the id.
     rest += _matched(past, ids, mine, contested + doubled, found, at)
-    used = _Used(copy, found.entries.keys())
+    used = _Used(copy, found, rest)
     candidates: Candidates = {}
+    unknown: list[Entry] = []
     for entry in [*nameless, *rest]:
-        id_ = ids.for_entry(entry.task, used, candidates)
-        found.entries[id_] = _with_id(entry, id_)
-        found.new.add(id_)
-        if entry.id is not None:
-            found.aliases[id_] = entry.id
-            ids.aliases.give(entry.id, id_)
+        if (before := ids.before(entry.task, used, candidates)) is None:
+            unknown.append(entry)
+        else:
+            _enter(found, ids, entry, before)
+    edited: EditedEntries | None = None
+    for entry in unknown:
+        known = None
+        if entry.id is None:
+            if edited is None:
+                # A task whose id the copy does not have can be in it without one, as its author has edited it.
+                edited = EditedEntries(past, mine, (id_ for id_ in ids.given if id_ not in used))
+            known = edited.take(entry.task)
+        _enter(found, ids, entry, ids.give(entry.task, known))
     return found
+
+
+def _enter(found: Named, ids: Ids, entry: Entry, id_: str) -> None:
+    """Enter an entry that has no id of its own, or that of another task, under the id that it was given."""
+    found.entries[id_] = _with_id(entry, id_)
+    found.new.add(id_)
+    if entry.id is not None:
+        found.aliases[id_] = entry.id
+        ids.aliases.give(entry.id, id_)
 
 
 def _entries(copy: Copy, among: Collection[str] | None) -> Iterable[Entry]:

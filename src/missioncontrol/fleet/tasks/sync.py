@@ -116,7 +116,7 @@ class Sync:
     def _recall(self, memory: Mapping[str, bytes], past: RevisionHistory) -> None:
         self._first = MARK not in memory
         self._past = past
-        self.ids.recall(memory)
+        self.ids.recall(memory, past.content)
         self._doubt = Debounce(JSON_FILE, memory.get(_BROKEN, b"").decode())
         self._left = LeftEntries(memory, self._most)
         self._gone, self._queue.json_seen = _GONE in memory, _JSON in memory
