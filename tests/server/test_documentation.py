@@ -18,7 +18,7 @@ from missioncontrol.notify import read_rules
 from missioncontrol.protocol.codes import CloseCode, GapReason
 from missioncontrol.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES
 from missioncontrol.runtimes.registry import runtimes
-from missioncontrol.server.metrics import METRICS
+from missioncontrol.server.metric_table import METRICS
 from missioncontrol.server.problems import error_classes
 from missioncontrol.server.responses import DEFAULT_SCOPE
 from missioncontrol.server.routes.reference import build_openapi

@@ -10,7 +10,8 @@ import pytest
 from tests.server.site import READER, Site, check_problem
 
 from missioncontrol.events import Draft
-from missioncontrol.server.metrics import METRICS, collect_json
+from missioncontrol.server.metric_table import METRICS
+from missioncontrol.server.metrics import collect_json
 from missioncontrol.state import FleetState
 from missioncontrol.store import StateCheckpoint
 

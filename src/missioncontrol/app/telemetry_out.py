@@ -20,7 +20,8 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from missioncontrol.config import TelemetryConfig
 from missioncontrol.errors import ConfigError
 from missioncontrol.events import Record, read_event
-from missioncontrol.server.metrics import METRICS, Figure, read_figure
+from missioncontrol.server.metric_table import METRICS, Figure
+from missioncontrol.server.metrics import read_figure
 from missioncontrol.server.service import Service
 
 if TYPE_CHECKING:

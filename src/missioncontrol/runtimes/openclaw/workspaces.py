@@ -22,7 +22,9 @@ def unnamed_workspaces(place: Place | None, root: Path) -> list[tuple[str, Path]
             continue
         try:
             with os.scandir(above) as entries:
-                names = [entry.name for entry in entries if entry.name.startswith(_SIBLING) and entry.is_dir()]
+                names = [
+                    entry.name for entry in entries if entry.name.startswith(_SIBLING) and entry.is_dir()
+                ]
         except OSError:
             continue
         found += (
