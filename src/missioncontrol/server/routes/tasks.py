@@ -7,24 +7,20 @@ queue judges them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, delete, get, patch, post, put
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Schema
-from litestar.openapi.spec.enums import OpenAPIType
-from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.params import QueryParameter
 
 from missioncontrol.errors import BadTask, NotFound
-from missioncontrol.events import MAX_ID_LENGTH
 from missioncontrol.fleet.tasks import TaskQueue
 from missioncontrol.fleet.tasks.index import Place
 from missioncontrol.fleet.tasks.task import Task, priority_of, status_of, urgency
 from missioncontrol.server.access import check_actors
-from missioncontrol.server.requests import read_json, takes, text_schema
+from missioncontrol.server.requests import read_json
 from missioncontrol.server.responses import (
     AnyRequest,
     Limit,
@@ -35,6 +31,25 @@ from missioncontrol.server.responses import (
     service_of,
     state_cursor,
 )
+from missioncontrol.server.routes.task_shapes import (
+    ADDS_SUBTASK,
+    ASSIGNS,
+    BULK,
+    CHANGES,
+    CREATES,
+    MAX_BULK,
+    PRIORITISES,
+    Export,
+    ExportOperation,
+    IfMatch,
+    Object,
+    Stats,
+    SubtaskId,
+    Summary,
+    TaskId,
+    TaskList,
+    Words,
+)
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_PAGE_BYTES = 8 * 1024 * 1024
@@ -44,155 +59,7 @@ TURN_BYTES = 1024 * 1024
 TURN_ITEMS = 2_000
 """After so much is encoded, others have their turn."""
 
-MAX_BULK = 1_000
 MAX_HOURS = 24 * 366 * 10
-
-Object = dict[str, Any]
-
-TaskId = Annotated[str, PathParameter(description="The task's id, as in TASK-0042.")]
-SubtaskId = Annotated[str, PathParameter(description="The subtask's id, as in TASK-0042-SUB-1.")]
-IfMatch = Annotated[
-    str | None,
-    HeaderParameter(
-        name="If-Match",
-        description="The ETag of the task as it was read: refused with 412 if it has changed since.",
-        schema_extra={"pattern": r'^(\*|"[!#-~]*"(, ?"[!#-~]*")*)$'},
-    ),
-]
-
-
-Words = Annotated[
-    str | None,
-    QueryParameter(description="Only those with one of these; several, repeated or separated by commas."),
-]
-
-
-class Summary(msgspec.Struct, rename="camel"):
-    """How the queue stands; `critical` and `high` are of priority P0 and P1, and not over.
-
-    `queueFile` is the file in the workspace that is the queue, null before there is one; others next to it are not
-    read. `completed` counts the history's too; `archived` of them are in its history alone.
-    """
-
-    pending: int
-    in_progress: int
-    review: int
-    completed: int
-    critical: int
-    high: int
-    total: int
-    archived: int
-    queue_file: str | None
-    updated: str
-
-
-class Stats(msgspec.Struct, rename="camel"):
-    """The tasks by status, priority and assignee; `completed` counts the history's too.
-
-    Those without a status, or a priority, are counted as `unknown`.
-    """
-
-    total: int
-    by_status: dict[str, int]
-    by_priority: dict[str, int]
-    by_assignee: dict[str, int]
-    completed: int
-    updated: str
-
-
-class TaskList(msgspec.Struct, omit_defaults=True):
-    """Tasks by priority, then age; `count` is of all that the filter lets through.
-
-    `next` is the `after` of the page that follows.
-    """
-
-    tasks: list[Object]
-    count: int
-    summary: Summary
-    cursor: str
-    next: str = ""
-
-
-class Export(msgspec.Struct):
-    """The whole queue, with the file's entries of tasks that are over."""
-
-    tasks: list[Object]
-    history: list[Any]
-
-
-def _or_null(type_: OpenAPIType, *more: OpenAPIType, **rest: Any) -> Schema:
-    """Describe a field that may be null, which says that there is none."""
-    return Schema(type=[type_, *more, OpenAPIType.NULL], **rest)
-
-
-_PRIORITY = Schema(type=[OpenAPIType.STRING, OpenAPIType.INTEGER])
-_OPTIONAL: Mapping[str, Schema] = {
-    "priority": _or_null(OpenAPIType.STRING, OpenAPIType.INTEGER),
-    "assignedTo": _or_null(OpenAPIType.STRING, description="The agent that has it; null: nobody."),
-    "notes": _or_null(OpenAPIType.STRING),
-    "due": _or_null(OpenAPIType.STRING),
-    "parentId": _or_null(OpenAPIType.STRING),
-    "tags": _or_null(OpenAPIType.ARRAY, items=text_schema()),
-    "metadata": _or_null(OpenAPIType.OBJECT),
-    "subtasks": _or_null(OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT)),
-    "createdBy": _or_null(OpenAPIType.STRING),
-}
-_STATUS = "A status, in any spelling that can be understood."
-_FIELDS: Mapping[str, Schema] = {
-    "description": text_schema(),
-    "status": text_schema(description=_STATUS),
-    **_OPTIONAL,
-}
-
-
-_CREATES = takes(
-    "What the task is made of; all of it is optional, and null is the same as left out.",
-    {
-        "description": _or_null(OpenAPIType.STRING),
-        "status": _or_null(OpenAPIType.STRING, description=_STATUS),
-        **_OPTIONAL,
-        "id": _or_null(OpenAPIType.STRING, min_length=1, max_length=MAX_ID_LENGTH),
-    },
-)
-_CHANGES = takes(
-    "The fields to change. Null says that there is none: nobody has it, no tags, no notes. A field that is as the task "
-    "has it is no change, whatever it is.",
-    _FIELDS,
-)
-_ASSIGNS = takes(
-    "Who is to have it. `claim`: only if nobody else has it, and it is not over.",
-    {
-        "agentId": text_schema(min_length=1, pattern=r"\S"),
-        "assignedBy": text_schema(),
-        "claim": Schema(type=OpenAPIType.BOOLEAN),
-        "options": Schema(
-            type=OpenAPIType.OBJECT,
-            properties={"autoStart": Schema(type=OpenAPIType.BOOLEAN), "notes": text_schema()},
-        ),
-    },
-    ["agentId"],
-)
-_PRIORITISES = takes("The priority.", {"priority": _PRIORITY}, ["priority"])
-_ADDS_SUBTASK = takes("What is to be done.", {"description": text_schema()}, ["description"])
-_BULK = takes(
-    "Which tasks, and the fields to change in each.",
-    {
-        "ids": Schema(type=OpenAPIType.ARRAY, items=text_schema(), max_items=MAX_BULK),
-        "updates": Schema(type=OpenAPIType.OBJECT, properties=dict(_FIELDS)),
-    },
-    ["ids", "updates"],
-)
-
-
-@dataclass
-class ExportOperation(Operation):
-    """The documentation of an answer that comes in either of two forms."""
-
-    def __post_init__(self) -> None:
-        """Say what else the answer may be."""
-        success = (self.responses or {}).get("200")
-        if isinstance(success, OpenAPIResponse) and success.content is not None:
-            success.content["text/markdown"] = OpenAPIMediaType(schema=text_schema())
 
 
 _TASK = documented(Object, 404, 409, 412, 413, 503)
@@ -268,7 +135,7 @@ async def list_tasks(
     opt={"scope": "publish"},
     request_max_body_size=MAX_BODY_BYTES,
     responses=documented(Object, 409, 413, 429, 503, status=201),
-    operation_class=_CREATES,
+    operation_class=CREATES,
     tags=["tasks"],
     summary="Add a task",
 )
@@ -317,7 +184,7 @@ async def search_tasks(
     opt={"scope": "publish"},
     request_max_body_size=MAX_BODY_BYTES,
     responses=documented(list[Object], 413, 503),
-    operation_class=_BULK,
+    operation_class=BULK,
     tags=["tasks"],
     summary="Change several tasks",
 )
@@ -347,7 +214,7 @@ async def get_task(request: AnyRequest, task_id: TaskId) -> Response[bytes]:
     opt={"scope": "publish"},
     request_max_body_size=MAX_BODY_BYTES,
     responses=_TASK,
-    operation_class=_CHANGES,
+    operation_class=CHANGES,
     tags=["tasks"],
     summary="Change a task",
 )
@@ -361,7 +228,7 @@ async def change_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = 
     opt={"scope": "publish"},
     request_max_body_size=MAX_BODY_BYTES,
     responses=_TASK,
-    operation_class=_CHANGES,
+    operation_class=CHANGES,
     tags=["tasks"],
     summary="Change a task",
 )
@@ -390,7 +257,7 @@ async def delete_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = 
     status_code=200,
     request_max_body_size=MAX_BODY_BYTES,
     responses=_TASK,
-    operation_class=_ASSIGNS,
+    operation_class=ASSIGNS,
     tags=["tasks"],
     summary="Give a task to an agent",
 )
@@ -405,7 +272,7 @@ async def assign_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = 
     status_code=200,
     request_max_body_size=MAX_BODY_BYTES,
     responses=_TASK,
-    operation_class=_ASSIGNS,
+    operation_class=ASSIGNS,
     tags=["tasks"],
     summary="Claim a task",
 )
@@ -419,7 +286,7 @@ async def claim_task(request: AnyRequest, task_id: TaskId, if_match: IfMatch = N
     opt={"scope": "publish"},
     request_max_body_size=MAX_BODY_BYTES,
     responses=_TASK,
-    operation_class=_PRIORITISES,
+    operation_class=PRIORITISES,
     tags=["tasks"],
     summary="Change a task's priority",
 )
@@ -436,7 +303,7 @@ async def prioritise_task(request: AnyRequest, task_id: TaskId) -> Response[byte
     opt={"scope": "publish"},
     request_max_body_size=MAX_BODY_BYTES,
     responses=documented(Object, 404, 409, 413, 503, status=201),
-    operation_class=_ADDS_SUBTASK,
+    operation_class=ADDS_SUBTASK,
     tags=["tasks"],
     summary="Add a subtask",
 )
