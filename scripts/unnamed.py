@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 SOURCES, TESTS = ROOT / "src" / "missioncontrol", ROOT / "tests"
 
-MOST = 80
+MOST = 79
 """How many modules may be named by no test. This number only falls: lower it when a test names another one."""
 
 _WRITTEN = re.compile(r"\bmissioncontrol(?:[./][a-z_0-9]+)+")

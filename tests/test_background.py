@@ -19,7 +19,8 @@ pytestmark = pytest.mark.anyio
 SOURCES = Path(missioncontrol.__file__).parent
 
 AWAITED = {
-    "app/mission_control.py": "the ticker, the stop and the restart are awaited by the stop",
+    "app/mission_control.py": "the stop and the restart are awaited by the stop",
+    "app/http_server.py": "the ticker is awaited at the end of the drain",
     "app/cluster.py": "the lease: each turn catches what fails, and reports it",
     "background.py": "supervised",
     "cli/": "a command's own: they end with it",

@@ -10,6 +10,8 @@ import httpx
 import pytest
 from tests.server.site import PUBLISHER, READER, TOKENS, Site, check_problem
 
+from missioncontrol.server.routes.task_shapes import MAX_BULK
+
 pytestmark = pytest.mark.anyio
 
 
@@ -348,6 +350,8 @@ async def test_bulk_changes_what_it_can_and_says_what_it_cannot(client: httpx.As
     assert "none" in answers[1]["error"]
     wrong = {"ids": ["TASK-0001"], "updates": {"status": "perhaps"}}
     check_problem(await client.put("/api/tasks/bulk", json=wrong), 400, "bad_task")
+    many = {"ids": [str(number) for number in range(MAX_BULK + 1)], "updates": {}}
+    check_problem(await client.put("/api/tasks/bulk", json=many), 400, "bad_task")
 
 
 async def test_the_export_is_json_or_a_markdown_table(client: httpx.AsyncClient) -> None:

@@ -7,7 +7,6 @@ hub, the ports, then the sources; and at the end the same backwards, so that not
 from __future__ import annotations
 
 import asyncio
-import errno
 import functools
 import logging
 import platform
@@ -15,24 +14,25 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from time import monotonic
 from time import time as wall_clock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
-import uvicorn
 
 from missioncontrol.app.broadcasts import Broadcasts
 from missioncontrol.app.drain import drain_window, first_return, spread
 from missioncontrol.app.host_view import HostView
+from missioncontrol.app.http_server import HttpServer
+from missioncontrol.app.kept_state import KeptState, fold
 from missioncontrol.app.pipeline import DELIVER, PROJECT, Pipeline
+from missioncontrol.app.ports import address, bind
 from missioncontrol.app.simulation import Simulation
 from missioncontrol.app.telemetry_out import TelemetryOut
 from missioncontrol.backoff import Backoff
-from missioncontrol.config import DEFAULT_PORT, Config, ServerConfig, load_config
-from missioncontrol.errors import BadEvent, ConfigError, Damaged, Draining, MissionControlError
-from missioncontrol.events import EVERYTHING, Data, Draft, Record, convert_drafts, read_record
+from missioncontrol.config import Config, load_config
+from missioncontrol.errors import BadEvent, ConfigError, Draining, MissionControlError
+from missioncontrol.events import Data, Draft, Record, convert_drafts
 from missioncontrol.fleet.files import Files
 from missioncontrol.fleet.folder_listing import FolderListing
 from missioncontrol.fleet.gateway import Gateway
@@ -54,18 +54,13 @@ from missioncontrol.server.access import Access, BrowserSessions, Owner, check_b
 from missioncontrol.server.access.sessions import FILE_NAME as BROWSERS_FILE
 from missioncontrol.server.forwarded import TrustedProxies
 from missioncontrol.server.heartbeat import Heartbeats
-from missioncontrol.server.http import create_app
-from missioncontrol.server.http_protocol import HttpProtocol, WarningThrottle
-from missioncontrol.server.live import LiveEndpoint
-from missioncontrol.server.mcp.endpoint import McpEndpoint
 from missioncontrol.server.metrics import collect_json
 from missioncontrol.server.peer import probe_idle_peers
-from missioncontrol.server.room import MAX_BACKLOG, Descriptors, Room
+from missioncontrol.server.room import Descriptors, Room
 from missioncontrol.server.service import Service
-from missioncontrol.server.websocket import WebSocketProtocol
 from missioncontrol.standups import Schedule, StandupSchedule, read_schedule
 from missioncontrol.state import FleetState
-from missioncontrol.store import Log, Retention, SqliteLog, StateCheckpoint
+from missioncontrol.store import Log, Retention, SqliteLog
 
 if TYPE_CHECKING:
     # NATS's library is large, and most fleets do without.
@@ -73,15 +68,8 @@ if TYPE_CHECKING:
     from missioncontrol.store.jetstream import JetStreamLog
     from missioncontrol.store.jetstream.presence import Nodes
 
-STATE_EVERY_EVENTS = 10_000
-STATE_SHARE = 0.05
-"""At most so much of the time goes into keeping states, however fast events come."""
-
-NEAR_PORTS = range(3003, 3020)
-"""What is tried where the usual port is taken; the one in between is the usual second port."""
 
 DRAIN_SECONDS = 5.0
-SHARE_STATE_SECONDS = 900.0
 SESSIONS_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
@@ -123,8 +111,6 @@ class MissionControl(Broadcasts):
         self._sockets: list[socket.socket] = []
         self._stopping: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
-        self._unsaved = 0
-        self._save_from = 0.0
         self._began = 0.0
         self._home: HostView | None = None
         self._cluster: Cluster | None = None
@@ -145,12 +131,12 @@ class MissionControl(Broadcasts):
     @property
     def url(self) -> str:
         """Where the server answers, as `http://HOST:PORT`."""
-        return f"http://{_address(self._sockets[0])}"
+        return f"http://{address(self._sockets[0])}"
 
     @property
     def ws_url(self) -> str:
         """Where the WebSocket is, on its own port where there is one."""
-        return f"ws://{_address(self._sockets[-1])}/api/ws"
+        return f"ws://{address(self._sockets[-1])}/api/ws"
 
     @property
     def log(self) -> Log:
@@ -207,7 +193,7 @@ class MissionControl(Broadcasts):
         _check_workspace(workspace)
         routes = await prepare(config.notify)
         schedule = read_schedule(config.standup)
-        self._sockets = _bind(config)
+        self._sockets = bind(config)
         log: Log
         joined: tuple[JetStreamLog, Nodes] | None = None
         try:
@@ -335,10 +321,8 @@ class MissionControl(Broadcasts):
             self._telemetry = TelemetryOut(config.telemetry, service, f"{platform.node()}:{ports[0]}", ports)
             service.listen("telemetry", self._trace)
             await self._telemetry.start()
-        self._uvicorn = _Uvicorn(service, self._heartbeats, self._telemetry)
-        await self._uvicorn.startup(sockets=self._sockets)
-        self._ticker = asyncio.create_task(self._uvicorn.main_loop())
-        self._uvicorn.mcp.start()
+        self._http = HttpServer(service, self._heartbeats, self._telemetry)
+        await self._http.begin(self._sockets)
         if self._simulation:
             setting = config.sources.place_of(simulated.RUNTIME)
             runtime = None if setting in ("auto", "off") else Path(setting)
@@ -349,7 +333,7 @@ class MissionControl(Broadcasts):
             service.background.keep("simulation", simulation.run)
         if self._cluster is not None:
             await self._cluster.start()
-            service.background.keep("shared state", self._share_state)
+            service.background.keep("shared state", self._kept.run)
         else:
             if self._notifier is not None:
                 await self._notifier.start()
@@ -381,9 +365,7 @@ class MissionControl(Broadcasts):
     async def _stop(self, service: Service) -> None:
         service.draining = True
         service.decoders.close()
-        for server in self._uvicorn.servers:
-            server.close()
-        await self._uvicorn.mcp.stop()
+        await self._http.refuse_new()
         await service.background.stop()
         if self._cluster is not None:
             await self._cluster.stop()
@@ -401,26 +383,13 @@ class MissionControl(Broadcasts):
         for member in members:
             member.drain(seconds.pop())
         service.hub.drain_waiters(seconds)
-        deadline = monotonic() + DRAIN_SECONDS
-        while self._uvicorn.server_state.connections and monotonic() < deadline:
-            for connection in list(self._uvicorn.server_state.connections):
-                connection.shutdown()
-            await asyncio.sleep(0.02)
-        for connection in list(self._uvicorn.server_state.connections):
-            # A request that was never finished ends as one whose client is gone.
-            if isinstance(connection, HttpProtocol):
-                connection.transport.abort()
-        if self._uvicorn.server_state.tasks:
-            await asyncio.wait(self._uvicorn.server_state.tasks, timeout=1.0)
-        self._uvicorn.should_exit = self._uvicorn.force_exit = True
-        await self._ticker
+        await self._http.drain(DRAIN_SECONDS)
         self._heartbeats.stop()
         service.loop_lag.stop()
         if self._telemetry is not None:
             await self._telemetry.stop()
             self._telemetry = None
-        with suppress(MissionControlError):
-            await service.log.save_state(StateCheckpoint(service.state.id, service.state.dump()))
+        await self._kept.keep()
         # What was begun while the server drained.
         await service.background.stop()
         await service.log.close()
@@ -456,13 +425,6 @@ class MissionControl(Broadcasts):
                 break
         self._restarting = False
 
-    async def _share_state(self) -> None:
-        """Keep the state at times also where little happens, for a node that loses its copy."""
-        while True:
-            await asyncio.sleep(SHARE_STATE_SECONDS)
-            state = self._running.state
-            await self._save_state(StateCheckpoint(state.id, state.dump()))
-
     async def broadcast(self, event: Data) -> int:
         """Append one event and tell everybody; returns its id once it is durable.
 
@@ -485,6 +447,7 @@ class MissionControl(Broadcasts):
     def _build_pipeline(self, service: Service) -> None:
         """Name what happens to events, in its order; see `missioncontrol.app.pipeline`."""
         pipeline = Pipeline(service.log, self._supervisor.quotas.check)
+        self._kept = KeptState(service.log, service.state, service.background)
         service.publish, service.listen, service.pipeline = pipeline.publish, pipeline.then, pipeline.health
         state, home = service.state, self._home
 
@@ -499,22 +462,12 @@ class MissionControl(Broadcasts):
         pipeline.then(PROJECT, project, lambda: state.fault or (None if home is None else home.state.fault))
         pipeline.then(DELIVER, service.hub.publish)
         pipeline.then("sources", self._supervisor.committed)
-        pipeline.then("checkpoint", self._checkpoint)
+        pipeline.then("checkpoint", self._kept.committed)
 
         def report(reason: str) -> None:
             service.background.begin("quota alert", self._alert(reason))
 
         self._supervisor.quotas.report = report
-
-    def _checkpoint(self, records: Sequence[Record]) -> None:
-        """Keep the state next to the events, once there are enough of them."""
-        state = self._running.state
-        self._unsaved += len(records)
-        if self._unsaved >= STATE_EVERY_EVENTS and (began := monotonic()) >= self._save_from:
-            self._unsaved = 0
-            checkpoint = StateCheckpoint(state.id, state.dump())
-            self._running.background.begin("saved state", self._save_state(checkpoint))
-            self._save_from = began + (monotonic() - began) / STATE_SHARE
 
     def _trace(self, records: Sequence[Record]) -> None:
         if self._telemetry is not None:
@@ -529,62 +482,9 @@ class MissionControl(Broadcasts):
         with suppress(MissionControlError):
             await self._running.log.append([Draft("system:alert", alert, None, "quotas")])
 
-    async def _save_state(self, checkpoint: StateCheckpoint) -> None:
-        # Without it the next start only has more to fold.
-        with suppress(MissionControlError):
-            await self._running.log.save_state(checkpoint)
-
     def _close_sockets(self) -> None:
         for sock in self._sockets:
             sock.close()
-
-
-class _Uvicorn(uvicorn.Server):
-    """uvicorn's server, started and stopped by `MissionControl`, which alone decides about signals."""
-
-    def __init__(self, service: Service, heartbeats: Heartbeats, telemetry: TelemetryOut | None) -> None:
-        protocol = functools.partial(WebSocketProtocol, LiveEndpoint(service), heartbeats)
-        self.mcp = McpEndpoint(service)
-        app: Any = create_app(service, self.mcp)
-        super().__init__(
-            uvicorn.Config(
-                app if telemetry is None else telemetry.around(app),
-                http=functools.partial(HttpProtocol, service.room, heartbeats, service.access.peers),  # type: ignore[arg-type]
-                ws=protocol,  # type: ignore[arg-type]
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                # Proxies are believed, or not, in one place for HTTP and the WebSocket.
-                proxy_headers=False,
-                backlog=service.room.backlog,
-                timeout_keep_alive=75,
-            )
-        )
-        self.config.load()
-        uvicorn_log = logging.getLogger("uvicorn.error")
-        if not any(isinstance(existing, WarningThrottle) for existing in uvicorn_log.filters):
-            uvicorn_log.addFilter(WarningThrottle())
-        self.lifespan = self.config.lifespan_class(self.config)
-
-
-async def fold(log: Log) -> FleetState:
-    """Fold the state of the fleet at the head of a log, from the newest kept state on."""
-    state, after = FleetState(), 0
-    kept = await log.load_state(log.head)
-    if kept is not None:
-        try:
-            state, after = FleetState.load(kept.state), kept.id
-        except Damaged as error:
-            # Of another release, or spoilt: the events themselves say what it was made of.
-            logger.warning("state.refolded", extra={"id": kept.id, "reason": str(error)})
-    while after < log.head:
-        page = await log.read(after, EVERYTHING, limit=5_000, max_bytes=4 * 1024 * 1024)
-        state.apply(map(read_record, page.bodies))
-        after = page.last
-        # Records are encoded as they are folded; a turn for everything else on this loop.
-        await asyncio.sleep(0)
-    return state
 
 
 def _open_access(config: Config, host: str, host_name: str | None) -> Access:
@@ -611,80 +511,3 @@ def _check_workspace(workspace: Path) -> None:
         raise ConfigError(
             f"The workspace {workspace} cannot be read ({error.strerror}); name a folder with --workspace."
         ) from None
-
-
-def _bind(config: Config) -> list[socket.socket]:
-    """Open the listening sockets, all or none.
-
-    A default port that is taken gives way, one that was asked for is an error.
-
-    Raises:
-        ConfigError: the host is wrong, or a port that was asked for cannot be opened.
-    """
-    server = config.server
-    first = (
-        _listen_somewhere(server) if server.port == "auto" else _listen(server.host, server.port, "--port")
-    )
-    second = server.wanted_ws_port
-    if second is None or (second == first.getsockname()[1] and second):
-        return [first]
-    try:
-        return [first, _listen(server.host, second, "--ws-port")]
-    except PortTaken:
-        if server.ws_port != "auto":
-            first.close()
-            raise
-        logger.warning("ports.second_left_out", extra={"taken": second, "port": first.getsockname()[1]})
-        return [first]
-    except BaseException:
-        first.close()
-        raise
-
-
-def _listen_somewhere(server: ServerConfig) -> socket.socket:
-    """Listen on the usual port, else on one near it, else on any free one."""
-    try:
-        return _listen(server.host, DEFAULT_PORT, "--port")
-    except PortTaken:
-        pass
-    # Near it first, and in the same order each time: bookmarks, and what a browser keeps for an origin, go by the port.
-    for port in (*NEAR_PORTS, 0):
-        with suppress(PortTaken):
-            sock = _listen(server.host, port, "--port")
-            break
-    logger.warning(
-        "ports.default_taken",
-        extra={"taken": DEFAULT_PORT, "port": sock.getsockname()[1], "hint": "--port names one for good"},
-    )
-    return sock
-
-
-class PortTaken(ConfigError):
-    """Another program listens on the port."""
-
-
-def _listen(host: str, port: int, flag: str) -> socket.socket:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        sock = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise ConfigError(f"The host {host!r} cannot be listened on: {error.strerror or error}.") from None
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-        sock.listen(MAX_BACKLOG)
-        sock.setblocking(False)
-    except OSError as error:
-        sock.close()
-        kind_ = PortTaken if error.errno == errno.EADDRINUSE else ConfigError
-        raise kind_(
-            f"The port {port} on {host} cannot be opened ({error.strerror}); "
-            f"stop what uses it, or choose another one with {flag} (0 takes any free one)."
-        ) from None
-    return sock
-
-
-def _address(sock: socket.socket) -> str:
-    host, port = sock.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
