@@ -9,7 +9,7 @@ import { defineConfig } from "vite";
 const SCRIPTS = {
   classic: { entry: "src/realtime/classic.ts", format: "iife", file: "js/realtime.js" },
   module: { entry: "src/realtime/index.ts", format: "es", file: "js/realtime.mjs" },
-  state: { entry: "src/client/state/index.ts", format: "es", file: "js/realtime-state.mjs" },
+  state: { entry: "src/state/index.ts", format: "es", file: "js/realtime-state.mjs" },
   worker: { entry: "src/client/worker.ts", format: "iife", file: "js/realtime-worker.js" },
   offline: { entry: "src/service-worker/service-worker.ts", format: "iife", file: "service-worker.js" },
 } as const;

@@ -1,4 +1,4 @@
-"""What can be read from a value that anyone may have written; `web/src/client/state/values.ts` has the same rules."""
+"""What can be read from a value that anyone may have written; `web/src/state/values.ts` has the same rules."""
 
 from __future__ import annotations
 

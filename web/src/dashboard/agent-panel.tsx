@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import type { Agent } from "../client/state";
+import type { Agent } from "../state";
 import { ago, moment } from "./age";
 import { SIGNS, staleSince, taskOf, textOf } from "./agent-words";
 import { HostBadge } from "./host-badge";

@@ -1,8 +1,8 @@
 /** What is said of an agent; any field of its record but the id may be missing or of another shape. */
 
 import { isData } from "../client/protocol";
-import type { Agent } from "../client/state";
-import type { Kind } from "../client/status";
+import type { Agent } from "../state";
+import type { Kind } from "../state/status";
 import { moment } from "./age";
 
 /** Beside each colour stands a sign, so that colour is never the only one. */

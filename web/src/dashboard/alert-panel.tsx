@@ -1,4 +1,4 @@
-import type { Alert } from "../client/state";
+import type { Alert } from "../state";
 import { ago, moment } from "./age";
 import { HostBadge } from "./host-badge";
 import type { LiveFleet } from "./live";

@@ -1,7 +1,7 @@
 /** What needs a person, and where to see it. The sentence and the bell count the same. */
 
 import type { Data } from "../client/protocol";
-import type { Agent, Alert, Question } from "../client/state";
+import type { Agent, Alert, Question } from "../state";
 import { taskOf, textOf } from "./agent-words";
 import { isolated } from "./direction";
 import type { NameOf } from "./event-words";

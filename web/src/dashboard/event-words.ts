@@ -1,7 +1,7 @@
 /** An event as a line for people. What it says of itself goes into the page as text, never as markup. */
 
 import { type Data, type Gap, isData, type LogEvent } from "../client/protocol";
-import { isKind, kindOf } from "../client/status";
+import { isKind, kindOf } from "../state/status";
 import { taskOf, textOf } from "./agent-words";
 import { isolated } from "./direction";
 

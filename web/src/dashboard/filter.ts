@@ -1,7 +1,7 @@
 /** What somebody types to find events: patterns of types, as in `agent:*`, and words, as in `scout`. */
 
-import { parsePatterns } from "../client/patterns";
 import type { LogEvent } from "../client/protocol";
+import { parsePatterns } from "../realtime/patterns";
 import type { Line } from "./event-words";
 
 export type Filter = (event: LogEvent) => boolean;

@@ -4,7 +4,7 @@
  */
 
 import { type Data, isData, type LogEvent } from "../client/protocol";
-import type { Agent } from "../client/state";
+import type { Agent } from "../state";
 import { hueOf, textOf } from "./agent-words";
 
 /** The number of colours that hosts have, as agents have: `.hue-…` in the style sheet. */

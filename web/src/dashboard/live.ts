@@ -2,9 +2,9 @@
 
 import { batch, computed, signal } from "@preact/signals";
 import { type Data, type Gap, isData, type LogEvent, parseCursor, parseGap } from "../client/protocol";
-import { type ConnectionState, MCRealtimeClient } from "../client/realtime";
 import { fetchSigned } from "../client/session-key";
-import type { Agent, FleetState } from "../client/state";
+import { type ConnectionState, MCRealtimeClient } from "../realtime/realtime-client";
+import type { Agent, FleetState } from "../state";
 import { EventLog } from "./event-log";
 import { describeEvent, type NameOf } from "./event-words";
 import { oncePerFrame } from "./frame";

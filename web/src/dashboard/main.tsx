@@ -3,7 +3,7 @@ import "./style.css";
 
 import { render } from "preact";
 // With the page itself, not after it: the client loads it when it is first needed.
-import "../client/state";
+import "../state";
 import { Dashboard } from "./dashboard";
 import { Office } from "./office";
 import { followLink } from "./signing-in";

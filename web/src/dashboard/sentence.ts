@@ -1,7 +1,7 @@
 /** The one plain sentence above everything: what the fleet is doing, and what needs a person. */
 
-import type { Agent } from "../client/state";
-import type { Kind } from "../client/status";
+import type { Agent } from "../state";
+import type { Kind } from "../state/status";
 import { isolated } from "./direction";
 import { silenceWord } from "./host-watch";
 import { namesOf } from "./hosts";

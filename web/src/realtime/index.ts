@@ -4,6 +4,8 @@ import { EVENT_TYPES } from "../client/catalogue";
 
 export type * from "../client/catalogue";
 export type { Cursor, Data, Gap, LogEvent, Snapshot } from "../client/protocol";
+export type { TransportName } from "../client/transport";
+export type { Agent, Alert, FleetState, Item, SystemState, TokenState } from "../state/index";
 export {
   type ConnectionState,
   type Handler,
@@ -14,9 +16,7 @@ export {
   type RealtimeMetrics,
   type RealtimeOptions,
   type RealtimeState,
-} from "../client/realtime";
-export type { Agent, Alert, FleetState, Item, SystemState, TokenState } from "../client/state/index";
-export type { TransportName } from "../client/transport";
+} from "./realtime-client";
 export { MCRealtimeDashboard, type RealtimeDashboardOptions } from "./realtime-dashboard";
 
 export const MC_REALTIME_EVENTS = {

@@ -6,7 +6,7 @@
  */
 
 import { type AgentStatusChange, EVENT_TYPES, type LeadScored, type TokenUsage } from "../client/catalogue";
-import type { ConnectionState, MCRealtimeClient } from "../client/realtime";
+import type { ConnectionState, MCRealtimeClient } from "./realtime-client";
 
 export interface RealtimeDashboardOptions {
   readonly updateAgents?: boolean;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { Agent } from "../../src/client/state";
 import { ago } from "../../src/dashboard/age";
 import { initialsOf, staleSince, taskOf } from "../../src/dashboard/agent-words";
+import type { Agent } from "../../src/state";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
 const SCOUT: Agent = { id: "scout", name: "Scout", status: "busy", kind: "busy" };

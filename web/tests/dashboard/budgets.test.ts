@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { EMPTY_STATE } from "../../src/client/state";
 import { budgetsIn, purseOf, usedOn } from "../../src/dashboard/tokens/budgets";
 import { levelOf } from "../../src/dashboard/tokens/gauge";
 import { lastDays, sourcesOf, useRows } from "../../src/dashboard/tokens/use";
+import { EMPTY_STATE } from "../../src/state";
 
 const NOON = new Date(2026, 10, 23, 12).getTime();
 

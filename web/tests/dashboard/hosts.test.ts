@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { type Agent, EMPTY_STATE, foldEvents } from "../../src/client/state";
 import { needsOf } from "../../src/dashboard/attention";
 import { awayIn, silenceWord } from "../../src/dashboard/host-watch";
 import { hostOfEvent, hostsOf, huesOf, namesOf } from "../../src/dashboard/hosts";
 import { sentenceOf } from "../../src/dashboard/sentence";
 import { noticeOf } from "../../src/dashboard/shell/notices";
+import { type Agent, EMPTY_STATE, foldEvents } from "../../src/state";
 
 function agent(name: string, host?: string, kind: Agent["kind"] = "busy"): Agent {
   const id = `${name.toLowerCase()}@${host ?? ""}`;

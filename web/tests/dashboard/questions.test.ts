@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { EMPTY_STATE, type Question } from "../../src/client/state";
 import { needsOf } from "../../src/dashboard/attention";
 import {
   elsewhere,
@@ -11,6 +10,7 @@ import {
 import { Coverage, IN_SIGHT_MS } from "../../src/dashboard/questions/coverage";
 import { changedLines, readReview } from "../../src/dashboard/questions/review";
 import { noticeOf } from "../../src/dashboard/shell/notices";
+import { EMPTY_STATE, type Question } from "../../src/state";
 
 const AGENT = { id: "scout", name: "Scout", kind: "busy", status: "busy" } as const;
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { LogEvent } from "../../src/client/protocol";
-import { EMPTY_STATE, type FleetState, foldEvents } from "../../src/client/state/index";
 import { type Archive, Rewind } from "../../src/dashboard/rewind/rewind";
+import { EMPTY_STATE, type FleetState, foldEvents } from "../../src/state/index";
 
 const START = Date.parse("2026-11-23T10:00:00.000Z");
 

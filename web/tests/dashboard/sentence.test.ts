@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { Agent } from "../../src/client/state";
-import type { Kind } from "../../src/client/status";
 import { sentenceOf } from "../../src/dashboard/sentence";
+import type { Agent } from "../../src/state";
+import type { Kind } from "../../src/state/status";
 
 function fleet(...kinds: Kind[]): Agent[] {
   return kinds.map((kind, index) => ({ id: `a${index}`, name: `Agent ${index}`, status: kind, kind }));

@@ -1,7 +1,7 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { type Data, isData } from "../../client/protocol";
 import { fetchSigned } from "../../client/session-key";
-import type { Agent, FleetState } from "../../client/state";
+import type { Agent, FleetState } from "../../state";
 import { ago, clock, moment } from "../age";
 import { SIGNS, staleSince, taskOf, textOf } from "../agent-words";
 import { isolated } from "../direction";

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import type { Alert } from "../../client/state";
+import type { Alert } from "../../state";
 import { ago, clock, moment } from "../age";
 import type { Need } from "../attention";
 import { counted } from "../figures";

@@ -4,7 +4,7 @@
  */
 
 import type { LogEvent } from "../../client/protocol";
-import type { Agent, FleetState, SystemState } from "../../client/state/index";
+import type { Agent, FleetState, SystemState } from "../../state/index";
 import { hostOf, hostOfEvent, hostsOf, huesOf, keptIfSame } from "../hosts";
 import { TILE } from "./atlas";
 import { type Grounds, groundsFor } from "./grounds";

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { Agent } from "../../client/state";
+import type { Agent } from "../../state";
 import { silenceWord } from "../host-watch";
 import { hostOf } from "../hosts";
 import type { Office } from "../office";

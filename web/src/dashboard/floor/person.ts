@@ -1,6 +1,6 @@
 /** One of the people on the floor: where they are, what they do, and what they do next. What they do follows their state. */
 
-import type { Kind } from "../../client/status";
+import type { Kind } from "../../state/status";
 import type { FrameName } from "./atlas";
 import { type Chance, pick, seeded } from "./chance";
 import type { Desk, Plan, Spot } from "./plan";

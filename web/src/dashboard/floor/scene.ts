@@ -1,8 +1,8 @@
 /** The office as it is at a moment: who is there, what is going on, and what flies through the air. */
 
 import type { Data, LogEvent } from "../../client/protocol";
-import type { Agent, FleetState, Item } from "../../client/state/index";
-import { isKind, type Kind, kindOf } from "../../client/status";
+import type { Agent, FleetState, Item } from "../../state/index";
+import { isKind, type Kind, kindOf } from "../../state/status";
 import { TILE, WALL } from "./atlas";
 import { Cat } from "./cat";
 import { Effects } from "./effects";

@@ -1,7 +1,7 @@
 /** A lead as the views show it; leads come from any tool, so each field may be missing or bear another name. */
 
 import { type Data, isData } from "../../client/protocol";
-import type { Item } from "../../client/state";
+import type { Item } from "../../state";
 import { textOf } from "../agent-words";
 
 export interface Factor {

@@ -1,7 +1,7 @@
 /** What the palette offers, and how it is found. */
 
 import type { Data } from "../../client/protocol";
-import type { Agent } from "../../client/state";
+import type { Agent } from "../../state";
 import { textOf } from "../agent-words";
 import { hostOf, hostsOf, namesOf } from "../hosts";
 import type { PictureName } from "../picture";

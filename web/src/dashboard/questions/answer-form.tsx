@@ -1,5 +1,5 @@
 import { useRef } from "preact/hooks";
-import type { Question } from "../../client/state";
+import type { Question } from "../../state";
 import type { Office } from "../office";
 import { Marked } from "./marked";
 import type { Option, Review } from "./review";

@@ -2,7 +2,7 @@
 
 import { effect, signal } from "@preact/signals";
 import { RequestFailed, request } from "../../client/http";
-import type { Question } from "../../client/state";
+import type { Question } from "../../state";
 import type { LiveFleet } from "../live";
 import type { Toasts } from "../shell/toasts";
 

@@ -1,7 +1,7 @@
 /** Who asks what, and what that makes of them: whoever waits for an answer waits, whatever else they say. */
 
 import { isData } from "../../client/protocol";
-import type { Agent, FleetState, Question } from "../../client/state";
+import type { Agent, FleetState, Question } from "../../state";
 import { moment } from "../age";
 import { textOf } from "../agent-words";
 import { isolated } from "../direction";

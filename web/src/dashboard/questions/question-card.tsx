@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { Question } from "../../client/state";
+import type { Question } from "../../state";
 import { ago, moment } from "../age";
 import { HostBadge } from "../host-badge";
 import type { Office } from "../office";

@@ -3,7 +3,7 @@
 import { type Signal, signal } from "@preact/signals";
 import { RequestFailed, readJson } from "../../client/http";
 import { isData } from "../../client/protocol";
-import type { Question } from "../../client/state";
+import type { Question } from "../../state";
 
 export type PartKind = "warning" | "text" | "code" | "path" | "json" | "diff";
 

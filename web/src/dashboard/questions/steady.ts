@@ -2,7 +2,7 @@
 
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { Question } from "../../client/state";
+import type { Question } from "../../state";
 
 /** How long a question that is over stays in its place, at least. */
 export const STAYS_MS = 4000;

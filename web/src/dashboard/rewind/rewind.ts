@@ -7,7 +7,7 @@
 import { signal } from "@preact/signals";
 import { readJson, readPage, readSnapshot } from "../../client/http";
 import { type Cursor, type LogEvent, parsePage } from "../../client/protocol";
-import { type FleetState, foldEvents, stateFromSnapshot } from "../../client/state/index";
+import { type FleetState, foldEvents, stateFromSnapshot } from "../../state/index";
 
 export const SPEEDS = [1, 10, 100] as const;
 

@@ -2,7 +2,7 @@
 
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { Alert } from "../../client/state";
+import type { Alert } from "../../state";
 import { clock, dayAndTime, moment as momentIn } from "../age";
 import type { LiveFleet } from "../live";
 import { type Rewind, SPEEDS } from "./rewind";

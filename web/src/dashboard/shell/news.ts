@@ -1,7 +1,7 @@
 /** Good news, told on the floor as it happens: somebody has finished something, or found somebody. */
 
 import { isData, type LogEvent } from "../../client/protocol";
-import type { FleetState } from "../../client/state";
+import type { FleetState } from "../../state";
 import { taskOf, textOf } from "../agent-words";
 import { isolated } from "../direction";
 import type { LiveFleet } from "../live";

@@ -1,7 +1,7 @@
 /** Tells of what needs somebody as it happens: a note on the page, and, where allowed, one of the browser. */
 
 import { isData, type LogEvent } from "../../client/protocol";
-import { isKind, kindOf } from "../../client/status";
+import { isKind, kindOf } from "../../state/status";
 import { textOf } from "../agent-words";
 import { isolated } from "../direction";
 import type { LiveFleet } from "../live";

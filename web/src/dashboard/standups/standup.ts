@@ -2,7 +2,7 @@
 
 import { RequestFailed, request } from "../../client/http";
 import { type Data, isData } from "../../client/protocol";
-import type { Standup as StandupRecord } from "../../client/state";
+import type { Standup as StandupRecord } from "../../state";
 import { textOf } from "../agent-words";
 import { counted, dollars, short } from "../figures";
 

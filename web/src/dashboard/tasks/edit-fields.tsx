@@ -1,5 +1,5 @@
 import type { Data } from "../../client/protocol";
-import type { Agent } from "../../client/state";
+import type { Agent } from "../../state";
 import { textOf } from "../agent-words";
 import { agentOptions } from "./move-menu";
 import { PRIORITIES, PRIORITY_WORDS, STATUS_WORDS, STATUSES, UNASSIGNED } from "./task";

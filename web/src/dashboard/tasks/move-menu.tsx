@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { Data } from "../../client/protocol";
-import type { Agent } from "../../client/state";
+import type { Agent } from "../../state";
 import { namesOf } from "../hosts";
 import {
   PRIORITIES,

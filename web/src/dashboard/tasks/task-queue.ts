@@ -6,7 +6,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import { RequestFailed, request } from "../../client/http";
 import { type Data, isData } from "../../client/protocol";
-import type { Item } from "../../client/state";
+import type { Item } from "../../state";
 import type { LiveFleet } from "../live";
 import { pathOfTask } from "../route";
 import type { Toasts } from "../shell/toasts";

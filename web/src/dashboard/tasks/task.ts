@@ -1,7 +1,7 @@
 /** A task as the views show it; any field of its record but the id may be missing or of another shape. */
 
 import { type Data, isData } from "../../client/protocol";
-import type { Item } from "../../client/state";
+import type { Item } from "../../state";
 import { moment } from "../age";
 import { taskOf, textOf } from "../agent-words";
 import { hostOf } from "../hosts";

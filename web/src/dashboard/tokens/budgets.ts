@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { type Data, isData } from "../../client/protocol";
 import { fetchSigned } from "../../client/session-key";
-import type { FleetState } from "../../client/state";
+import type { FleetState } from "../../state";
 import type { LiveFleet } from "../live";
 import { levelOf } from "./gauge";
 

@@ -1,5 +1,5 @@
 import { isData } from "../../client/protocol";
-import type { FleetState } from "../../client/state";
+import type { FleetState } from "../../state";
 import { ago, moment } from "../age";
 import { textOf } from "../agent-words";
 import type { Office } from "../office";

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { type Data, isData } from "../../client/protocol";
-import type { FleetState } from "../../client/state";
+import type { FleetState } from "../../state";
 import { ago, moment } from "../age";
 import { textOf } from "../agent-words";
 import { isolated } from "../direction";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { Agent } from "../../../src/client/state/index";
-import { EMPTY_STATE, type FleetState } from "../../../src/client/state/index";
 import { type Box, Campus } from "../../../src/dashboard/floor/campus";
 import { extentOf, Scene } from "../../../src/dashboard/floor/scene";
+import type { Agent } from "../../../src/state/index";
+import { EMPTY_STATE, type FleetState } from "../../../src/state/index";
 
 function fleet(homes: Readonly<Record<string, number>>): FleetState {
   const agents = Object.entries(homes).flatMap(([host, count]) =>

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { Agent, FleetState } from "../../../src/client/state/index";
-import { EMPTY_STATE } from "../../../src/client/state/index";
 import { Scene } from "../../../src/dashboard/floor/scene";
+import type { Agent, FleetState } from "../../../src/state/index";
+import { EMPTY_STATE } from "../../../src/state/index";
 
 function fleet(...kinds: Agent["kind"][]): FleetState {
   const agents = kinds.map((kind, n) => ({ id: `agent-${n}`, name: `Agent ${n}`, status: kind, kind }));

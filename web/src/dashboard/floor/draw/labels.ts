@@ -1,7 +1,7 @@
 /** Names, tasks, figures and signs: written at the screen's own size, so that they stay readable. */
 
-import type { Agent } from "../../../client/state/index";
-import type { Kind } from "../../../client/status";
+import type { Agent } from "../../../state/index";
+import type { Kind } from "../../../state/status";
 import { SIGNS, taskOf, textOf } from "../../agent-words";
 import { needsPerson } from "../../attention";
 import { silenceWord } from "../../host-watch";

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import PAGE from "../../../docs/reference/client.md?raw";
-import { MCRealtimeClient } from "../../src/client/realtime";
+import { MCRealtimeClient } from "../../src/realtime/realtime-client";
 import { INDICATOR } from "../../src/realtime/realtime-dashboard";
 
 test("every option is there, with its default", () => {

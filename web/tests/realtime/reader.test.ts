@@ -1,8 +1,8 @@
 import { expect, test, vi } from "vitest";
 import type { Cursor, LogEvent, Page, Snapshot } from "../../src/client/protocol";
-import { type Library, Reader } from "../../src/client/reader";
-import * as fold from "../../src/client/state";
-import { event } from "./fake-transport";
+import { type Library, Reader } from "../../src/realtime/reader";
+import * as fold from "../../src/state";
+import { event } from "../client/fake-transport";
 
 /** A log that a reader reads, and a note of everything that it was told. */
 class Shelf implements Library {

@@ -1,6 +1,6 @@
 /** Questions to a person: who asks what, and what became of it. Of several with one id the first counts, and of several answers. */
 
-import { type Data, isData, type LogEvent } from "../protocol";
+import { type Data, isData, type LogEvent } from "../client/protocol";
 import { KEPT_PER_KIND, MAX_OPEN_QUESTIONS } from "./limits";
 import { byId, type Item, inOrder, put, type TableFold } from "./tables";
 import { idIn, listIn, placeOf, textIn, timeOf } from "./values";

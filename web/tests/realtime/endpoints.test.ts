@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Address, endpointsFor } from "../../src/client/endpoints";
+import { type Address, endpointsFor } from "../../src/realtime/endpoints";
 
 const USUAL = "ws://localhost:3002/api/ws http://localhost:3001";
 

@@ -1,6 +1,6 @@
 /** Sums of token use, and what is read into them, cleaned of everything that does not belong there. */
 
-import { type Data, isData, type LogEvent } from "../protocol";
+import { type Data, isData, type LogEvent } from "../client/protocol";
 import { MAX_HOSTS, MAX_NOTE_BYTES } from "./limits";
 import {
   added,

@@ -1,8 +1,8 @@
 /** The client as an application uses it, over a WebSocket and a server that the test plays. */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { MCRealtimeClient, type RealtimeOptions } from "../../src/client/realtime";
-import { event } from "./fake-transport";
+import { MCRealtimeClient, type RealtimeOptions } from "../../src/realtime/realtime-client";
+import { event } from "../client/fake-transport";
 
 class FakeSocket {
   static opened: FakeSocket[] = [];

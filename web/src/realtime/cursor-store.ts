@@ -1,6 +1,6 @@
 /** Where a page leaves its cursor for the one that comes after it in the same tab: nothing else is ever stored. */
 
-import { type Cursor, formatCursor, parseCursor } from "./protocol";
+import { type Cursor, formatCursor, parseCursor } from "../client/protocol";
 
 const SAVE_MS = 1_000;
 

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import vectors from "../../../spec/fold.json";
 import statuses from "../../../spec/status.json";
 import type { LogEvent } from "../../src/client/protocol";
-import { EMPTY_STATE, foldEvents, stateFromSnapshot } from "../../src/client/state";
-import { kindOf } from "../../src/client/status";
+import { EMPTY_STATE, foldEvents, stateFromSnapshot } from "../../src/state";
+import { kindOf } from "../../src/state/status";
 
 const FIRST: LogEvent = {
   type: "agent:statusChange",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parsePatterns } from "../../src/client/patterns";
+import { parsePatterns } from "../../src/realtime/patterns";
 
 test.each([
   ["", "agent:statusChange", true],

@@ -1,6 +1,6 @@
 /** The system: the gateway's status and the newest alerts. */
 
-import { type Data, isData, type LogEvent } from "../protocol";
+import { type Data, isData, type LogEvent } from "../client/protocol";
 import { MAX_ALERTS, MAX_HOSTS, MAX_NOTE_BYTES, MAX_RECORD_BYTES } from "./limits";
 import { cut, dataIn, type Fold, type Folds, inTextOrder, own, sizeOf, textIn, timeOf } from "./values";
 

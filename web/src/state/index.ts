@@ -4,7 +4,7 @@
  * The server's fold is the reference; `spec/fold.json` holds both to the same results.
  */
 
-import type { LogEvent, Snapshot } from "../protocol";
+import type { LogEvent, Snapshot } from "../client/protocol";
 import { AGENT_FOLDS, type Agent, agentsIn } from "./agents";
 import { MAX_DEPTH } from "./limits";
 import { QUESTION_FOLDS, type Question, questionsIn } from "./questions";

@@ -1,6 +1,6 @@
 /** Standups: what each agent did between two moments, as the server summed it up. The newest are kept. */
 
-import { type Data, isData, type LogEvent } from "../protocol";
+import { type Data, isData, type LogEvent } from "../client/protocol";
 import { MAX_RECORD_BYTES, MAX_STANDUPS, MAX_STANDUPS_BYTES } from "./limits";
 import type { Item } from "./tables";
 import { type Folds, idIn, listIn, sizeOf } from "./values";

@@ -6,9 +6,9 @@
  * breaks, who else uses it, or when this page came to it.
  */
 
-import { Backoff } from "./backoff";
-import type { Cursor, Gap, LogEvent, Page, Snapshot } from "./protocol";
-import type { FleetState } from "./state/index";
+import { Backoff } from "../client/backoff";
+import type { Cursor, Gap, LogEvent, Page, Snapshot } from "../client/protocol";
+import type { FleetState } from "../state/index";
 
 export interface ReaderListener {
   event(event: LogEvent): void;

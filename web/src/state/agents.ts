@@ -1,8 +1,8 @@
 /** The agents. One is added by its first status or by a baseline; everything else is laid over one that is known. */
 
-import { type Data, isData, type LogEvent } from "../protocol";
-import { isKind, type Kind, kindOf } from "../status";
+import { type Data, isData, type LogEvent } from "../client/protocol";
 import { MAX_AGENTS } from "./limits";
+import { isKind, type Kind, kindOf } from "./status";
 import { inOrder, put, type TableFold } from "./tables";
 import { dataIn, idIn, listIn, numberIn, type Place, placeOf, textIn, timeOf, wordIn } from "./values";
 

@@ -1,11 +1,8 @@
 /** The client that an application uses: events with handlers, the state that they make, and how the connection is. */
 
-import type { EventDataByType } from "./catalogue";
-import { CursorStore } from "./cursor-store";
-import { endpointsFor } from "./endpoints";
-import { readJson, readPage, readSnapshot, request } from "./http";
-import type { LinkOptions, LinkStatus } from "./link";
-import { watchPage } from "./page-life";
+import type { EventDataByType } from "../client/catalogue";
+import { readJson, readPage, readSnapshot, request } from "../client/http";
+import type { LinkOptions, LinkStatus } from "../client/link";
 import {
   type Cursor,
   type Data,
@@ -14,13 +11,16 @@ import {
   isLogEvent,
   type LogEvent,
   type Snapshot,
-} from "./protocol";
+} from "../client/protocol";
+import { readKey } from "../client/session-key";
+import { type Page, type SharedLink, shareLink } from "../client/tabs";
+import { type Endpoint, TRANSPORTS, type TransportName } from "../client/transport";
+import type { FleetState } from "../state/index";
+import { CursorStore } from "./cursor-store";
+import { endpointsFor } from "./endpoints";
+import { watchPage } from "./page-life";
 import { type Fold, Reader } from "./reader";
-import { readKey } from "./session-key";
-import type { FleetState } from "./state/index";
 import { Subscriptions } from "./subscriptions";
-import { type Page, type SharedLink, shareLink } from "./tabs";
-import { type Endpoint, TRANSPORTS, type TransportName } from "./transport";
 
 export const MC_CONNECTION_STATE = {
   CONNECTING: "connecting",
@@ -704,7 +704,7 @@ let foldAttempts = 0;
  */
 function loadFold(apiUrl: string): Promise<Fold> {
   if (!SCRIPT_URL) {
-    return import("./state/index");
+    return import("../state/index");
   }
   const places = [new URL("realtime-state.mjs", SCRIPT_URL), new URL("/js/realtime-state.mjs", apiUrl)];
   if (places[0]?.origin !== places[1]?.origin) {

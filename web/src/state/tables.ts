@@ -1,6 +1,6 @@
 /** Records by id, and the two nouns that are nothing more than that: tasks and leads. */
 
-import { type Data, isData, type LogEvent } from "../protocol";
+import { type Data, isData, type LogEvent } from "../client/protocol";
 import { MAX_LEADS, MAX_RECORD_BYTES, MAX_TASKS } from "./limits";
 import { idIn, inTextOrder, listIn, numberIn, placeOf, sizeOf, textIn, timeOf } from "./values";
 

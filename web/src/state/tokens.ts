@@ -1,6 +1,6 @@
 /** Token use: totals by agent, model, day and session, and the budget thresholds that were crossed. US dollars. */
 
-import { type Data, isData, type LogEvent } from "../protocol";
+import { type Data, isData, type LogEvent } from "../client/protocol";
 import {
   MAX_AGENT_DAYS,
   MAX_AGENTS,

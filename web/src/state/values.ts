@@ -1,6 +1,6 @@
 /** What can be read from a value that anyone may have written; the same rules as the server's fold. */
 
-import { type Data, isData, type LogEvent } from "../protocol";
+import { type Data, isData, type LogEvent } from "../client/protocol";
 import { MAX_ID_BYTES, MAX_NUMBER, MAX_WORD_BYTES } from "./limits";
 
 const LEAST = 1e-9;

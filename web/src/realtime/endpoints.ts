@@ -1,6 +1,6 @@
 /** Where the server is looked for, where nobody says it. */
 
-import type { Endpoint } from "./transport";
+import type { Endpoint } from "../client/transport";
 
 /** The ports of the earlier server, which pages that are served elsewhere expect it at. */
 const API_PORT = 3001;
