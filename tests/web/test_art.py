@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageChops
 
 WEB = Path(__file__).parent.parent.parent / "web"
-SPRITES = WEB / "src/dashboard/floor/sprites"
+SPRITES = WEB / "src/office/sprites"
 
 
 @pytest.fixture(scope="module")

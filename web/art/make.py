@@ -24,7 +24,7 @@ from art.iso import Picture
 from art.palette import CLEAR, PEOPLE
 
 WEB = Path(__file__).parent.parent
-TARGET = WEB / "src/dashboard/floor/sprites"
+TARGET = WEB / "src/office/sprites"
 SHEET_WIDTH = 512
 
 Atlas = dict[str, Any]
@@ -99,7 +99,7 @@ def pictures() -> dict[Path, Image.Image]:
     return {
         **icons,
         WEB / "src/offline/offline.png": asleep(),
-        WEB / "src/dashboard/styles/cat.png": sleeper.crop(sleeper.getbbox()),
+        WEB / "src/styles/cat.png": sleeper.crop(sleeper.getbbox()),
     }
 
 

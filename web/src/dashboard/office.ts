@@ -1,23 +1,23 @@
 /** What all views share: the fleet, where the page is, and what can be done from anywhere. */
 
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
-import { needsOf } from "./attention";
-import { dayName } from "./calendar";
-import { HostWatch } from "./host-watch";
-import { offerLedger } from "./ledger/day-end";
-import { LiveFleet } from "./live";
-import { Answering } from "./questions/answering";
-import { openQuestions } from "./questions/asking";
-import { Reviews } from "./questions/review";
-import { Rewind, SERVER_ARCHIVE } from "./rewind/rewind";
-import { Router } from "./router";
-import { Settings } from "./settings/settings";
-import { Flights } from "./shell/flights";
-import { tellNews } from "./shell/news";
-import { Notices } from "./shell/notices";
-import { Toasts } from "./shell/toasts";
-import { TaskQueue } from "./tasks/task-queue";
-import { BudgetReader, overspendingOn } from "./tokens/budgets";
+import { Answering } from "../fleet/answering";
+import { openQuestions } from "../fleet/asking";
+import { needsOf } from "../fleet/attention";
+import { BudgetReader, overspendingOn } from "../fleet/budgets";
+import { HostWatch } from "../fleet/host-watch";
+import { LiveFleet } from "../fleet/live";
+import { Reviews } from "../fleet/review";
+import { Rewind, SERVER_ARCHIVE } from "../fleet/rewind";
+import { TaskQueue } from "../fleet/task-queue";
+import { Router } from "../page/router";
+import { Settings } from "../page/settings";
+import { Toasts } from "../page/toasts";
+import { dayName } from "../words/calendar";
+import { offerLedger } from "./day-end";
+import { Flights } from "./flights";
+import { tellNews } from "./news";
+import { Notices } from "./notices";
 
 export class Office {
   readonly live = new LiveFleet();

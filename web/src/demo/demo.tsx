@@ -2,7 +2,7 @@
 
 import { useComputed, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { parseFilter } from "../dashboard/filter";
+import { parseFilter } from "../fleet/filter";
 import type { TransportName } from "../realtime/index";
 import { EXAMPLES } from "./examples";
 import {

@@ -1,6 +1,6 @@
 import { render } from "preact";
 import { Demo } from "./demo";
-import "../dashboard/style.css";
+import "../styles/style.css";
 import "./demo.css";
 
 const root = document.getElementById("demo");

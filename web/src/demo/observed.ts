@@ -1,7 +1,7 @@
 /** The client of the classic script, with what it tells as signals; rendered once a frame, however much comes. */
 
 import { signal } from "@preact/signals";
-import { oncePerFrame } from "../dashboard/frame";
+import { oncePerFrame } from "../page/frame";
 import type {
   FleetState,
   Gap,
