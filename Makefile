@@ -24,7 +24,7 @@ NODE_STAMP := web/node_modules/.installed
 WEB_STAMP := $(BUILT)/index.html
 CLAUDE_VERSION := 2.1.332
 CLAUDE_STAMP := .tools/claude/.$(CLAUDE_VERSION)
-WEB_SOURCES = $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/coverage/*' -not -path 'web/client-package/*' 2>/dev/null)
+WEB_SOURCES = $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/coverage/*' -not -path 'web/client-package/*' 2>/dev/null) $(wildcard src/missioncontrol/events/*.json)
 
 .PHONY: help setup run test check format lint types contracts unit process nats browser gallery proxies terminals claude autobahn stress bench fuzz coverage \
         web web-check web-unit catalogue commands art chromium clean

@@ -11,6 +11,8 @@ export default defineConfig({
     rolldownOptions: { input: ["index.html", "realtime-demo.html", "offline.html"] },
   },
   server: {
+    // The sentences about events are the server's own.
+    fs: { allow: [".."] },
     // `npm run dev` shows the page's sources over a server that runs beside it.
     proxy: { "/api": { target: "http://127.0.0.1:3001", ws: true } },
   },

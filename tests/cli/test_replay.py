@@ -153,7 +153,7 @@ def test_a_gap_is_said_aloud(beside: BesideServer) -> None:
     done = replay(beside.url, "--from", "abc:1", "--speed", "max")
     assert done.returncode == 0, done.stderr
     first, *rest = done.stdout.splitlines()
-    assert first == "GAP: 2 events (2-3) can no longer be had: older than the log keeps; going on after abc:3"
+    assert first == "GAP: Events 2 to 3 are missing: older than what the log keeps; going on after abc:3"
     assert len(rest) == 3
 
 

@@ -334,7 +334,7 @@ def test_what_is_shown_goes_on_from_a_snapshot_and_over_a_gap() -> None:
     picture = fleet.picture(NOW)
     assert [agent.id for agent in picture.agents] == ["new"]
     assert screen(picture).count("custom") == 1
-    assert "GAP: 7 events (2-8) can no longer be had" in screen(picture)
+    assert "GAP: Events 2 to 8 are missing" in screen(picture)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_events_are_lines_for_people_and_a_gap_is_said(beside: BesideServer, sta
     }
     watching = watch(started, beside, "agent", "--since", "abc:1")
     gap, raw, sentence = (watching.out.readline() for _ in range(3))
-    assert gap == "GAP: 3 events (2-4) can no longer be had: older than the log keeps; going on after abc:4\n"
+    assert gap == "GAP: Events 2 to 4 are missing: older than what the log keeps; going on after abc:4\n"
     assert raw.endswith('{"n":5}\n')
     assert "agent:statusChange" in sentence
     assert sentence.endswith("scout is now busy (was idle)\n")

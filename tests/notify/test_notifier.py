@@ -138,7 +138,7 @@ async def test_rules_choose_by_event_level_and_agent(office: Office) -> None:
     assert sorted((message["title"], message["message"]) for message in office.receiver.messages) == [
         ("critical", "bad"),
         ("notes", "fyi"),
-        ("scouts", "TASK-1 is done"),
+        ("scouts", "TASK-1 is completed"),
     ]
 
 

@@ -134,7 +134,7 @@ def test_a_standup_is_told_in_figures_with_a_line_for_each_agent() -> None:
     title, body = compose(batch, "r", None, None, None, 30)
     assert title == "Standup"
     assert body.split("\n") == [
-        "Standup S-1: 4 completed, 0 started, 1 blocked, 1,200 tokens, $0.50, 1 open question",
+        "Standup S-1 was held: 4 completed, 0 started, 1 blocked, 1,200 tokens, $0.50, 1 open question",
         "- Scout completed Read report 0, Read report 1 and 2 more; is blocked on Read report 0",
         "- Odd started 1 task",
     ]

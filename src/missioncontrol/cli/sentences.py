@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TextIO
 
 from missioncontrol.client import Gap
-from missioncontrol.events.sentences import clean, defuse
+from missioncontrol.events.sentences import clean, defuse, describe_missing
 
 COLOURS = {
     "agent": "cyan",
@@ -27,21 +27,8 @@ _LEFT_BY_JSON = re.compile(r"[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def describe_gap(gap: Gap) -> str:
-    """Say what is lost, and why."""
-    count = gap.to - gap.from_ + 1
-    events = "event" if count == 1 else "events"
-    match gap.reason:
-        case "trimmed":
-            lost = f"{count:,} {events} ({gap.from_}-{gap.to}) can no longer be had: older than the log keeps"
-        case "epoch":
-            lost = f"what came after {gap.from_ - 1} can no longer be had: the log has begun again"
-        case "ahead":
-            lost = (
-                f"{count:,} {events} ({gap.from_}-{gap.to}) can no longer be had: the log has lost its tail"
-            )
-        case _:
-            lost = f"{count:,} {events} ({gap.from_}-{gap.to}) can no longer be had: {clean(gap.reason)}"
-    return f"{lost}; going on after {gap.cursor}"
+    """Return which events are missing, why, and where it goes on."""
+    return f"{describe_missing(gap.from_, gap.to, gap.reason)}; going on after {gap.cursor}"
 
 
 def clock(time: str, now: datetime) -> str:

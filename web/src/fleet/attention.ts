@@ -5,7 +5,7 @@ import { pathOfAgent } from "../page/route";
 import type { Agent, Alert, Question } from "../state";
 import { taskOf, textOf } from "../words/agent-words";
 import { isolated } from "../words/direction";
-import type { NameOf } from "./event-words";
+import type { NameOf } from "./sentences";
 
 export interface Need {
   readonly key: string;

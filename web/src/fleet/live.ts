@@ -9,8 +9,9 @@ import { type ConnectionState, MCRealtimeClient } from "../realtime/realtime-cli
 import type { Agent, FleetState } from "../state";
 import { withAskers } from "./asking";
 import { EventLog } from "./event-log";
-import { describeEvent, type NameOf } from "./event-words";
+import { describeEvent } from "./event-words";
 import { hostOf, hostOfEvent, hostsOf, huesOf, keptIfSame, namesOf } from "./hosts";
+import type { NameOf } from "./sentences";
 
 const HISTORY = 100;
 const NOBODY: readonly Agent[] = [];
