@@ -5,7 +5,8 @@ import { type Data, type Gap, isData, type LogEvent, parseCursor, parseGap } fro
 import { fetchSigned } from "../client/session-key";
 import { oncePerFrame } from "../page/frame";
 import { readStored, store } from "../page/storage";
-import { type ConnectionState, MCRealtimeClient } from "../realtime/realtime-client";
+import type { ConnectionState } from "../realtime/options";
+import { MCRealtimeClient } from "../realtime/realtime-client";
 import type { Agent, FleetState } from "../state";
 import { withAskers } from "./asking";
 import { EventLog } from "./event-log";

@@ -6,18 +6,10 @@ export type * from "../client/catalogue";
 export type { Cursor, Data, Gap, LogEvent, Snapshot } from "../client/protocol";
 export type { TransportName } from "../client/transport";
 export type { Agent, Alert, FleetState, Item, SystemState, TokenState } from "../state/index";
-export {
-  type ConnectionState,
-  type Handler,
-  type HistoryEvent,
-  MC_CONNECTION_STATE,
-  MCRealtimeClient,
-  type Published,
-  type RealtimeMetrics,
-  type RealtimeOptions,
-  type RealtimeState,
-} from "./realtime-client";
+export { type ConnectionState, MC_CONNECTION_STATE, type RealtimeOptions } from "./options";
+export { type Handler, MCRealtimeClient } from "./realtime-client";
 export { MCRealtimeDashboard, type RealtimeDashboardOptions } from "./realtime-dashboard";
+export type { HistoryEvent, Published, RealtimeMetrics, RealtimeState } from "./reports";
 
 export const MC_REALTIME_EVENTS = {
   ...EVENT_TYPES,

@@ -18,116 +18,12 @@ import { type Endpoint, TRANSPORTS, type TransportName } from "../client/transpo
 import type { FleetState } from "../state/index";
 import { CursorStore } from "./cursor-store";
 import { endpointsFor } from "./endpoints";
+import { type ConnectionState, DEFAULTS, type RealtimeOptions } from "./options";
 import { watchPage } from "./page-life";
-import { type Fold, Reader } from "./reader";
+import { Reader } from "./reader";
+import type { HistoryEvent, Published, RealtimeMetrics, RealtimeState } from "./reports";
+import { loadFold, pageAddress, SCRIPT_URL, workerNextTo } from "./scripts";
 import { Subscriptions } from "./subscriptions";
-
-export const MC_CONNECTION_STATE = {
-  CONNECTING: "connecting",
-  CONNECTED: "connected",
-  DISCONNECTED: "disconnected",
-  RECONNECTING: "reconnecting",
-  ERROR: "error",
-  POLLING: "polling",
-} as const;
-
-export type ConnectionState = (typeof MC_CONNECTION_STATE)[keyof typeof MC_CONNECTION_STATE];
-
-/** What one may choose; times in milliseconds. */
-export interface RealtimeOptions {
-  /** Where the server is; found by itself where neither is given. */
-  readonly wsUrl?: string | null;
-  readonly apiUrl?: string | null;
-  /** The ceiling of the first delay before another attempt; each delay is random below its ceiling. */
-  readonly reconnectInterval?: number;
-  readonly maxReconnectInterval?: number;
-  /** By what the ceiling grows from one attempt to the next. */
-  readonly reconnectDecay?: number;
-  /** After so many attempts in vain it polls, and goes on trying meanwhile. */
-  readonly maxReconnectAttempts?: number;
-  readonly heartbeatInterval?: number;
-  readonly enablePolling?: boolean;
-  readonly pollingInterval?: number;
-  /** How many events `getHistory` has; 0 for none. */
-  readonly messageHistoryLimit?: number;
-  readonly debug?: boolean;
-  /** The transports that may be used, from the one that is preferred down. */
-  readonly transports?: readonly TransportName[];
-  /** Whether pages of the same origin share one connection. */
-  readonly share?: boolean;
-  /** The script of the worker that has the shared connection; null for none. */
-  readonly workerUrl?: string | null;
-  /** Whether `state` is wanted. */
-  readonly state?: boolean;
-  /** Whether a page that is loaded again goes on where it was. */
-  readonly resume?: boolean;
-  /** For pages of other origins; a page of the server's own has a browser session. */
-  readonly token?: string;
-  /** Whether it connects by itself, without a call of `connect`. */
-  readonly autoConnect?: boolean;
-}
-
-const DEFAULTS = {
-  wsUrl: null,
-  apiUrl: null,
-  reconnectInterval: 1_000,
-  maxReconnectInterval: 30_000,
-  reconnectDecay: 1.5,
-  maxReconnectAttempts: 10,
-  heartbeatInterval: 30_000,
-  enablePolling: true,
-  pollingInterval: 30_000,
-  messageHistoryLimit: 100,
-  debug: false,
-  transports: TRANSPORTS,
-  share: true,
-  state: true,
-  resume: true,
-  autoConnect: true,
-} as const;
-
-export interface RealtimeMetrics {
-  readonly messagesReceived: number;
-  readonly messagesSent: number;
-  readonly reconnects: number;
-  readonly reconnectCount: number;
-  /** Milliseconds since 1970. */
-  readonly lastConnectedAt: number | null;
-  /** Milliseconds. */
-  readonly totalUptime: number;
-  readonly gaps: number;
-}
-
-export interface RealtimeState {
-  readonly state: ConnectionState;
-  readonly clientId: string | null;
-  readonly subscriptions: readonly string[];
-  readonly metrics: RealtimeMetrics;
-  readonly connected: boolean;
-  readonly transport: TransportName | null;
-  /** Why there is no live connection, as a sentence for people. */
-  readonly reason: string | null;
-  /** When the next attempt begins, in milliseconds since 1970. */
-  readonly retryAt: number | null;
-  /** Whether what is shown may have changed without this client knowing. */
-  readonly stale: boolean;
-  /** The last event that handlers got, as EPOCH:ID. */
-  readonly cursor: string | null;
-  /** Whether this page has the connection that others use. */
-  readonly leads: boolean;
-}
-
-/** An event as `getHistory` has it; `timestamp` and `_timestamp` are its time, ISO 8601. */
-export interface HistoryEvent extends LogEvent {
-  readonly timestamp: string;
-  readonly _timestamp: string;
-}
-
-/** What a publication came to. */
-export interface Published {
-  readonly ids: readonly number[];
-  readonly cursor: string;
-}
 
 /** A handler of one type of event; the second argument is the event as the log has it. */
 export type Handler<Body = unknown> = (data: Body, event: LogEvent) => void;
@@ -185,7 +81,7 @@ export class MCRealtimeClient extends EventTarget {
     const [pageUrl, scriptUrl] = [pageAddress(), SCRIPT_URL];
     this.#endpoints = endpointsFor(options, pageUrl, scriptUrl);
     const [{ wsUrl, apiUrl }] = this.#endpoints;
-    const workerUrl = workerBeside(pageUrl, scriptUrl);
+    const workerUrl = workerNextTo(pageUrl, scriptUrl);
     this.config = { token: undefined, ...DEFAULTS, workerUrl, ...given, wsUrl, apiUrl };
     this.#store = this.config.resume ? new CursorStore(apiUrl) : null;
     this.#reader = this.#newReader(this.#store?.load() ?? null);
@@ -677,50 +573,4 @@ function listOf(events: string | readonly string[]): readonly string[] {
 
 function newKey(): string {
   return `web-${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
-}
-
-interface Host {
-  readonly location?: { readonly href: string };
-  readonly document?: { readonly currentScript?: { readonly src?: string } | null };
-}
-
-const HOST = globalThis as unknown as Host;
-
-function pageAddress(): string | undefined {
-  return HOST.location?.href;
-}
-
-/** Where this script came from; a classic script knows that only while it is being run, a bundle does not at all. */
-const SCRIPT_URL =
-  HOST.document?.currentScript?.src ||
-  (import.meta.url?.endsWith("/realtime.mjs") ? import.meta.url : undefined);
-
-let foldAttempts = 0;
-
-/**
- * Load the fold: from the server, where this script is a copy that lies elsewhere, and in turn from next to the script. By
- * its whole address, since a script of another origin has no base of its own; and by another one each time, since a
- * browser remembers a failure.
- */
-function loadFold(apiUrl: string): Promise<Fold> {
-  if (!SCRIPT_URL) {
-    return import("../state/index");
-  }
-  const places = [new URL("realtime-state.mjs", SCRIPT_URL), new URL("/js/realtime-state.mjs", apiUrl)];
-  if (places[0]?.origin !== places[1]?.origin) {
-    places.reverse();
-  }
-  const url = places[foldAttempts % places.length] as URL;
-  url.search = foldAttempts > 0 ? `?${foldAttempts}` : "";
-  foldAttempts += 1;
-  return import(/* @vite-ignore */ url.href);
-}
-
-/** The worker's script lies next to this one; one of another origin cannot be used. */
-function workerBeside(pageUrl: string | undefined, scriptUrl: string | undefined): string | null {
-  if (!pageUrl?.startsWith("http") || !scriptUrl) {
-    return null;
-  }
-  const url = new URL("realtime-worker.js", scriptUrl);
-  return url.origin === new URL(pageUrl).origin ? url.href : null;
 }

@@ -6,7 +6,8 @@
  */
 
 import { type AgentStatusChange, EVENT_TYPES, type LeadScored, type TokenUsage } from "../client/catalogue";
-import type { ConnectionState, MCRealtimeClient } from "./realtime-client";
+import type { ConnectionState } from "./options";
+import type { MCRealtimeClient } from "./realtime-client";
 
 export interface RealtimeDashboardOptions {
   readonly updateAgents?: boolean;

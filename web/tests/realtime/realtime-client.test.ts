@@ -1,7 +1,8 @@
 /** The client as an application uses it, over a WebSocket and a server that the test plays. */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { MCRealtimeClient, type RealtimeOptions } from "../../src/realtime/realtime-client";
+import type { RealtimeOptions } from "../../src/realtime/options";
+import { MCRealtimeClient } from "../../src/realtime/realtime-client";
 import { event } from "../client/fake-transport";
 
 class FakeSocket {
