@@ -4,8 +4,9 @@ A response is known by the hash of its key: 8 bytes each, in buckets, so that ha
 change writes a few kilobytes. Two keys with the same hash would lose a response; among a million that happens once in
 37 million fleets.
 
-A response may be told several times while it grows. What was counted of the newest ones is kept as figures, and only
-the difference counts; of the older ones it is known only that they were.
+A response may be read several times while it grows. Of the newest ones of each session the figures that were counted
+are kept, and only the difference counts; of the older ones it is known only that they were counted. The window is each
+session's own: however much the others write, a response that is still open can grow.
 """
 
 from __future__ import annotations
@@ -18,15 +19,23 @@ from struct import Struct
 from typing import NamedTuple
 
 BUCKETS = 1024
-GROWING = 256
-"""How many of the newest responses may still grow."""
+MAX_OPEN = 8
+"""How many of the newest responses of a session may still grow."""
+MAX_SESSIONS = 5_000
+"""Of how many sessions the newest responses may still grow: of those that were written to last."""
+FORMER_MILLISECONDS = 600_000
+"""For how long after an update responses are also looked for by the key that earlier releases gave them."""
 
+_BUCKET, _OPEN, _SINCE = "counted:", "open:", "counted-since"
+_EARLIER = "growing"
+"""The key under which earlier releases remembered one window for all sessions."""
 
-_PACK = Struct("8d").pack
+_RECORD = Struct("9d")
+_EARLIER_RECORD = Struct("8d")
 
 
 class Amount(NamedTuple):
-    """What a response has used: US dollars by its own account, and tokens."""
+    """What a response has used: US dollars by its own account, tokens, and US dollars for what is not tokens."""
 
     cost: float | None
     input: int
@@ -34,6 +43,7 @@ class Amount(NamedTuple):
     cache_read: int
     cache_write: int
     cache_write_1h: int
+    extra: float = 0.0
 
 
 class Counted:
@@ -41,65 +51,140 @@ class Counted:
 
     def __init__(self) -> None:
         self._buckets: dict[int, array[int]] = {}
-        self._growing: OrderedDict[int, Amount] = OrderedDict()
-        self._packed: OrderedDict[int, bytes] = OrderedDict()
+        # The responses that may grow, each with its session; and for each session which ones those are.
+        self._open: dict[int, tuple[str, Amount]] = {}
+        self._windows: OrderedDict[str, OrderedDict[int, None]] = OrderedDict()
         self._changed: set[int] = set()
+        self._changed_windows: set[str] = set()
+        self._since = 0
+        self._is_new: dict[str, bytes | None] = {}
 
-    def add(self, key: str, amount: Amount) -> Amount | None:
-        """Count a response; return what of it is new, or None where all of it was counted before."""
-        hashed = int.from_bytes(blake2b(key.encode("utf-8", "replace"), digest_size=8).digest(), "big")
-        before = self._growing.get(hashed)
-        if before is None:
-            bucket = self._buckets.setdefault(hashed % BUCKETS, array("Q"))
-            if hashed in bucket:
+    def add(
+        self, key: str, session: str, amount: Amount, *, former: str | None = None, at: int = 0
+    ) -> Amount | None:
+        """Count a response; return what of it is new, or None where all of it was counted before.
+
+        Args:
+            key: the response's own among all runtimes.
+            session: the session that it was read in.
+            amount: what it has used, as far as that is known.
+            former: the key that earlier releases gave it, where that was another.
+            at: when it was written, in milliseconds since 1970.
+        """
+        hashed = _hash(key)
+        if former is not None and at < self._since and self._is_counted(earlier := _hash(former)):
+            hashed = earlier
+        if (known := self._open.get(hashed)) is None:
+            if self._is_counted(hashed):
                 return None
-            bucket.append(hashed)
+            self._buckets.setdefault(hashed % BUCKETS, array("Q")).append(hashed)
             self._changed.add(hashed % BUCKETS)
-            self._keep(hashed, amount)
+            self._keep(session, hashed, amount)
             return amount
-        cost, known = amount.cost, before.cost or 0.0
+        owner, before = known
+        most = amount.cost
+        if before.cost is not None:
+            most = max(before.cost, amount.cost or 0.0)
         more = Amount(
-            None if cost is None else max(0.0, cost - known),
-            *(max(0, new - old) for new, old in zip(amount[1:], before[1:], strict=True)),
+            None if amount.cost is None else max(0.0, amount.cost - (before.cost or 0.0)),
+            *(max(0, new - old) for new, old in zip(amount[1:6], before[1:6], strict=True)),
+            max(0.0, amount.extra - before.extra),
         )
         if not any(more):
             return None
-        most = (max(new, old) for new, old in zip(amount[1:], before[1:], strict=True))
-        self._keep(hashed, Amount(before.cost if cost is None else max(cost, known), *most))
+        tokens = (max(new, old) for new, old in zip(amount[1:6], before[1:6], strict=True))
+        self._keep(owner or session, hashed, Amount(most, *tokens, max(amount.extra, before.extra)))
         return more
 
-    def changes(self) -> dict[str, bytes]:
-        """Return what is new to be remembered, by key, and take it as remembered."""
-        changed = {f"counted:{bucket}": self._buckets[bucket].tobytes() for bucket in sorted(self._changed)}
-        if changed:
-            changed["growing"] = b"".join(self._packed.values())
+    def changes(self) -> dict[str, bytes | None]:
+        """Return what is new to be remembered, or with None to be forgotten, by key, and take it as remembered."""
+        changed: dict[str, bytes | None] = {
+            f"{_BUCKET}{bucket}": self._buckets[bucket].tobytes() for bucket in sorted(self._changed)
+        }
+        for session in sorted(self._changed_windows):
+            changed[_OPEN + session] = self._packed(session) if session in self._windows else None
+        changed |= self._is_new
         self._changed.clear()
+        self._changed_windows.clear()
+        self._is_new = {}
         return changed
 
-    def recall(self, memory: Mapping[str, bytes]) -> None:
-        """Take over what was remembered."""
+    def recall(self, memory: Mapping[str, bytes], now: int) -> None:
+        """Take over what was remembered.
+
+        Args:
+            memory: what it was.
+            now: the time that it is, in milliseconds since 1970.
+        """
         for key, kept in memory.items():
-            if key.startswith("counted:"):
+            if key.startswith(_BUCKET):
                 bucket = array("Q")
                 bucket.frombytes(kept)
-                self._buckets[int(key.removeprefix("counted:"))] = bucket
-        figures = array("d")
-        figures.frombytes(memory.get("growing", b""))
-        for start in range(0, len(figures) - 7, 8):
-            high, low, cost, *tokens = figures[start : start + 8]
-            self._grow((int(high) << 32) | int(low), Amount(None if cost < 0 else cost, *map(int, tokens)))
+                self._buckets[int(key.removeprefix(_BUCKET))] = bucket
+        if _SINCE in memory:
+            self._since = int(memory[_SINCE])
+        else:
+            # Remembered by an earlier release, or by none.
+            self._since = now + FORMER_MILLISECONDS if self._buckets else 0
+            self._is_new[_SINCE] = str(self._since).encode()
+        if _EARLIER in memory:
+            self._is_new[_EARLIER] = None
+            self._changed_windows.add("")
+            for high, low, cost, *tokens in _EARLIER_RECORD.iter_unpack(
+                _whole(memory[_EARLIER], _EARLIER_RECORD)
+            ):
+                self._enter("", (int(high) << 32) | int(low), _amount(cost, tokens, 0.0))
+        for key, kept in memory.items():
+            if key.startswith(_OPEN):
+                for high, low, cost, *tokens, extra in _RECORD.iter_unpack(_whole(kept, _RECORD)):
+                    hashed = (int(high) << 32) | int(low)
+                    self._enter(key.removeprefix(_OPEN), hashed, _amount(cost, tokens, extra))
 
-    def _keep(self, hashed: int, amount: Amount) -> None:
-        self._grow(hashed, amount)
-        self._changed.add(hashed % BUCKETS)
-        if len(self._growing) > GROWING:
-            self._growing.popitem(last=False)
-            self._packed.popitem(last=False)
+    def _is_counted(self, hashed: int) -> bool:
+        return hashed in self._buckets.get(hashed % BUCKETS, ())
 
-    def _grow(self, hashed: int, amount: Amount) -> None:
-        cost = -1.0 if amount.cost is None else amount.cost
-        self._growing[hashed] = amount
-        # Packed once here, and not all of them with each change. A hash is two numbers that a float holds exactly.
-        self._packed[hashed] = _PACK(hashed >> 32, hashed & 0xFFFF_FFFF, cost, *amount[1:])
-        self._growing.move_to_end(hashed)
-        self._packed.move_to_end(hashed)
+    def _keep(self, session: str, hashed: int, amount: Amount) -> None:
+        self._enter(session, hashed, amount)
+        self._changed_windows.add(session)
+        window = self._windows[session]
+        while session and len(window) > MAX_OPEN:
+            del self._open[window.popitem(last=False)[0]]
+        while len(self._windows) > MAX_SESSIONS:
+            self._drop(next(iter(self._windows)))
+
+    def _enter(self, session: str, hashed: int, amount: Amount) -> None:
+        if (known := self._open.get(hashed)) is not None and known[0] != session:
+            # An earlier release has remembered it without its session.
+            self._windows[known[0]].pop(hashed)
+            self._changed_windows.add(known[0])
+        self._open[hashed] = (session, amount)
+        window = self._windows.setdefault(session, OrderedDict())
+        window[hashed] = None
+        window.move_to_end(hashed)
+        self._windows.move_to_end(session)
+
+    def _drop(self, session: str) -> None:
+        for hashed in self._windows.pop(session, ()):
+            del self._open[hashed]
+            self._changed_windows.add(session)
+
+    def _packed(self, session: str) -> bytes:
+        packed: list[bytes] = []
+        for hashed in self._windows[session]:
+            amount = self._open[hashed][1]
+            cost = -1.0 if amount.cost is None else amount.cost
+            # A hash is two numbers that a float holds exactly.
+            packed.append(_RECORD.pack(hashed >> 32, hashed & 0xFFFF_FFFF, cost, *amount[1:]))
+        return b"".join(packed)
+
+
+def _hash(key: str) -> int:
+    return int.from_bytes(blake2b(key.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+
+
+def _whole(kept: bytes, record: Struct) -> bytes:
+    return kept[: len(kept) - len(kept) % record.size]
+
+
+def _amount(cost: float, tokens: list[float], extra: float) -> Amount:
+    return Amount(None if cost < 0 else cost, *map(int, tokens), extra)
