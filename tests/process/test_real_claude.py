@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,15 @@ class Claude:
         body = {"answer": said, "digest": question["digest"]}
         path = f"{self.server.url}/api/questions/{question['id']}/answer"
         return httpx.post(path, json=body, headers=headers).status_code
+
+    def proceed(self) -> None:
+        """Accept what the terminal asks. It ignores keys while the question appears, so this is tried again."""
+        for _ in range(10):
+            self.terminal.press("Enter")
+            with suppress(AssertionError):
+                self.terminal.wait_for(lambda screen: "Do you want to proceed?" not in screen, seconds=1.0)
+                return
+        raise AssertionError("The terminal goes on asking.")
 
     def result(self, call: str) -> str:
         """Wait for what a tool gives back to the model."""
@@ -220,8 +230,7 @@ def test_a_denial_after_the_terminal_has_allowed_it_is_said_to_have_come_too_lat
     claude.prompt()
     question = claude.asked()
     claude.terminal.wait_for("Do you want to proceed?")
-    claude.terminal.press("Enter")
-    claude.terminal.wait_for(lambda screen: "Do you want to proceed?" not in screen)
+    claude.proceed()
     assert claude.answer(question, "deny") == 200
     (claude.project / "go").touch()
     claude.result(call)
@@ -245,7 +254,7 @@ def test_a_permission_that_nobody_answers_is_left_to_the_terminal(
         assert claude.answer(question, "allow") == 409
         claude.terminal.wait_for("Do you want to proceed?")
         assert not (claude.project / "out.txt").exists()
-        claude.terminal.press("Enter")
+        claude.proceed()
         claude.result(call)
         assert (claude.project / "out.txt").exists()
     finally:
