@@ -433,7 +433,7 @@ export class MCRealtimeClient extends EventTarget {
 
   #stateless(): void {
     this.#emit("error", {
-      error: "realtime-state.mjs cannot be loaded: there is no state.",
+      error: "realtime-state.mjs cannot be loaded.",
       state: this.#connectionState(),
     });
     this.#settle();

@@ -33,8 +33,8 @@ export function loadFold(apiUrl: string): Promise<Fold> {
   if (places[0]?.origin !== places[1]?.origin) {
     places.reverse();
   }
-  const url = places[foldAttempts % places.length] as URL;
-  url.search = foldAttempts > 0 ? `?${foldAttempts}` : "";
+  const url = places[foldAttempts % 2] as URL;
+  url.search = foldAttempts > 0 ? `${foldAttempts}` : "";
   foldAttempts += 1;
   return import(/* @vite-ignore */ url.href);
 }
