@@ -122,7 +122,7 @@ def enter(told: Sequence[Said]) -> None:
     state.apply(records)
     state.encoded()
     again = UsageLedger(Owners(Path("/work"), {}, {}))
-    again.recall({key: kept for key, kept in changes.items() if kept is not None})
+    again.recall({key: kept for key, kept in changes.items() if kept is not None}, 0)
 
 
 def _record(id_: int, type_: str, data: dict[str, Any]) -> Record:

@@ -42,6 +42,11 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     `key` is the response's own within all runtimes. `input` does not contain what was read from a cache or written
     into one. `cache_write_1h` is the part of `cache_write` that is kept for an hour, which costs more. `cost` is in
     US dollars, where the transcript itself states it. `failed` is set for a turn that ended so, often without use.
+
+    Where no cost is stated, `price_factor` is what the price table's figure is multiplied by, for a faster mode, a
+    region or a tier of service; None where that is not known. `extra` is in US dollars, for what is not tokens, such as
+    web searches. `subscription` says that the use is paid by one. `former_key` is the key that earlier releases gave
+    the response, where that was another.
     """
 
     key: str
@@ -59,6 +64,10 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     failed: Literal["error", "aborted"] | None = None
     voice: Voice = "transcript"
     growth: Growth | None = None
+    price_factor: float | None = 1.0
+    extra: float = 0.0
+    subscription: bool = False
+    former_key: str | None = None
 
 
 class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -79,7 +79,7 @@ def test_a_book_of_very_many_sessions_keeps_a_bounded_number_and_forgets_the_res
     sessions = [key for key in remembered if key.startswith("session:")]
     assert sessions == [f"session:s{number}" for number in range(350, 400)]
     again = make_ledger(20, 30)
-    again.recall(remembered)
+    again.recall(remembered, 0)
     assert again.sessions == ledger.sessions
     assert again.doings(NOW + 500, alive={}) == ledger.doings(NOW + 500, alive={})
 

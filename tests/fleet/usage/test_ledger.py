@@ -106,7 +106,7 @@ def test_what_is_remembered_makes_the_same_book() -> None:
     ledger.take([SessionInfo("s1", "openclaw", agent="scout"), usage(1), Turn("s1", NOW, "busy")], NOW)
     changes = remembered_of(ledger)
     again = make_ledger()
-    again.recall(changes)
+    again.recall(changes, 0)
     assert again.sessions == ledger.sessions
     assert take(again, usage(1)).uses == {}
 
@@ -202,7 +202,7 @@ def test_whose_a_session_is_hangs_on_its_first_message_alone_also_after_a_restar
     ledger.take([SessionInfo("a", "claude", first_user_message="You are Scout.", persona="Scout")], NOW)
     remembered = remembered_of(ledger)
     again = make_ledger(agents)
-    again.recall(remembered)
+    again.recall(remembered, 0)
     for one in (ledger, again):
         take(one, SessionInfo("a", "claude", first_user_message="You are Forge.", persona="Forge"))
         assert one.sessions["a"].agent == "scout"

@@ -42,7 +42,7 @@ class Keeper:
     def restart(self) -> None:
         """Begin again with what was remembered, and with the agents as they are by now."""
         self.ledger = UsageLedger(Owners(Path("/home/user/workspace"), {}, {}), KnownSessions(*self._bounds))
-        self.ledger.recall(self.memory)
+        self.ledger.recall(self.memory, 0)
         self.ledger.know(self.agents)
 
     def take(self, *records: Record, crash: bool = False) -> None:

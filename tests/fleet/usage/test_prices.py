@@ -8,7 +8,7 @@ import pytest
 from genai_prices import Usage as Priced
 from genai_prices import calc_price
 
-from missioncontrol.fleet.usage.prices import Price, price
+from missioncontrol.fleet.usage.prices import Price, price, stated_cost
 from missioncontrol.runtimes.records import Usage
 
 AT = 1_795_395_127_261
@@ -62,3 +62,47 @@ def test_a_model_that_nobody_has_a_price_for_is_listed_as_unpriced() -> None:
 
 def test_a_turn_that_used_nothing_costs_nothing() -> None:
     assert price(usage(model="fake-1", input=0, output=0, cache_read=0, cache_write=0)).source == "transcript"
+
+
+def test_a_factor_and_what_is_not_tokens_change_the_tables_price() -> None:
+    usual = price(usage()).cost
+    assert price(usage(price_factor=6.0, extra=0.4)) == Price(pytest.approx(usual * 6 + 0.4), "prices")  # type: ignore[arg-type]
+    assert price(usage(price_factor=None)) == Price(0.0, "none")
+    assert price(usage(subscription=True)) == Price(usual, "subscription")
+
+
+def test_a_stated_cost_of_nothing_for_real_tokens_is_no_statement() -> None:
+    assert stated_cost(usage(cost=0.0)) is None
+    assert stated_cost(usage(cost=0.5)) == 0.5
+    assert stated_cost(usage(cost=0.0, input=0, output=0, cache_read=0, cache_write=0)) == 0.0
+
+
+def test_a_model_on_the_same_machine_is_free() -> None:
+    local = usage(cost=0.0, provider="ollama")
+    assert stated_cost(local) == 0.0
+    assert price(usage(cost=None, provider="LMStudio")) == Price(0.0, "prices")
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "anthropic"),
+        ("anthropic.claude-sonnet-4-5-20250929-v1:0", None),
+        (
+            "arn:aws:bedrock:us-east-1:111122223333:inference-profile/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "anthropic",
+        ),
+        ("bedrock/anthropic.claude-sonnet-4-5-20250929-v1:0", None),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "amazon-bedrock"),
+        ("claude-sonnet-4-5@20250929", "anthropic"),
+        ("vertex_ai/claude-sonnet-4-5", None),
+        ("anthropic/claude-sonnet-4.5", "openrouter"),
+        ("openrouter/anthropic/claude-sonnet-4.5", "openrouter"),
+        ("anthropic/claude-sonnet-4.5", "anthropic"),
+        ("claude-sonnet-4.5", "custom-10-0-0-1"),
+    ],
+)
+def test_the_models_name_says_who_serves_it(model: str, provider: str | None) -> None:
+    found = price(usage(model=model, provider=provider))
+    assert found.source == "prices"
+    assert found.cost / price(usage()).cost in (pytest.approx(1.0), pytest.approx(1.1))

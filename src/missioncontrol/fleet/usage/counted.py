@@ -82,18 +82,26 @@ class Counted:
             self._keep(session, hashed, amount)
             return amount
         owner, before = known
-        most = amount.cost
-        if before.cost is not None:
-            most = max(before.cost, amount.cost or 0.0)
+        new_tokens, old_tokens = amount[1:6], before[1:6]
+        input_, output, cache_read, cache_write, hour = (
+            max(0, new - old) for new, old in zip(new_tokens, old_tokens, strict=True)
+        )
+        cost = None if amount.cost is None else max(0.0, amount.cost - (before.cost or 0.0))
         more = Amount(
-            None if amount.cost is None else max(0.0, amount.cost - (before.cost or 0.0)),
-            *(max(0, new - old) for new, old in zip(amount[1:6], before[1:6], strict=True)),
-            max(0.0, amount.extra - before.extra),
+            cost, input_, output, cache_read, cache_write, hour, max(0.0, amount.extra - before.extra)
         )
         if not any(more):
             return None
-        tokens = (max(new, old) for new, old in zip(amount[1:6], before[1:6], strict=True))
-        self._keep(owner or session, hashed, Amount(most, *tokens, max(amount.extra, before.extra)))
+        most = Amount(
+            amount.cost if before.cost is None else max(before.cost, amount.cost or 0.0),
+            before.input + input_,
+            before.output + output,
+            before.cache_read + cache_read,
+            before.cache_write + cache_write,
+            before.cache_write_1h + hour,
+            max(amount.extra, before.extra),
+        )
+        self._keep(owner or session, hashed, most)
         return more
 
     def changes(self) -> dict[str, bytes | None]:
@@ -187,4 +195,5 @@ def _whole(kept: bytes, record: Struct) -> bytes:
 
 
 def _amount(cost: float, tokens: list[float], extra: float) -> Amount:
-    return Amount(None if cost < 0 else cost, *map(int, tokens), extra)
+    input_, output, cache_read, cache_write, hour = map(int, tokens)
+    return Amount(None if cost < 0 else cost, input_, output, cache_read, cache_write, hour, extra)

@@ -21,7 +21,7 @@ from missioncontrol.fleet.usage.counted import Amount, Counted
 from missioncontrol.fleet.usage.known import KnownSessions, encode_session
 from missioncontrol.fleet.usage.lines import UsageKey, UsageTotals
 from missioncontrol.fleet.usage.moves import Move, Transfer, transfers
-from missioncontrol.fleet.usage.prices import price
+from missioncontrol.fleet.usage.prices import price, stated_cost
 from missioncontrol.fleet.usage.reconciled import NOTHING, Figures, Reconciled
 from missioncontrol.fleet.usage.runaways import Baseline, Calls
 from missioncontrol.fleet.usage.session_uses import enter
@@ -98,9 +98,9 @@ class UsageLedger:
         self._unsettled: dict[str, None] = {}
         self._by: str | None = None
 
-    def recall(self, memory: Mapping[str, bytes]) -> None:
-        """Take over what was remembered."""
-        self._counted.recall(memory)
+    def recall(self, memory: Mapping[str, bytes], now: int) -> None:
+        """Take over what was remembered; `now` in milliseconds since 1970."""
+        self._counted.recall(memory, now)
         for key, kept in memory.items():
             if key.startswith(_HABIT):
                 self._habits[key.removeprefix(_HABIT)] = _habits.decode(kept)
@@ -300,18 +300,26 @@ class UsageLedger:
         return session
 
     def _use(self, usage: Usage, now: int) -> None:
-        told = Amount(
-            usage.cost, usage.input, usage.output, usage.cache_read, usage.cache_write, usage.cache_write_1h
+        whole = Amount(
+            stated_cost(usage),
+            usage.input,
+            usage.output,
+            usage.cache_read,
+            usage.cache_write,
+            usage.cache_write_1h,
+            usage.extra,
         )
-        # A meter may be read as often as one likes; a response must be told once.
-        new = told if usage.growth is not None else self._counted.add(usage.key, told)
+        # A meter may be read as often as one likes; a response must be counted once.
+        new: Amount | None = whole
+        if usage.growth is None:
+            new = self._counted.add(usage.key, usage.session, whole, former=usage.former_key, at=usage.at)
         if new is None:
             return
         session = self._session(usage.session, usage.runtime)
         if session.runtime == "unknown":
             session.runtime = usage.runtime
         session.model = usage.model or session.model
-        calls = int(new is told and usage.voice != "metrics")
+        calls = int(new is whole and usage.voice != "metrics")
         figures = Figures(new.cost or 0.0, calls, *new[1:5])
         if usage.voice == "transcript":
             session.firsthand = True
@@ -323,7 +331,7 @@ class UsageLedger:
             figures = reconciled.hear(usage.voice, figures)
             stated = None if new.cost is None else figures.cost
             input_, output, read, written = (round(figure) for figure in figures[2:])
-            new = Amount(stated, input_, output, read, written, min(new.cache_write_1h, written))
+            new = Amount(stated, input_, output, read, written, min(new.cache_write_1h, written), new.extra)
             calls = round(figures.calls)
             if not any(figures):
                 return

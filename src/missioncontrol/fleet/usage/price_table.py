@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import socket
 import subprocess
@@ -38,18 +39,66 @@ def look_up(model: str, provider: str | None, day: int, parts: dict[str, int]) -
     from genai_prices import Usage, calc_price
 
     at = datetime.fromtimestamp(day * 86_400, UTC)
-    for provider_id in (provider, None) if provider else (None,):
+    for provider_id, name in names_of(model, provider):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 found = calc_price(
-                    Usage(**parts), model_ref=model, provider_id=provider_id, genai_request_timestamp=at
+                    Usage(**parts), model_ref=name, provider_id=provider_id, genai_request_timestamp=at
                 )
         except (LookupError, ValueError):
             # The runtime's own name for a provider may not be the table's.
             continue
         return float(found.total_price)
     return None
+
+
+_BEDROCK = re.compile(r"(?:^|[/.])(?:anthropic|amazon|meta|mistral|cohere|deepseek|openai|qwen)\.[a-z0-9-]+")
+"""How Amazon's names of models are told: `us.anthropic.claude-sonnet-4-5-20250929-v1:0`, also at the end of an ARN
+(https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html)."""
+_VERTEX = re.compile(r"@(?:[0-9]{8}|default)$")
+"""How Google's names of other makers' models end
+(https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude)."""
+_PREFIXES = {
+    "bedrock": "aws",
+    "amazon-bedrock": "aws",
+    "vertex_ai": "google",
+    "vertex": "google",
+    "google-vertex": "google",
+    "openrouter": "openrouter",
+    "azure": "azure",
+}
+"""What stands before a model's name, up to a slash, and whose name that is in the table."""
+
+
+def names_of(model: str, provider: str | None) -> list[tuple[str | None, str]]:
+    """Return the providers and names by which the table may know a model, the likeliest first.
+
+    A runtime names the provider that it was made for; pointed at another one, it says so in the model's name alone.
+
+    Args:
+        model: the model's name, as its runtime gives it.
+        provider: who serves it by the runtime's account, where it has one.
+    """
+    prefix, slash, rest = model.partition("/")
+    found: list[tuple[str | None, str]] = []
+    if model.startswith("arn:aws:bedrock:"):
+        found.append(("aws", model.rsplit("/", 1)[-1]))
+    elif slash and prefix in _PREFIXES:
+        found.append((_PREFIXES[prefix], rest))
+    elif _BEDROCK.search(model):
+        found.append(("aws", model))
+    elif _VERTEX.search(model):
+        found.append(("google", model))
+    if provider:
+        found.append((_PREFIXES.get(provider, provider), model))
+    found.append((None, model))
+    if slash:
+        # Gateways name models as OpenRouter does; the maker's own name is the rest.
+        found += [("openrouter", model), (prefix, rest), (None, rest)]
+    elif "." in model:
+        found.append((None, model.replace(".", "-")))
+    return list(dict.fromkeys(found))
 
 
 class PriceTable:

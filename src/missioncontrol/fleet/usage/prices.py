@@ -1,7 +1,9 @@
 """What a response costs: its transcript's own figure, else the price table, else nothing is claimed.
 
 The table knows models, tiers and the days from which a price counts. It is asked when a response without a cost of its
-own is met, for each model and day once; a fleet whose transcripts state their costs has no use for it.
+own is met, for each model and day once; a fleet whose transcripts state their costs has no use for it. A stated cost of
+nothing for real tokens is no statement: runtimes write it where they know no price. A provider on the same machine is
+free.
 """
 
 from __future__ import annotations
@@ -14,7 +16,24 @@ from missioncontrol.fleet.usage.price_table import PriceTable
 if TYPE_CHECKING:
     from missioncontrol.runtimes.records import Usage
 
-CostSource = Literal["transcript", "prices", "none"]
+CostSource = Literal["transcript", "prices", "subscription", "none"]
+
+LOCAL_PROVIDERS = frozenset(
+    {
+        "ollama",
+        "lmstudio",
+        "lm-studio",
+        "vllm",
+        "sglang",
+        "llamacpp",
+        "llama.cpp",
+        "llama-cpp",
+        "mlx",
+        "local",
+        "localai",
+    }
+)
+"""Providers that serve models on the user's own machine, by the names that runtimes give them."""
 
 _LINEAR_UP_TO = (1_000_000, 200_000, 128_000, 32_000)
 """Tokens of input up to which it is tried whether a price is proportional: where tiers usually end."""
@@ -45,33 +64,58 @@ UNPRICED = Price(0.0, "none")
 _table = PriceTable()
 
 
+def stated_cost(usage: Usage) -> float | None:
+    """Return the cost that a response states itself, in US dollars; None where it states none that can be true."""
+    if usage.cost == 0 and _tokens(usage) and not is_local(usage.provider):
+        return None
+    return usage.cost
+
+
+def is_local(provider: str | None) -> bool:
+    """Report whether a provider serves models on the user's own machine."""
+    return provider is not None and provider.lower() in LOCAL_PROVIDERS
+
+
 def price(usage: Usage) -> Price:
-    """Say what a response costs."""
+    """Return what a response costs, and who says so."""
     if usage.cost is not None:
         return Price(usage.cost, "transcript")
-    tokens = usage.input + usage.output + usage.cache_read + usage.cache_write
-    if not tokens:
-        # Nothing was used, whatever a token would have cost.
-        return Price(0.0, "transcript")
+    if not _tokens(usage):
+        # No token was used, whatever one would have cost.
+        return Price(usage.extra, "prices" if usage.extra else "transcript")
+    if is_local(usage.provider):
+        return Price(usage.extra, "prices")
+    if usage.price_factor is None:
+        return UNPRICED
+    found = _of_tokens(usage)
+    if found is None:
+        return UNPRICED
+    return Price(found * usage.price_factor + usage.extra, "subscription" if usage.subscription else "prices")
+
+
+def _tokens(usage: Usage) -> int:
+    return usage.input + usage.output + usage.cache_read + usage.cache_write
+
+
+def _of_tokens(usage: Usage) -> float | None:
     day = usage.at // 86_400_000
     rates = _rates(usage.model, usage.provider, day)
     if rates is None:
-        return UNPRICED
+        return None
     # The table counts the cached parts as input; the runtimes do not.
     if usage.input + usage.cache_read + usage.cache_write > rates.limit:
         return _looked_up(usage, day)
-    return Price(
+    return (
         usage.input * rates.input
         + usage.output * rates.output
         + usage.cache_read * rates.cache_read
         + (usage.cache_write - usage.cache_write_1h) * rates.cache_write
-        + usage.cache_write_1h * rates.cache_write_1h,
-        "prices",
+        + usage.cache_write_1h * rates.cache_write_1h
     )
 
 
-def _looked_up(usage: Usage, day: int) -> Price:
-    cost = _cost(
+def _looked_up(usage: Usage, day: int) -> float | None:
+    return _cost(
         usage.model,
         usage.provider,
         day,
@@ -83,7 +127,6 @@ def _looked_up(usage: Usage, day: int) -> Price:
             "cache_write_1h_tokens": usage.cache_write_1h,
         },
     )
-    return UNPRICED if cost is None else Price(cost, "prices")
 
 
 @lru_cache(maxsize=2048)

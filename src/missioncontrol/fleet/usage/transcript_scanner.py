@@ -175,7 +175,7 @@ class TranscriptScanner:
 
     def recall(self, memory: Mapping[str, bytes]) -> dict[str, KnownSession]:
         """Take over what was remembered, and return the sessions that are known by it."""
-        self._ledger.recall(memory)
+        self._ledger.recall(memory, now())
         self._kept = {key.removeprefix(_AT): kept for key, kept in memory.items() if key.startswith(_AT)}
         return {id_: session.known() for id_, session in self._ledger.sessions.all()}
 

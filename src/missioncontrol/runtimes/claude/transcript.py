@@ -1,8 +1,15 @@
 """Claude Code's transcripts.
 
-One response spans several lines, one for each part of it, and each repeats what the response has used so far: it is
-told once, and again where a later line says more. Its key is the message's id alone, since a session that is resumed or
-forked repeats the lines of the one before it.
+One answer spans several lines, one for each part of it, and each repeats what the answer has used so far: it is
+reported once, and again where a later line has more. Its key is the message's id and the request's. Some gateways give
+every answer the same id and no request's. Without one, lines are one answer where the later follows from the earlier
+and its figures do not fall; its key then has the id of its first line.
+
+A session that is resumed or forked repeats the lines of the one before it, ids included. Lines that name the session
+they come from (`forkedFrom`) count as that one's.
+
+What models other than the answer's have used for it, such as an adviser, is in `usage.iterations` and not in the
+figures above that (https://platform.claude.com/docs/en/build-with-claude/compaction, "Understanding usage").
 """
 
 from __future__ import annotations
@@ -12,6 +19,7 @@ from typing import Any
 import msgspec
 
 from missioncontrol.runtimes.calls import ASKING, tool_call
+from missioncontrol.runtimes.claude.prices import WEB_SEARCH_DOLLARS, price_factor
 from missioncontrol.runtimes.lines import (
     MAX_PATH,
     Number,
@@ -37,15 +45,31 @@ _LOCAL = ("<command-", "<local-command-", "<bash-")
 
 _INTERRUPTED = "[Request interrupted by user"
 _RECENT = 4
+_MAX_LINES = 16
+_MAX_ITERATIONS = 100
 _MAX_OPEN = 4
 _ABSENT = msgspec.Raw(b"")
+
+
+class Answer(msgspec.Struct, array_like=True):
+    """An answer as far as it is known: the message's id, its key, its lines, and the figures that were reported of it.
+
+    `parent` is the line that its first one follows, `prompted` says that a person has written since.
+    """
+
+    id: str
+    key: str
+    lines: list[str]
+    parent: str | None
+    figures: list[int]
+    prompted: bool = False
 
 
 class Memory(msgspec.Struct, tag="claude", omit_defaults=True):
     """What has to be remembered between two lines.
 
-    `recent` are the newest responses, each with the figures that were told of it; `calls` the newest calls, which a
-    response that grows repeats; `waiting` calls that wait for somebody's answer.
+    `answers` are the newest answers, whose later lines may have more; `calls` the newest calls, which an answer that
+    grows repeats; `waiting` calls that wait for a person.
     """
 
     session: str = ""
@@ -56,7 +80,7 @@ class Memory(msgspec.Struct, tag="claude", omit_defaults=True):
     title: str | None = None
     model: str = ""
     introduced: bool = False
-    recent: dict[str, list[int]] = {}
+    answers: list[Answer] = []
     calls: list[str] = []
     waiting: dict[str, str] = {}
 
@@ -66,12 +90,29 @@ class _CacheCreation(msgspec.Struct):
     ephemeral_1h_input_tokens: Number = None
 
 
-class _Usage(msgspec.Struct):
+class _ServerTools(msgspec.Struct):
+    web_search_requests: Number = None
+
+
+class _Figures(msgspec.Struct):
     input_tokens: Number = None
     output_tokens: Number = None
     cache_creation_input_tokens: Number = None
     cache_read_input_tokens: Number = None
     cache_creation: _CacheCreation | None = None
+
+
+class _Iteration(_Figures):
+    type: str | None = None
+    model: str | None = None
+
+
+class _Usage(_Figures):
+    speed: str | None = None
+    inference_geo: str | None = None
+    service_tier: str | None = None
+    server_tool_use: _ServerTools | None = None
+    iterations: list[_Iteration] | None = None
 
 
 class _Item(msgspec.Struct):
@@ -91,10 +132,17 @@ class _Message(msgspec.Struct):
     usage: _Usage | None = None
 
 
+class _ForkedFrom(msgspec.Struct, rename="camel"):
+    session_id: str | None = None
+
+
 class _Line(msgspec.Struct, rename="camel"):
     type: str | None = None
     subtype: str | None = None
     uuid: str | None = None
+    parent_uuid: str | None = None
+    request_id: str | None = None
+    forked_from: _ForkedFrom | None = None
     session_id: str | None = None
     timestamp: Time = None
     cwd: str | None = None
@@ -132,6 +180,8 @@ class ClaudeParser:
             return []
         memory = self.memory
         memory.at = milliseconds(entry.timestamp) or memory.at
+        if entry.forked_from is not None:
+            return self._copied(entry) if entry.message else []
         records = self._introduction(entry)
         match entry.type:
             case "assistant" | "user" if entry.message:
@@ -144,6 +194,24 @@ class ClaudeParser:
                     records += self._turn(entry, "idle")
                 elif entry.subtype == "api_error":
                     records += self._turn(entry, "busy")
+        return records
+
+    def _copied(self, entry: _Line) -> list[Record]:
+        """Return what a line tells that was copied from another session: what that has used, and how both began."""
+        memory = self.memory
+        message = decode(_messages, entry.message)
+        original = fit(entry.forked_from.session_id) if entry.forked_from is not None else None
+        if message is None or original is None:
+            return []
+        records: list[Record] = []
+        if entry.type == "user" and not memory.introduced and (text := text_of(message.content)):
+            memory.introduced = True
+            records.append(self._info(text))
+        if entry.type == "assistant" and message.usage is not None and message.model != SYNTHETIC:
+            memory.model = fit(message.model) or memory.model
+            for used in self._usage(entry, message, message.usage):
+                records.append(SessionInfo(original, RUNTIME, cwd=fit(entry.cwd, MAX_PATH)))
+                records.append(msgspec.structs.replace(used, session=original))
         return records
 
     def _introduction(self, entry: _Line) -> list[Record]:
@@ -179,7 +247,7 @@ class ClaudeParser:
             )
             return [failed, *self._turn(entry, "error", text_of(message.content))]
         memory.model = fit(message.model) or memory.model
-        more = message.id in memory.recent
+        more = any(answer.id == message.id for answer in memory.answers)
         records: list[Record] = []
         if message.usage is not None:
             records += self._usage(entry, message, message.usage)
@@ -188,42 +256,75 @@ class ClaudeParser:
         status: Status = "idle" if message.stop_reason in _ENDED else "busy"
         return [*records, *self._turn(entry, status, beside=more)]
 
-    def _usage(self, entry: _Line, message: _Message, used: _Usage) -> list[Record]:
+    def _usage(self, entry: _Line, message: _Message, used: _Usage) -> list[Usage]:
         memory = self.memory
-        id_ = message.id or entry.uuid or f"{memory.session}:{memory.at}"
-        parts = used.cache_creation or _CacheCreation()
-        hour = count(parts.ephemeral_1h_input_tokens)
-        figures = [
-            count(used.input_tokens),
-            count(used.output_tokens),
-            count(used.cache_read_input_tokens),
-            max(count(used.cache_creation_input_tokens), hour + count(parts.ephemeral_5m_input_tokens)),
-            hour,
-        ]
-        known = memory.recent.pop(id_, None)
-        most = figures if known is None else [max(pair) for pair in zip(figures, known, strict=True)]
-        memory.recent[id_] = most
-        if len(memory.recent) > _RECENT:
-            del memory.recent[next(iter(memory.recent))]
-        if most == known:
+        figures = [*_figures(used), count((used.server_tool_use or _ServerTools()).web_search_requests)]
+        answer = self._same_answer(entry, message, figures)
+        if answer is not None:
+            most = [max(pair) for pair in zip(figures, answer.figures, strict=True)]
+            is_known = most == answer.figures
+            answer.lines = [*answer.lines[1 - _MAX_LINES :], entry.uuid or ""]
+            answer.figures = most
+        else:
+            is_known = False
+            id_ = message.id or entry.uuid or f"{memory.session}:{memory.at}"
+            key = f"{RUNTIME}:{id_}:{entry.request_id or entry.uuid or memory.at}"
+            answer = Answer(id_, key, [entry.uuid or ""], entry.parent_uuid, figures)
+            memory.answers = [*memory.answers[1 - _RECENT :], answer]
+        if is_known:
             return []
-        input_, output, cache_read, cache_write, cache_write_1h = most
-        return [
-            Usage(
-                key=f"{RUNTIME}:{id_}",
-                runtime=RUNTIME,
-                session=memory.session,
-                at=memory.at,
-                model=memory.model,
-                provider=PROVIDER,
-                input=input_,
-                output=output,
-                cache_read=cache_read,
-                cache_write=cache_write,
-                cache_write_1h=cache_write_1h,
+        *_, searches = answer.figures
+        records = [
+            self._report(
+                answer.key,
+                memory.model,
+                answer.figures[:5],
+                former_key=f"{RUNTIME}:{answer.id}",
                 cost=dollars(entry.cost_usd),
+                price_factor=price_factor(memory.model, used.speed, used.inference_geo, used.service_tier),
+                extra=searches * WEB_SEARCH_DOLLARS,
             )
         ]
+        for number, iteration in enumerate((used.iterations or [])[:_MAX_ITERATIONS]):
+            if iteration.type != "message":
+                model = fit(iteration.model) or memory.model
+                records.append(self._report(f"{answer.key}:{number}", model, _figures(iteration)))
+        return records
+
+    def _same_answer(self, entry: _Line, message: _Message, figures: list[int]) -> Answer | None:
+        """Return the answer that a line belongs to; None where it begins one."""
+        for answer in reversed(self.memory.answers):
+            if answer.id != message.id:
+                continue
+            if entry.request_id is not None:
+                if answer.key == f"{RUNTIME}:{answer.id}:{entry.request_id}":
+                    return answer
+                continue
+            follows = (
+                not answer.prompted
+                if entry.parent_uuid is None
+                else entry.parent_uuid in answer.lines or entry.parent_uuid == answer.parent
+            )
+            if follows and all(new >= old for new, old in zip(figures, answer.figures, strict=True)):
+                return answer
+        return None
+
+    def _report(self, key: str, model: str, figures: list[int], **fields: Any) -> Usage:
+        input_, output, cache_read, cache_write, cache_write_1h = figures
+        return Usage(
+            key=key,
+            runtime=RUNTIME,
+            session=self.memory.session,
+            at=self.memory.at,
+            model=model,
+            provider=PROVIDER,
+            input=input_,
+            output=output,
+            cache_read=cache_read,
+            cache_write=cache_write,
+            cache_write_1h=cache_write_1h,
+            **fields,
+        )
 
     def _calls(self, content: bytes) -> list[Record]:
         memory = self.memory
@@ -258,6 +359,8 @@ class ClaudeParser:
             return []
         if not entry.is_sidechain:
             memory.waiting = {}
+        for answer in memory.answers:
+            answer.prompted = True
         records: list[Record] = []
         if not memory.introduced and text:
             memory.introduced = True
@@ -290,3 +393,16 @@ class ClaudeParser:
             version=memory.version,
             **fields,
         )
+
+
+def _figures(used: _Figures) -> list[int]:
+    """Return input, output, what was read from the cache, what was written into it, and of that for an hour."""
+    parts = used.cache_creation or _CacheCreation()
+    hour = count(parts.ephemeral_1h_input_tokens)
+    return [
+        count(used.input_tokens),
+        count(used.output_tokens),
+        count(used.cache_read_input_tokens),
+        max(count(used.cache_creation_input_tokens), hour + count(parts.ephemeral_5m_input_tokens)),
+        hour,
+    ]
