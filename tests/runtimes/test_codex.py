@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from missioncontrol.runtimes.codex.transcript import CodexParser, Memory, session_of
-from missioncontrol.runtimes.records import Record
+from missioncontrol.runtimes.records import Record, Turn
 from tests.runtimes.reading import calls, infos, read, statuses, total, usages
 
 BEGAN = 1_795_395_127_000
@@ -194,3 +194,98 @@ def test_rollouts_of_before_there_were_envelopes_tell_nothing() -> None:
     assert (
         parse({"id": "old", "timestamp": 1, "instructions": None}, {"type": "message", "role": "user"}) == []
     )
+
+
+# Records of responses.
+
+
+def record(id_: str, input_: int, cached: int, output: int, after: int = 0) -> dict[str, Any]:
+    used = {"input_tokens": input_, "cached_input_tokens": cached, "output_tokens": output}
+    return line("token_usage_record", {"response_id": id_, "usage": used}, after)
+
+
+def test_a_response_counts_once_that_a_record_and_the_sum_have() -> None:
+    records = parse(
+        meta(),
+        context(),
+        record("resp_1", 1_000, 600, 50, after=1),
+        tokens(1_000, 600, 50, after=2),
+        tokens(1_000, 600, 50, after=3),
+        # The sum follows after the tools, and the next record may come before it.
+        record("resp_2", 1_500, 1_000, 40, after=4),
+        record("resp_3", 700, 700, 7, after=5),
+        tokens(2_500, 1_600, 90, after=6),
+        tokens(3_200, 2_300, 97, after=7),
+    )
+    assert [usage.key for usage in usages(records)] == ["codex:resp_1", "codex:resp_2", "codex:resp_3"]
+    assert total(records)[:3] == (3, 900, 97)
+
+
+def test_what_stands_in_a_record_or_in_the_sum_alone_counts_too() -> None:
+    compaction = record("resp_2", 9_000, 0, 900, after=3)
+    aborted = tokens(1_400, 600, 80, after=2)
+    lines = (record("resp_1", 1_000, 600, 50, after=1), tokens(1_000, 600, 50, after=1), aborted, compaction)
+    assert total(parse(meta(), context(), *lines))[:3] == (3, 400 + 400 + 9_000, 50 + 30 + 900)
+
+
+def test_figures_without_a_sum_count_once_each() -> None:
+    def last(input_: int, output: int, after: int) -> dict[str, Any]:
+        info = {
+            "last_token_usage": {"input_tokens": input_, "cached_input_tokens": 100, "output_tokens": output}
+        }
+        return line("event_msg", {"type": "token_count", "info": info}, after)
+
+    records = parse(meta(), context(), last(1_000, 200, 1), last(1_000, 200, 2), last(2_000, 100, 3))
+    assert total(records)[:4] == (2, 2_800, 300, 200)
+
+
+def test_a_history_is_a_copy_where_the_other_sessions_introduction_precedes_it() -> None:
+    other = meta(id="another")
+    history = (context(turn_id=None), tokens(3_000, 1_600, 300, after=400))
+    own = (line("turn_context", {"model": "gpt-5.2"}, 60_000), tokens(3_500, 1_700, 350, after=69_000))
+    assert total(parse(meta(), other, *history, *own))[:4] == (1, 400, 50, 100)
+
+
+def test_a_thread_without_a_copied_history_counts_from_its_first_turn() -> None:
+    spawned = meta(source={"subagent": {"thread_spawn": {"parent_thread_id": "p", "depth": 1}}})
+    records = parse(
+        spawned, context(turn_id=None), tokens(500, 0, 50, after=8_000), tokens(1_100, 400, 120, after=9_000)
+    )
+    assert total(records)[:4] == (2, 700, 120, 400)
+
+
+@pytest.mark.parametrize("tier", ["priority", "flex", None])
+def test_the_tier_of_service_changes_the_price(tier: str | None) -> None:
+    (usage,) = usages(parse(meta(), context(service_tier=tier), tokens(1_000, 0, 50, after=1)))
+    assert usage.price_factor == {"priority": 2.0, "flex": 0.5, None: 1.0}[tier]
+
+
+@pytest.mark.parametrize(
+    ("limits", "subscription"),
+    [
+        (None, False),
+        ({"primary": None, "plan_type": None}, False),
+        ({"primary": {"used_percent": 3.0}}, True),
+        ({"primary": None, "plan_type": "plus"}, True),
+    ],
+)
+def test_use_is_a_subscriptions_where_there_are_its_limits(limits: Any, subscription: bool) -> None:
+    counted = tokens(1_000, 0, 50, after=1)
+    counted["payload"]["rate_limits"] = limits
+    (usage,) = usages(parse(meta(), context(), counted))
+    assert usage.subscription is subscription
+
+
+def test_a_turn_that_failed_is_an_error_with_its_reason() -> None:
+    failed = event(
+        "task_complete", error={"message": "High demand", "codex_error_info": "internal_server_error"}
+    )
+    records = parse(meta(), event("task_started", turn_id=SESSION), failed)
+    assert [(turn.status, turn.detail) for turn in statuses_of(records)] == [
+        ("busy", None),
+        ("error", "High demand"),
+    ]
+
+
+def statuses_of(records: list[Record]) -> list[Turn]:
+    return [one for one in records if isinstance(one, Turn)]

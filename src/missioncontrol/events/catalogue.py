@@ -145,7 +145,7 @@ class TokenUsage(Shape):
 
     `delta.uses` has an entry for each session, model and day: `session`, `runtime`, `model`, `day`, `tokens`, `input`,
     `output`, `cacheRead`, `cacheWrite`, `calls`, `cost`, and as `costSource` `transcript`, `telemetry`,
-    `prices` or `none`.
+    `prices`, `subscription` (paid by one; the cost is what the price table says) or `none`.
 
     Sessions that turn out to be another agent's take along what they have used: an event for each of the two agents, in
     one transaction. `delta` then has `movedTo`, and negative figures, or `movedFrom`; nothing was used, and the sums of

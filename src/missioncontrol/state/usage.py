@@ -26,7 +26,7 @@ from missioncontrol.state.values import (
 )
 
 COUNTS = ("input", "output", "cacheRead", "cacheWrite", "calls")
-COST_SOURCES = ("transcript", "telemetry", "prices")
+COST_SOURCES = ("transcript", "telemetry", "prices", "subscription")
 _FIGURES = ("tokens", "cost", *COUNTS)
 
 

@@ -20,6 +20,7 @@ const SOURCE_WORDS: ReadonlyMap<string, string> = new Map([
   ["transcript", "stated in the transcript"],
   ["telemetry", "stated by telemetry"],
   ["prices", "price table"],
+  ["subscription", "subscription, at the price table's prices"],
 ]);
 
 export function useRow(id: string, record: Data): UseRow {

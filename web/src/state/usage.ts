@@ -40,7 +40,7 @@ export interface UseEntry {
 
 const COUNTS = ["input", "output", "cacheRead", "cacheWrite", "calls"] as const;
 const FIGURES = ["tokens", "cost", ...COUNTS] as const;
-const COST_SOURCES = ["transcript", "telemetry", "prices"] as const;
+const COST_SOURCES = ["transcript", "telemetry", "prices", "subscription"] as const;
 
 export function usesIn(data: Data, event: LogEvent): UseEntry[] {
   const last = lastDay(event);

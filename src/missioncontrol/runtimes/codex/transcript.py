@@ -1,11 +1,14 @@
 """Codex's rollouts.
 
-What has been used is told as a sum that grows over the session, and repeated without change; what a response has used
-is what the sum has grown by. The sum's `input_tokens` contain what was cached, and `output_tokens` the reasoning.
+What has been used is a sum that grows over the session, and is repeated without change; what a response has used is
+what the sum has grown by. The sum's `input_tokens` contain what was cached, and `output_tokens` the reasoning. Newer
+releases write a record for each response as well, at once, with the response's id: it is what counts, and of the sum
+only what goes beyond the records.
 
 The rollout of a session that was forked from another, or that another has spawned, may begin with a copy of the
-other's history, with new times. Until its own first turn all that is taken from it is where the sum stands. Turn ids
-carry the time at which the turn began (UUID version 7), which tells whose a turn is.
+other's history, with new times. Until its own first turn only the sum is taken from it. Turn ids carry the time at
+which the turn began (UUID version 7), which says whose a turn is. Releases whose turns have no such ids write the other
+session's introduction before its history.
 """
 
 from __future__ import annotations
@@ -44,13 +47,19 @@ _ID = re.compile(
 )
 _MAX_OPEN = 4
 _ABSENT = msgspec.Raw(b"")
+_NULL = msgspec.Raw(b"null")
+
+_TIERS = {"priority": 2.0, "flex": 0.5}
+"""By what the price of a response changes with its tier of service (https://developers.openai.com/api/docs/pricing)."""
 
 
 class Memory(msgspec.Struct, tag="codex", omit_defaults=True):
     """What has to be remembered between two lines.
 
-    `total` is the last sum: input, cached, written to the cache, output. `began` is set while the history of another
-    session is being copied: when this one began, in milliseconds since 1970.
+    `total` is the last sum: input, cached, written to the cache, output. `recorded` is what records have of responses
+    and the sum has not yet; None where there are no records. `last` are the figures of the last response where there
+    is no sum. `began` is set while the history of another session is being copied: when this one began, in milliseconds
+    since 1970; `copies` says that there is such a history for certain.
     """
 
     session: str = ""
@@ -65,6 +74,11 @@ class Memory(msgspec.Struct, tag="codex", omit_defaults=True):
     met: bool = False
     introduced: bool = False
     total: list[int] | None = None
+    recorded: list[int] | None = None
+    last: list[int] | None = None
+    copies: bool = False
+    tier: str | None = None
+    subscription: bool = False
     waiting: dict[str, str] = {}
 
 
@@ -103,6 +117,7 @@ class _Context(msgspec.Struct):
     turn_id: str | None = None
     model: str | None = None
     cwd: str | None = None
+    service_tier: str | None = None
 
 
 class _Tokens(msgspec.Struct):
@@ -125,11 +140,27 @@ class _Info(msgspec.Struct):
     last_token_usage: _Tokens | None = None
 
 
+class _Limits(msgspec.Struct):
+    plan_type: str | None = None
+    primary: msgspec.Raw = _NULL
+
+
+class _Failure(msgspec.Struct):
+    message: str | None = None
+
+
+class _Record(msgspec.Struct):
+    response_id: str | None = None
+    usage: _Tokens | None = None
+
+
 class _Event(msgspec.Struct):
     type: str | None = None
     turn_id: str | None = None
     started_at: Time = None
     info: _Info | None = None
+    rate_limits: _Limits | None = None
+    error: _Failure | str | None = None
     message: msgspec.Raw = _ABSENT
     reason: msgspec.Raw = _ABSENT
 
@@ -150,6 +181,7 @@ _metas = msgspec.json.Decoder(_Meta)
 _sources = msgspec.json.Decoder(_Source)
 _contexts = msgspec.json.Decoder(_Context)
 _events = msgspec.json.Decoder(_Event)
+_records = msgspec.json.Decoder(_Record)
 _items = msgspec.json.Decoder(_Item)
 
 
@@ -184,6 +216,10 @@ class CodexParser:
                 if context is not None:
                     self._own_turn(context.turn_id)
                     self.memory.model = context.model or self.memory.model
+                    self.memory.tier = fit(context.service_tier)
+            case "token_usage_record":
+                record = decode(_records, entry.payload)
+                return [] if record is None or record.usage is None else self._record(record, record.usage)
             case "session_meta":
                 meta = decode(_metas, entry.payload)
                 return [] if meta is None else self._meta(meta)
@@ -193,6 +229,10 @@ class CodexParser:
         memory = self.memory
         if memory.met:
             # That of another session, whose history follows.
+            if fit(meta.id) != memory.session and memory.total is None:
+                memory.copies = True
+                if memory.began is None:
+                    memory.began = _time_of(memory.session) or memory.at
             return []
         memory.met = True
         memory.session = memory.session or fit(meta.id) or ""
@@ -205,6 +245,7 @@ class CodexParser:
         memory.parent = fit(meta.parent_thread_id or (spawn.parent_thread_id if spawn is not None else None))
         if memory.parent or meta.forked_from_id:
             memory.began = _time_of(memory.session) or milliseconds(meta.timestamp) or memory.at
+            memory.copies = meta.forked_from_id is not None
         return [self._info()]
 
     def _event(self, event: _Event) -> list[Record]:
@@ -212,6 +253,8 @@ class CodexParser:
         if event.type in ("task_started", "turn_started"):
             self._own_turn(event.turn_id, milliseconds(event.started_at))
         if event.type == "token_count":
+            if (limits := event.rate_limits) is not None:
+                memory.subscription |= limits.plan_type is not None or bytes(limits.primary) != b"null"
             return self._count(event.info) if event.info is not None else []
         if memory.began is not None:
             return []
@@ -222,7 +265,10 @@ class CodexParser:
             case "user_message":
                 return [*self._introduction(text_of(event.message)), self._turn("busy")]
             case "task_complete" | "turn_complete":
-                return [self._turn("idle")]
+                if event.error is None:
+                    return [self._turn("idle")]
+                reason = event.error if isinstance(event.error, str) else event.error.message
+                return [self._turn("error", reason or "failed")]
             case "turn_aborted":
                 memory.waiting = {}
                 return [self._turn("idle", text_of(event.reason) or "aborted")]
@@ -249,26 +295,48 @@ class CodexParser:
         return []
 
     def _count(self, info: _Info) -> list[Record]:
-        """Return what the sum has grown by."""
+        """Return what the sum has grown by, beyond what records have."""
         memory = self.memory
+        last = info.last_token_usage.figures() if info.last_token_usage is not None else None
         if info.total_token_usage is None:
-            return []
+            # Without a sum, figures that are repeated are one response.
+            repeated, memory.last = last == memory.last, last
+            if last is None or repeated or memory.began is not None or memory.recorded is not None:
+                return []
+            return self._use(f"{memory.session}:{memory.at}:{'.'.join(map(str, last))}", last)
         total, before = info.total_token_usage.figures(), memory.total
         memory.total = total
         if memory.began is not None or total == before:
             return []
-        last = info.last_token_usage.figures() if info.last_token_usage is not None else None
         if before is not None and all(new >= old for new, old in zip(total, before, strict=True)):
             new = [now - then for now, then in zip(total, before, strict=True)]
         else:
             # The sum begins here, or again, and may contain what others have used.
             new = last if last is not None else total
-        input_, cached, written, output = new
-        if not any(new):
+        if memory.recorded is not None:
+            pairs = list(zip(new, memory.recorded, strict=True))
+            new = [max(0, grown - recorded) for grown, recorded in pairs]
+            memory.recorded = [max(0, recorded - grown) for grown, recorded in pairs]
+        return self._use(f"{memory.session}:{memory.at}:{'.'.join(map(str, total))}", new)
+
+    def _record(self, record: _Record, used: _Tokens) -> list[Record]:
+        """Return what one response has used."""
+        memory = self.memory
+        if memory.began is not None or record.response_id is None:
+            return []
+        figures = used.figures()
+        waiting = memory.recorded or [0] * len(figures)
+        memory.recorded = [one + other for one, other in zip(waiting, figures, strict=True)]
+        return self._use(record.response_id, figures)
+
+    def _use(self, key: str, figures: list[int]) -> list[Record]:
+        memory = self.memory
+        input_, cached, written, output = figures
+        if not any(figures):
             return []
         return [
             Usage(
-                key=f"{RUNTIME}:{memory.session}:{memory.at}:{'.'.join(map(str, total))}",
+                key=f"{RUNTIME}:{key}",
                 runtime=RUNTIME,
                 session=memory.session,
                 at=memory.at,
@@ -278,6 +346,8 @@ class CodexParser:
                 output=output,
                 cache_read=cached,
                 cache_write=written,
+                price_factor=_TIERS.get(memory.tier or "", 1.0),
+                subscription=memory.subscription,
             )
         ]
 
@@ -292,7 +362,7 @@ class CodexParser:
             # Whole seconds.
             own = started >= memory.began // 1000 * 1000
         else:
-            own = memory.at > memory.began + REPLAY_MS
+            own = not memory.copies or memory.at > memory.began + REPLAY_MS
         if own:
             memory.began = None
 
