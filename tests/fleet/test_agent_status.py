@@ -36,12 +36,16 @@ def session(doing: Any, at: int, **more: Any) -> Session:
         ([session("error", NOW - 9), session("idle", NOW - 5)], {}, "idle", NOW - 5),
         ([session("busy", NOW - 9), session("idle", NOW - 5)], {}, "busy", NOW - 9),
         ([session("waiting", NOW - 9), session("idle", NOW - 5)], {}, "waiting", NOW - 9),
-        ([session("busy", NOW - 9), session("waiting", NOW - 5)], {}, "busy", NOW - 9),
+        # One that waits for a person goes before those that work.
+        ([session("busy", NOW - 5), session("waiting", NOW - 9)], {}, "waiting", NOW - 9),
         ([session("busy", NOW - 9), session("busy", NOW - 5)], {}, "busy", NOW - 5),
         # One that gives no sign may have died without a word.
         ([session("busy", SILENT)], {}, "silent", SILENT),
         ([session("busy", SILENT + 1)], {}, "busy", SILENT + 1),
-        ([session("waiting", SILENT)], {}, "silent", SILENT),
+        # One that waits goes on waiting, however long.
+        ([session("waiting", SILENT)], {}, "waiting", SILENT),
+        ([session("waiting", 1), session("idle", NOW - 5)], {}, "waiting", 1),
+        ([session("waiting", 1), session("busy", NOW - 5)], {}, "waiting", 1),
         ([session("busy", SILENT), session("idle", NOW - 5)], {}, "idle", NOW - 5),
         ([session("busy", SILENT), session("waiting", NOW - 5)], {}, "waiting", NOW - 5),
         # Without its process nothing goes on.
@@ -62,6 +66,16 @@ def test_sessions_decide_what_an_agent_does(
     for order in (sessions, sessions[::-1]):
         shown = by_sessions(order, NOW, alive)
         assert (shown.status, shown.at) == (status, at)
+
+
+def test_a_session_whose_process_runs_goes_before_those_that_have_ended() -> None:
+    ended, idle, busy = session("offline", NOW - 1), session("idle", NOW - 9), session("busy", SILENT)
+    assert by_sessions([ended, idle], NOW, {}).status == "offline"
+    assert by_sessions([ended, idle], NOW, {}, [idle]).status == "idle"
+    # One that works without a sign is not silent while its process says so.
+    assert by_sessions([ended, busy], NOW, {}, [busy]).status == "busy"
+    equal = session("busy", SILENT)
+    assert by_sessions([equal, idle], NOW, {}, [idle]).status == "idle"
 
 
 def test_the_session_that_decides_is_the_evidence_and_the_newest_names_the_agent_and_its_model() -> None:

@@ -104,7 +104,8 @@ def do_locally(root: Path, step: LocalStep) -> None:
     path = root / step.path
     # Nothing outside of the stage is ever touched, not even through a link.
     assert Path(os.path.normpath(path)).is_relative_to(root)
-    with suppress(OSError, sqlite3.Error):
+    # What SQLite says of a damaged database may quote it, and then is not UTF-8.
+    with suppress(OSError, sqlite3.Error, UnicodeDecodeError):
         _make_folder(root, path.parent)
         if not isinstance(step, Place) and not _is_plain(path):
             _remove(path)
@@ -183,7 +184,7 @@ def _place(root: Path, path: Path, kind: str) -> None:
 def _run(path: Path, step: Sql) -> None:
     with _database(path, step.schema, 0.2) as connection:
         for statement in step.statements:
-            with suppress(sqlite3.Error):
+            with suppress(sqlite3.Error, UnicodeDecodeError):
                 connection.execute(statement).fetchone()
 
 

@@ -96,7 +96,7 @@ def test_a_refused_request_is_an_error_with_its_reason() -> None:
     nobody = {"id": "x", "role": "assistant", "model": "<synthetic>", "content": [text("API Error: 529")]}
     records = parse(part(), line("assistant", nobody, isApiErrorMessage=True))
     assert [usage.failed for usage in usages(records)] == [None, "error"]
-    assert records[-1] == Turn("s", 1_795_395_127_141, "error", "API Error: 529")
+    assert records[-1] == Turn("s", 1_795_395_127_141, "error", "API Error: 529", in_order=True)
     assert usages(records)[-1].model == "claude-sonnet-4-5"
 
 

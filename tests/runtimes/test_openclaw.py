@@ -90,8 +90,8 @@ def test_a_failed_turn_says_why_and_an_aborted_one_is_only_idle() -> None:
     assert [usage.failed for usage in usages(records)] == ["error", "aborted"]
     assert [usage.model for usage in usages(records)] == ["fake-1", "fake-1"]
     assert [record for record in records if isinstance(record, Turn)] == [
-        Turn("s", 1_795_395_000_001, "error", "500 it was asked to fail"),
-        Turn("s", 1_795_395_000_002, "idle", "aborted"),
+        Turn("s", 1_795_395_000_001, "error", "500 it was asked to fail", in_order=True),
+        Turn("s", 1_795_395_000_002, "idle", "aborted", in_order=True),
     ]
 
 

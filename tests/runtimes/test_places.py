@@ -50,7 +50,7 @@ def test_the_other_runtimes_are_where_the_environment_says(tmp_path: Path) -> No
     (tmp_path / "x/sessions").mkdir(parents=True)
     claude = find_claude("auto", {"CLAUDE_CONFIG_DIR": str(tmp_path / "c")})
     codex = find_codex("auto", {"CODEX_HOME": str(tmp_path / "x")})
-    assert claude == Place("claude", tmp_path / "c", (tmp_path / "c/projects",))
+    assert claude == Place("claude", tmp_path / "c", (tmp_path / "c/projects", tmp_path / "c/sessions"))
     assert codex == Place(
         "codex", tmp_path / "x", (tmp_path / "x/sessions", tmp_path / "x/archived_sessions")
     )

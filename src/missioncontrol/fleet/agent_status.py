@@ -10,10 +10,11 @@ Evidence has a status, a time and a source. Times are those of the source's own 
 
 Rules, in this order:
 
-1. Of the agent's sessions, one that works and gave a sign lately decides, else one that waits for a person and did,
-   else the newest, in whatever state it is.
-2. Such a session is `offline` where its runtime's process has ended, and `silent` where it has given no sign for
-   `SILENT_SECONDS`: it may have died without a word.
+1. Of the agent's sessions, one that waits for a person decides, however long it has waited: the longer, the more it
+   needs one. Else one that works and gave a sign lately, or whose process runs; else the newest of those whose process
+   runs; else the newest, in whatever state it is.
+2. Such a session is `offline` where its runtime's process has ended. One that works is `silent` where it has given no
+   sign for `SILENT_SECONDS`: it may have died without a word.
 3. Between the sessions and the gateway the newer evidence decides; at the same time the gateway.
 4. Between the runtime and the file the newer evidence decides; at the same time the runtime. A runtime that knows
    nothing (`unknown`) never replaces what the file says.
@@ -31,7 +32,7 @@ from missioncontrol.runtimes.registry import title_of
 SILENT_SECONDS = 900
 """After how long without a sign an open session is called silent; the next sign makes it busy again."""
 
-OPEN = ("busy", "waiting")
+OPEN = ("waiting", "busy")
 """The states in which a session goes on; the first that one of them is in decides."""
 
 
@@ -78,6 +79,7 @@ def by_sessions(
     sessions: Sequence[SessionEvidence],
     now: int,
     alive: Mapping[str, bool | None],
+    living: Sequence[SessionEvidence] = (),
 ) -> RuntimeAgent:
     """Decide what an agent does by its sessions: rules 1 and 2.
 
@@ -85,18 +87,22 @@ def by_sessions(
         sessions: the agent's: its newest one, and all that are open.
         now: the time in milliseconds since 1970.
         alive: whether the process runs that runs a runtime's sessions, by the runtime's name, as far as that is known.
+        living: those of the sessions that have a process of their own, which runs.
     """
-    newest = max(sessions, key=lambda session: session.at)
-    lately = [one for one in sessions if one.doing in OPEN and now - one.at < SILENT_SECONDS * 1000]
+    newest = max(living or sessions, key=lambda session: session.at)
+    has_process = {id(one) for one in living}
+    going_on = [
+        one for one in sessions if one.doing in OPEN and (id(one) in has_process or not is_silent(one, now))
+    ]
     shown, status = newest, newest.doing
     for doing in OPEN:
-        if found := [session for session in lately if session.doing == doing]:
+        if found := [session for session in going_on if session.doing == doing]:
             shown, status = max(found, key=lambda session: session.at), doing
             break
     if status in OPEN:
         if alive.get(shown.runtime) is False:
             status = "offline"
-        elif shown not in lately:
+        elif shown not in going_on:
             status = "silent"
     return RuntimeAgent(
         runtime=shown.runtime,
@@ -108,6 +114,11 @@ def by_sessions(
         by=shown.by if status == shown.doing else None,
         model=newest.model,
     )
+
+
+def is_silent(session: SessionEvidence, now: int) -> bool:
+    """Report whether a session that works has given no sign for so long that it may have died; times as above."""
+    return session.doing == "busy" and now - session.at >= SILENT_SECONDS * 1000
 
 
 def by_runtime(sessions: RuntimeAgent | None, gateway: RuntimeAgent | None) -> RuntimeAgent | None:

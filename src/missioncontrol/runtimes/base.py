@@ -68,6 +68,15 @@ class FileReader(ABC):
         """
         return None
 
+    @property
+    def session(self) -> str | None:
+        """The session that the file's process works on; None where the file is not of a process."""
+        return None
+
+    def is_over(self) -> bool | None:
+        """Report whether the file's process has ended; None where that cannot be known."""
+        return None
+
     def close(self) -> None:  # noqa: B027 - most have nothing open between two readings
         """Close what is open."""
 
@@ -87,7 +96,8 @@ class FileKind(NamedTuple):
 
     `positions` decodes its positions, None where the whole file is read each time. A `database` may have changed
     though it looks the same, and its reader stays open. A file that is renamed goes on where its positions have an
-    `inode`. `reports_alive`: see `FileReader.is_alive`. `messages` is None where the kind has no text to read.
+    `inode`. `reports_alive`: see `FileReader.is_alive`. A file of a `process` stays open too, to say when that is over.
+    `messages` is None where the kind has no text to read.
     """
 
     name: str
@@ -95,6 +105,7 @@ class FileKind(NamedTuple):
     positions: msgspec.json.Decoder[Any] | None
     database: bool = False
     reports_alive: bool = False
+    process: bool = False
     messages: MessageReader | None = None
 
 

@@ -94,6 +94,8 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `evidence` says where it was seen, where that is not the runtime's transcript. `beside` is set where it tells of
     one tool among several that were called together: another of them may still wait. An `offline` session has ended.
+    `in_order` is set where a source has the session's turns in order, whatever its clock says. What `holds` ends with
+    the next report of its source, or with a turn that begins: that others take the session for idle does not end it.
     """
 
     session: str
@@ -103,6 +105,8 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     evidence: str | None = None
     voice: Voice = "transcript"
     beside: bool = False
+    in_order: bool = False
+    holds: bool = False
 
 
 class SessionInfo(msgspec.Struct, frozen=True, omit_defaults=True):

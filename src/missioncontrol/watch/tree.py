@@ -95,9 +95,12 @@ def folders_to(root: Path, path: str, known: dict[str, bool]) -> bool:
 
 
 def is_folder(root: Path, path: str) -> bool:
-    """Say whether this is a folder, and no link to one."""
+    """Report whether this is a folder, and no link to one."""
     try:
         return stat.S_ISDIR(os.lstat(root / path).st_mode)
+    except ValueError:
+        # No name of a file has a NUL or half a character in it.
+        return False
     except OSError as error:
         if error.errno in _GONE:
             return False

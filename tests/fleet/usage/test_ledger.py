@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from missioncontrol.fleet.agent_status import SILENT_SECONDS
 from missioncontrol.fleet.usage.agent_sessions import AgentSessions
 from missioncontrol.fleet.usage.ledger import UsageBatch, UsageLedger
@@ -143,9 +145,36 @@ def doing(*sessions: tuple[str, int], alive: bool | None = None) -> str:
     return standings.doings(NOW, alive={"openclaw": alive})["scout"].status
 
 
-def test_an_agent_is_busy_while_one_of_its_sessions_is_and_as_the_last_one_ended_after() -> None:
+def test_a_session_whose_id_is_too_long_is_refused_and_costs_the_others_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ledger = make_ledger()
+    page = take(ledger, usage(1, "s" * 3_000), SessionInfo("s" * 201, "claude"), usage(2, "s2"))
+    assert [line.session for line in page.uses] == ["s2"]
+    assert ledger.refused == 2
+    (record,) = caplog.records
+    assert record.exc_info is None
+    assert "3,000 characters" in record.reason  # type: ignore[attr-defined]
+
+
+def test_what_a_transcript_says_later_is_later_whatever_its_clock_says() -> None:
+    ledger = make_ledger()
+    hours = 2 * 3_600_000
+    take(
+        ledger, Turn("s", NOW + hours, "busy", in_order=True), Turn("s", NOW - MINUTE, "idle", in_order=True)
+    )
+    assert (ledger.sessions["s"].doing, ledger.sessions["s"].at) == ("idle", NOW - MINUTE)
+    # Nothing has happened later than now, so that a source with the right time is believed after it.
+    take(ledger, Turn("s", NOW + hours, "busy", in_order=True))
+    assert ledger.sessions["s"].at == NOW
+    # What another source says is judged by its time.
+    take(ledger, Turn("s", NOW - 1, "idle"))
+    assert ledger.sessions["s"].doing == "busy"
+
+
+def test_an_agent_waits_while_one_of_its_sessions_does_and_else_is_busy_or_as_the_last_one_ended() -> None:
     assert doing(("idle", NOW), ("busy", NOW - 5)) == "busy"
-    assert doing(("busy", NOW), ("waiting", NOW - 5)) == "busy"
+    assert doing(("busy", NOW), ("waiting", NOW - 5)) == "waiting"
     assert doing(("idle", NOW), ("waiting", NOW - 5)) == "waiting"
     assert doing(("error", NOW), ("idle", NOW - 5)) == "error"
     assert doing(("error", NOW - 5), ("idle", NOW)) == "idle"
@@ -159,7 +188,42 @@ def test_a_busy_session_without_a_sign_is_silent_and_one_without_its_gateway_off
     assert doing(("idle", NOW), alive=False) == "idle"
 
 
+def test_a_session_whose_process_has_ended_is_offline_until_it_goes_on() -> None:
+    ledger = make_ledger()
+    take(ledger, SessionInfo("a", "claude", cwd="/app"), SessionInfo("b", "claude", cwd="/app"))
+    take(ledger, Turn("a", NOW - 9, "idle", in_order=True), Turn("b", NOW, "waiting", in_order=True))
+    agent = ledger.sessions["a"].agent
+
+    def status() -> str:
+        return ledger.doings(NOW, alive={})[agent].status
+
+    ledger.check_processes({"a", "b"}, set(), NOW)
+    assert status() == "waiting"
+    # Killed: what is left is the other one, at its prompt.
+    ledger.check_processes({"a"}, {"b"}, NOW)
+    assert status() == "idle"
+    ledger.check_processes(set(), {"a"}, NOW)
+    assert status() == "offline"
+    take(ledger, Turn("b", NOW + 1, "busy", in_order=True))
+    assert status() == "busy"
+
+
 HOOK = "Claude Code hook"
+
+
+def test_background_tasks_keep_a_session_busy_until_the_hooks_say_more() -> None:
+    ledger = make_ledger()
+
+    def after(turn: Turn) -> str:
+        take(ledger, turn)
+        return ledger.sessions["s"].doing
+
+    assert after(Turn("s", NOW, "busy", "background task", HOOK, holds=True)) == "busy"
+    # The transcript's end of the turn comes after the hook.
+    assert after(Turn("s", NOW + 1, "idle", in_order=True)) == "busy"
+    assert after(Turn("s", NOW + 2, "error", "failed", in_order=True)) == "error"
+    assert after(Turn("s", NOW + 3, "busy", "background task", HOOK, holds=True)) == "busy"
+    assert after(Turn("s", NOW + 4, "idle", None, HOOK)) == "idle"
 
 
 def test_a_call_that_a_hook_and_a_transcript_tell_of_counts_once_in_either_order() -> None:

@@ -6,9 +6,9 @@ that have open ones, which may have fallen silent, are judged again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from missioncontrol.fleet.agent_status import OPEN, SILENT_SECONDS, RuntimeAgent, by_sessions
+from missioncontrol.fleet.agent_status import OPEN, RuntimeAgent, by_sessions, is_silent
 from missioncontrol.fleet.usage.sessions import Session
 
 MAX_AGENTS = 10_000
@@ -37,10 +37,19 @@ class AgentSessions:
         self._changed: dict[str, Session] = {}
         self._owners: dict[str, str] = {}
         self._alive: dict[str, bool | None] = {}
+        self._living: frozenset[str] = frozenset()
 
     def changed(self, id_: str, session: Session) -> None:
         """Note that a session is new, or another than it was."""
         self._changed[id_] = session
+
+    def set_living(self, ids: Collection[str]) -> None:
+        """Note which sessions have a process that runs: these, and no others."""
+        living = frozenset(ids)
+        for id_ in living ^ self._living:
+            if (session := self._sessions.get(id_)) is not None:
+                self._changed[id_] = session
+        self._living = living
 
     def forget(self, ids: Iterable[str]) -> None:
         """Sessions are not known any more; their agents stay as they were last."""
@@ -66,8 +75,11 @@ class AgentSessions:
                 self._made.pop(agent, None)
                 self._open.discard(agent)
                 continue
-            self._made[agent] = by_sessions([known.newest, *known.open.values()], now, alive)
-            silent = [id_ for id_, one in known.open.items() if now - one.at >= SILENT_SECONDS * 1000]
+            living = [one for id_, one in known.open.items() if id_ in self._living]
+            self._made[agent] = by_sessions([known.newest, *known.open.values()], now, alive, living)
+            silent = [
+                id_ for id_, one in known.open.items() if is_silent(one, now) and id_ not in self._living
+            ]
             for id_ in silent:
                 del known.open[id_]
             (self._open.add if known.open else self._open.discard)(agent)
@@ -93,7 +105,7 @@ class AgentSessions:
             known = self._agents[session.agent] = _Agent(id_, session)
         elif known.newest_id == id_ or session.at > known.newest.at:
             known.newest_id, known.newest = id_, session
-        if session.doing in OPEN:
+        if session.doing in OPEN or id_ in self._living:
             known.open[id_] = session
         else:
             known.open.pop(id_, None)

@@ -126,6 +126,13 @@ class UsageLedger:
         """Enter what was read onto the page; `now` in milliseconds since 1970, `by` is who has passed it on."""
         self._by = by
         for record in records:
+            if len(record.session) > MAX_NAME:
+                # It would be the key of sums that are kept.
+                self.refused += 1
+                if self.refused == 1:
+                    reason = f"the id of a session has {len(record.session):,} characters"
+                    logger.warning("usage.refused", extra={"record": type(record).__name__, "reason": reason})
+                continue
             try:
                 self._enter(record, now)
             except Exception:
@@ -134,9 +141,6 @@ class UsageLedger:
                     logger.exception("usage.refused", extra={"record": type(record).__name__})
 
     def _enter(self, record: Record, now: int) -> None:
-        # Both are the keys of sums that are kept.
-        if len(record.session) > MAX_NAME:
-            raise ValueError(f"the id of a session has {len(record.session):,} characters")
         if isinstance(record, Usage) and len(record.model) > MAX_NAME:
             record = msgspec.structs.replace(record, model=record.model[:MAX_NAME])
         if isinstance(record, SessionInfo):
@@ -146,7 +150,7 @@ class UsageLedger:
         elif isinstance(record, ToolCall):
             self._call(record, now)
         elif isinstance(record, Turn):
-            self._turn(record)
+            self._turn(record, now)
 
     def take_batch(self) -> tuple[UsageBatch, dict[str, bytes | None]]:
         """Return the page with what is to be remembered, or with None to be forgotten, and begin a new one."""
@@ -184,6 +188,20 @@ class UsageLedger:
     def doings(self, now: int, *, alive: Mapping[str, bool | None]) -> dict[str, RuntimeAgent]:
         """Return what each agent does, by its sessions; see `AgentSessions.doings`."""
         return self._standings.doings(now, alive=alive)
+
+    def check_processes(self, living: Collection[str], over: Collection[str], now: int) -> None:
+        """Note which sessions have a process.
+
+        Args:
+            living: the sessions whose process runs.
+            over: those whose process has ended.
+            now: the time in milliseconds since 1970.
+        """
+        self._standings.set_living(living)
+        for id_ in over:
+            if (session := self.sessions.peek(id_)) is not None and session.doing != "offline":
+                # When it ended nobody has seen: its last sign is its own.
+                self._turn(Turn(id_, session.at, "offline", evidence=session.evidence), now)
 
     def _changed(self, id_: str, session: Session) -> None:
         self.page.sessions.add(id_)
@@ -427,14 +445,21 @@ class UsageLedger:
             }
             self.page.warnings.append(UsageWarning(message, details))
 
-    def _turn(self, turn: Turn) -> None:
+    def _turn(self, turn: Turn, now: int) -> None:
         session = self._session(turn.session, "unknown")
         if not _counts(turn, session):
             return
-        if turn.at < session.at or (turn.beside and session.doing == "waiting" and session.evidence):
-            # What a session waits for, whoever asked for it says when that is over.
+        # Clocks differ: nothing has happened later than now, and what one source reports later is later.
+        at = min(turn.at, now)
+        if at < session.at and not (turn.in_order and session.in_order):
             return
-        session.doing, session.at, session.detail = turn.status, turn.at, turn.detail
+        if session.holds and turn.status == "idle" and turn.evidence != session.evidence:
+            return
+        if turn.beside and session.doing == "waiting" and session.evidence:
+            # What a session waits for ends as the source says that reported it.
+            return
+        session.doing, session.at, session.detail = turn.status, at, turn.detail
+        session.in_order, session.holds = turn.in_order, turn.holds
         session.evidence, session.by = turn.evidence, self._by
         if turn.status == "offline":
             for id_ in self.sessions.children(turn.session):

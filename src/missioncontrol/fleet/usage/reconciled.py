@@ -75,12 +75,16 @@ class Reconciled(msgspec.Struct):
     def grown(self, growth: Growth, value: float) -> float:
         """Return by how much a cumulative series has grown since it was last heard of; `value` is what it says."""
         known = self.series.get(growth.series)
-        if known is None and len(self.series) >= MAX_SERIES:
-            del self.series[next(iter(self.series))]
-        if known is None or growth.start > known.start:
-            # One that counts from a later moment has begun again.
-            self.series[growth.series] = Series(growth.start, value)
+        if known is not None and known.start != growth.start:
+            # Of another start: it has begun again, or two processes count by the same name.
+            known = self.series.get(key := f"{growth.series}@{growth.start}")
+        else:
+            key = growth.series
+        if known is None:
+            if len(self.series) >= MAX_SERIES:
+                del self.series[next(iter(self.series))]
+            self.series[key] = Series(growth.start, value)
             return value
-        grown = max(0.0, value - known.value) if growth.start == known.start else 0.0
+        grown = max(0.0, value - known.value)
         known.value += grown
         return grown

@@ -26,7 +26,8 @@ _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 class Session(msgspec.Struct, omit_defaults=True):
     """A session as it is remembered; times in milliseconds since 1970, `cost` in US dollars.
 
-    `by` is who has passed on what it does, where that was not read in its transcript.
+    `by` is who has passed on what it does, where that was not read in its transcript, and `in_order` says that it was
+    read in one, whose lines are in order whatever its clock says. What it does `holds` until its source says more.
     `placed` says that it is known whose it is, `firsthand` that more than telemetry tells of it. `written` is what its
     transcript has counted, `reconciled` what was heard of it and of all that it started, where telemetry tells of it.
     `addressed` says that its first user message is known, `persona` is what that says after "You are", and `called`
@@ -43,6 +44,8 @@ class Session(msgspec.Struct, omit_defaults=True):
     at: int = 0
     detail: str | None = None
     evidence: str | None = None
+    in_order: bool = False
+    holds: bool = False
     by: str | None = None
     model: str | None = None
     cost: float = 0.0

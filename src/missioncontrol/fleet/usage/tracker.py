@@ -39,6 +39,9 @@ SHOW_SECONDS = 0.02
 AGENTS_SECONDS = 10.0
 """How long the first reading waits for the first look at the agents, by which it is found out whose sessions are."""
 
+PROCESS_SECONDS = 2.0
+"""How often it is checked whether processes still run, where there are any: one that is killed reports nothing."""
+
 RETRY_SECONDS = 1.0
 DOUBT_SECONDS = 15.0
 """How often is looked whether a busy agent has fallen silent, and whether a budget's day has begun again."""
@@ -286,6 +289,8 @@ class UsageTracker:
     def _patience(self) -> float:
         """Return the seconds after which is looked again though nothing was heard."""
         longest = RETRY_SECONDS if self._doubtful else DOUBT_SECONDS
+        if self._reading.watches_processes:
+            longest = min(longest, PROCESS_SECONDS)
         due = [at for at in (self._activity.due(), self._show_at, self._again_at) if at is not None]
         return max(0.0, min([longest, *(at - monotonic() for at in due)]))
 

@@ -165,6 +165,9 @@ class TranscriptScanner:
         self._seen: dict[str, Signature] = {}
         self._pending: deque[Transcript] = deque()
         self._databases: dict[str, tuple[Transcript, FileReader]] = {}
+        # The files of processes, and the sessions of those that have removed theirs.
+        self._processes: dict[str, FileReader] = {}
+        self._ended: set[str] = set()
         self._failures: dict[str, FailedFile] = {}
         # What has changed since it could not be read, and is to be tried again when its time has come.
         self._postponed: dict[str, None] = {}
@@ -287,7 +290,7 @@ class TranscriptScanner:
             if self._is_text(transcript.path)
         ]
         there = {str(transcript.path) for transcript in found}
-        for path in [path for path in (*self._positions, *self._kept) if path not in there]:
+        for path in [path for path in (*self._positions, *self._kept, *self._processes) if path not in there]:
             self._forget(path)
         return found
 
@@ -369,7 +372,11 @@ class TranscriptScanner:
         return True
 
     def _opened(self, transcript: Transcript, name: str, kind: FileKind) -> FileReader:
-        """Return what reads a file; that of a database stays open."""
+        """Return what reads a file; that of a database or of a process stays open."""
+        if kind.process:
+            if name not in self._processes:
+                self._processes[name] = kind.open(transcript, self._thread)
+            return self._processes[name]
         if not kind.database:
             return kind.open(transcript, self._thread)
         known = self._databases.get(name)
@@ -389,6 +396,17 @@ class TranscriptScanner:
             except (FileNotFoundError, UnreadableError):
                 # The reading of the file reports that.
                 self._alive.pop(registry.runtime_of(transcript.kind), None)
+        over, self._ended = self._ended, set()
+        living: set[str] = set()
+        for process in self._processes.values():
+            if process.session is not None and (is_over := process.is_over()) is not None:
+                (over if is_over else living).add(process.session)
+        self._ledger.check_processes(living, over - living, now())
+
+    @property
+    def watches_processes(self) -> bool:
+        """Whether there are processes whose end nothing else reports."""
+        return bool(self._processes)
 
     def _position(self, name: str, positions: Positions, inode: int) -> Any:
         """Return where a file has been read to: under this name, or under the one that it had before."""
@@ -428,6 +446,9 @@ class TranscriptScanner:
         self._postponed.pop(name, None)
         if (database := self._databases.pop(name, None)) is not None:
             database[1].close()
+        if (process := self._processes.pop(name, None)) is not None and process.session is not None:
+            # The process has ended, or goes on with another session, and has said so by removing its file.
+            self._ended.add(process.session)
 
     def _fail(self, name: str, reason: str, took: float) -> None:
         before = self._failures.get(name)

@@ -72,7 +72,9 @@ MAX_INPUT_BYTES = 48_000
 _TOOL_EVENTS = frozenset(
     {"PreToolUse", "PermissionRequest", "PermissionDenied", "PostToolUse", "PostToolUseFailure"}
 )
-_WAITING_FOR = frozenset({"permission_prompt", "idle_prompt", "elicitation_dialog"})
+_WAITING_FOR = frozenset({"permission_prompt", "elicitation_dialog"})
+_IDLE = "idle_prompt"
+"""A minute after a turn has ended: nothing is waited for but the next prompt."""
 _MESSAGES = re.compile(r"needs your (?:permission|approval|attention)|waiting for your input", re.IGNORECASE)
 _GOES_ON = frozenset({"clear", "resume"})
 """Why a session ends whose program goes on with another one."""
@@ -96,6 +98,10 @@ _COMMANDS = ("/", "<")
 _ABSENT = msgspec.Raw(b"")
 
 
+class _BackgroundTask(msgspec.Struct):
+    status: str | None = None
+
+
 class _Payload(msgspec.Struct):
     hook_event_name: str | None = None
     session_id: str | None = None
@@ -117,6 +123,7 @@ class _Payload(msgspec.Struct):
     notification_type: str | None = None
     task_id: str | None = None
     task_subject: str | None = None
+    background_tasks: msgspec.Raw = _ABSENT
 
 
 # At the door: a path or an id that is longer is none, and of a text the beginning is enough.
@@ -133,6 +140,7 @@ _TEXTS = (
 )
 
 _payloads = msgspec.json.Decoder(_Payload)
+_tasks = msgspec.json.Decoder(list[_BackgroundTask])
 _trees = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _FIELDS: dict[str, msgspec.json.Decoder[Any]] = {
     field.name: msgspec.json.Decoder(field.type) for field in msgspec.structs.fields(_Payload)
@@ -185,7 +193,8 @@ def read(body: bytes, at: int) -> Hook:
     status, detail = _status(payload, event, call)
     if status is not None:
         detail = shorten(detail, MAX_LABEL) if detail else None
-        records.append(Turn(session, at, status, detail, EVIDENCE))
+        holds = event == "Stop" and status == "busy"
+        records.append(Turn(session, at, status, detail, EVIDENCE, holds=holds))
     return Hook(
         event,
         session,
@@ -292,10 +301,14 @@ def _status(payload: _Payload, event: str, call: ToolCall | None) -> tuple[Statu
             return "waiting", payload.tool_name if call is None else f"{call.name} {call.summary}".strip()
         case "Notification":
             kind, message = payload.notification_type, payload.message or ""
+            if kind == _IDLE:
+                return "idle", None
             waits = kind in _WAITING_FOR or (kind is None and _MESSAGES.search(message) is not None)
             return ("waiting", message or kind) if waits else (None, None)
-        case "Stop" | "SubagentStop":
+        case "SubagentStop":
             return "idle", None
+        case "Stop":
+            return ("busy", "background task") if _goes_on(payload) else ("idle", None)
         case "StopFailure":
             return "error", payload.last_assistant_message or payload.error_details or payload.error
         case "PostCompact":
@@ -305,6 +318,12 @@ def _status(payload: _Payload, event: str, call: ToolCall | None) -> tuple[Statu
         case "SessionEnd":
             return ("idle" if payload.reason in _GOES_ON else "offline"), None
     return None, None
+
+
+def _goes_on(payload: _Payload) -> bool:
+    """Report whether tasks still run in the background: they wake the session by themselves."""
+    tasks = decode(_tasks, payload.background_tasks) if payload.background_tasks else None
+    return any(task.status == "running" for task in tasks or ())
 
 
 def _asked(payload: _Payload, call: ToolCall) -> Asked:

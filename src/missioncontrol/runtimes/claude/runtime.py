@@ -11,6 +11,7 @@ import msgspec
 from missioncontrol.runtimes.base import FileKind, Place, Runtime, Transcript, find_below
 from missioncontrol.runtimes.claude import telemetry
 from missioncontrol.runtimes.claude.hooks import ClaudeHooks
+from missioncontrol.runtimes.claude.processes import ProcessFile
 from missioncontrol.runtimes.claude.transcript import RUNTIME, ClaudeParser, Memory
 from missioncontrol.runtimes.files.jsonl import POSITIONS, LineFormat, opens, session_of
 from missioncontrol.runtimes.files.jsonl_messages import reads_messages
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from missioncontrol.runtimes.claude.connect import ClaudeConnection
 
 
+_PROCESSES = "sessions"
+"""The folder of the files of running processes."""
+
+
 class ClaudeCode(Runtime):
     """Claude Code."""
 
@@ -39,6 +44,7 @@ class ClaudeCode(Runtime):
             POSITIONS,
             messages=reads_messages(MessageParser, lambda transcript: session_of(transcript.path)),
         ),
+        FileKind("claude-process", ProcessFile, None, process=True),
     )
     read_signal = staticmethod(telemetry.read)
     hooks = ClaudeHooks()
@@ -58,15 +64,19 @@ class ClaudeCode(Runtime):
 
     def find(self, setting: str, workspace: Path, environment: Mapping[str, str]) -> Place | None:
         """Find the folder of its settings: `CLAUDE_CONFIG_DIR`, else `~/.claude`, with `projects` in it."""
-        return find_below(
-            RUNTIME, ("projects",), setting, environment.get("CLAUDE_CONFIG_DIR") or "~/.claude"
-        )
+        usual = environment.get("CLAUDE_CONFIG_DIR") or "~/.claude"
+        place = find_below(RUNTIME, ("projects",), setting, usual)
+        if place is None or place.folder in place.watched:
+            return place
+        return place._replace(watched=(*place.watched, place.folder / _PROCESSES))
 
     def transcript_of(self, place: Place, path: Path, parts: tuple[str, ...]) -> Transcript | None:
         """Return what a file is: a session's in a project's folder, or that of a sub-agent of a session."""
         if parts[:1] == ("projects",):
             parts = parts[1:]
         match parts:
+            case (folder, name) if folder == _PROCESSES and name.endswith(".json"):
+                return Transcript(path, "claude-process")
             case (_, name) if name.endswith(".jsonl"):
                 return Transcript(path, "claude")
             case (_, session, "subagents", *_, name) if name.startswith("agent-") and name.endswith(".jsonl"):

@@ -377,7 +377,8 @@ class ClaudeParser:
         if memory.waiting and status == "busy":
             status, detail = "waiting", next(iter(memory.waiting.values()))
         detail = shorten(detail, MAX_LABEL) if detail else None
-        return [Turn(memory.session, memory.at, status, detail, beside=beside and status == "busy")]
+        beside = beside and status == "busy"
+        return [Turn(memory.session, memory.at, status, detail, beside=beside, in_order=True)]
 
     def _info(self, first_message: str | None = None) -> SessionInfo:
         memory = self.memory

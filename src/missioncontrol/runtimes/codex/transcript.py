@@ -381,7 +381,8 @@ class CodexParser:
         memory = self.memory
         if memory.waiting and status == "busy":
             status, detail = "waiting", next(iter(memory.waiting.values()))
-        return Turn(memory.session, memory.at, status, shorten(detail, MAX_LABEL) if detail else None)
+        detail = shorten(detail, MAX_LABEL) if detail else None
+        return Turn(memory.session, memory.at, status, detail, in_order=True)
 
     def _info(self) -> SessionInfo:
         memory = self.memory

@@ -150,7 +150,7 @@ class OpenClawParser:
                 return [self._usage(entry, entry.usage, memory.model, memory.provider)]
             case "reset":
                 memory.waiting = {}
-                return [Turn(memory.session, memory.at, "idle")]
+                return [Turn(memory.session, memory.at, "idle", in_order=True)]
         return []
 
     def _message(self, entry: _Entry, message: _Message) -> list[Record]:
@@ -231,7 +231,7 @@ class OpenClawParser:
         memory = self.memory
         if memory.waiting and status == "busy":
             status, detail = "waiting", next(iter(memory.waiting.values()))
-        return Turn(memory.session, memory.at, status, detail and shorten(detail, MAX_LABEL))
+        return Turn(memory.session, memory.at, status, detail and shorten(detail, MAX_LABEL), in_order=True)
 
     def _info(self, first_message: str | None = None) -> SessionInfo:
         memory = self.memory
