@@ -287,5 +287,11 @@ def test_a_turn_that_failed_is_an_error_with_its_reason() -> None:
     ]
 
 
+def test_a_rollout_in_an_agents_folder_is_that_agents() -> None:
+    parser = CodexParser(Memory(session=SESSION), "main")
+    (info,) = infos(parser.parse(json.dumps(meta())))
+    assert info.agent == "main"
+
+
 def statuses_of(records: list[Record]) -> list[Turn]:
     return [one for one in records if isinstance(one, Turn)]

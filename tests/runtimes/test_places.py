@@ -45,6 +45,61 @@ def test_openclaw_is_where_the_workspace_lies(tmp_path: Path) -> None:
     assert find_openclaw("off", state / "workspace", {}) is None
 
 
+@pytest.mark.parametrize(
+    ("there", "workspace", "environment", "found"),
+    [
+        # What the environment says goes before where the workspace is.
+        (
+            [".openclaw", ".openclaw-dev"],
+            ".openclaw/workspace",
+            {"OPENCLAW_STATE_DIR": "~/.openclaw-dev"},
+            ".openclaw-dev",
+        ),
+        ([".openclaw", ".openclaw-dev"], ".openclaw/workspace", {"OPENCLAW_PROFILE": "dev"}, ".openclaw-dev"),
+        # Before 2026.8 a profile's workspace was in the usual state folder.
+        ([".openclaw", ".openclaw-dev"], ".openclaw/workspace-dev", {}, ".openclaw-dev"),
+        ([".openclaw"], ".openclaw/workspace-dev", {}, ".openclaw"),
+        ([".openclaw-dev"], ".openclaw-dev/workspace", {}, ".openclaw-dev"),
+        # The workspace may be set elsewhere.
+        ([".openclaw"], "team", {}, ".openclaw"),
+        ([".clawdbot"], "team", {}, ".clawdbot"),
+        ([], "team", {}, None),
+    ],
+)
+def test_openclaw_is_where_the_environment_the_workspace_or_habit_says(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    there: list[str],
+    workspace: str,
+    environment: dict[str, str],
+    found: str | None,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in there:
+        (tmp_path / name / "agents").mkdir(parents=True)
+    place = find_openclaw("auto", tmp_path / workspace, {"HOME": str(tmp_path), **environment})
+    assert (None if place is None else place.folder) == (None if found is None else tmp_path / found)
+
+
+def test_the_settings_have_their_former_name_in_a_former_place(tmp_path: Path) -> None:
+    (tmp_path / "clawdbot.json").write_text('{"agents": {"list": [{"id": "old"}]}}')
+    place = find_openclaw(str(tmp_path), tmp_path)
+    assert place is not None
+    assert roster(place) == {"old": None}
+
+
+def test_rollouts_below_an_agent_are_the_agents(tmp_path: Path) -> None:
+    below = tmp_path / "agents/main/agent"
+    for folder in ("codex-home", "cli-auth/codex/ab12cd"):
+        day = below / folder / "sessions/2026/11/28"
+        day.mkdir(parents=True)
+        (day / "rollout-2026-11-28T09-00-01-01a22162-0268-7bad-8281-8b370d99001b.jsonl").touch()
+        (below / folder / "history.jsonl").touch()
+    place = find_openclaw(str(tmp_path), tmp_path)
+    assert place is not None
+    assert [(one.kind, one.agent) for one in transcripts(place)] == [("codex", "main")] * 2
+
+
 def test_the_other_runtimes_are_where_the_environment_says(tmp_path: Path) -> None:
     (tmp_path / "c/projects").mkdir(parents=True)
     (tmp_path / "x/sessions").mkdir(parents=True)

@@ -44,9 +44,9 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     US dollars, where the transcript itself states it. `failed` is set for a turn that ended so, often without use.
 
     Where no cost is stated, `price_factor` is what the price table's figure is multiplied by, for a faster mode, a
-    region or a tier of service; None where that is not known. `extra` is in US dollars, for what is not tokens, such as
-    web searches. `subscription` says that the use is paid by one. `former_key` is the key that earlier releases gave
-    the response, where that was another.
+    region or a tier of service; None where that is not known, or where a meter of its own states the cost. `extra` is
+    in US dollars, for what is not tokens, such as web searches. `subscription` says that the use is paid by one.
+    `former_key` is the key that earlier releases gave the response, where that was another.
     """
 
     key: str

@@ -28,7 +28,7 @@ from missioncontrol.runtimes.otel.signals import Signal
 GROUP = "mission_control.runtimes"
 BUILT_IN: tuple[type[Runtime], ...] = (OpenClaw, ClaudeCode, Codex)
 
-_MAX_DEPTH = 8
+_MAX_DEPTH = 10
 """How deep below a place folders are entered."""
 
 logger = logging.getLogger(__name__)

@@ -65,6 +65,14 @@ def test_a_session_belongs_to_the_agent_in_whose_folder_it_works() -> None:
     assert owner(ledger, SessionInfo("c", "codex", cwd="/elsewhere/agents/quill"))[0] == "codex-quill"
 
 
+@pytest.mark.parametrize(
+    "folder", ["C:\\\\Users\\\\dev\\\\shop", "C:/Users/dev/shop", "\\\\\\\\nas\\\\dev\\\\shop"]
+)
+def test_a_folder_of_windows_is_called_by_its_last_part(folder: str) -> None:
+    found = owner(make_ledger(), SessionInfo("w", "claude", cwd=folder.replace("\\\\", "\\")))
+    assert found == ("claude-shop", "Claude Code · shop")
+
+
 def test_two_folders_of_one_name_are_two_agents() -> None:
     ledger = make_ledger()
     first = owner(ledger, SessionInfo("a", "claude", cwd="/home/user/one/app"))[0]

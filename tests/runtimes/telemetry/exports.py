@@ -35,13 +35,17 @@ def nanos(seconds: float | None = None) -> str:
 
 
 def logs(
-    resource: Mapping[str, Any], *records: tuple[str, Mapping[str, Any]], at: float | None = None
+    resource: Mapping[str, Any],
+    *records: tuple[str, Mapping[str, Any]],
+    at: float | None = None,
+    event_name: str = "",
 ) -> bytes:
-    """Events as log records: the name in the body, and as the attribute `event.name`."""
+    """Events as log records: the name in the body, and as the attribute `event.name`; `event_name` is their own."""
     written = [
         {
             "timeUnixNano": nanos(at),
             "body": {"stringValue": name},
+            "eventName": event_name,
             # Claude Code's are short there.
             "attributes": attributes({"event.name": name.removeprefix("claude_code."), **given}),
         }

@@ -111,6 +111,28 @@ async def test_an_agent_s_span_ends_its_turn_and_its_sums_count_nothing(desk: De
 
 
 @pytest.mark.anyio
+async def test_codex_s_events_are_known_by_their_attribute_where_they_are_named_by_their_place_in_the_source(
+    desk: Desk,
+) -> None:
+    about = {"conversation.id": "c-1", "model": "gpt-5.1-codex", "event.kind": "response.completed"}
+    counts = {
+        "input_token_count": "22606",
+        "cached_token_count": 21460,
+        "cache_write_token_count": 100,
+        "output_token_count": "196",
+    }
+    place = "event otel/src/events/session_telemetry.rs:1187"
+    # Of each response there are two events, and one of them has the counts.
+    export = exports.logs(
+        exports.CODEX, ("codex.sse_event", about), ("codex.sse_event", {**about, **counts}), event_name=place
+    )
+    records = await desk.take("logs", export)
+    use = only(records, Usage)
+    assert (use.input, use.cache_read, use.cache_write, use.output) == (1_046, 21_460, 100, 196)
+    assert only(records, Turn).status == "idle"
+
+
+@pytest.mark.anyio
 async def test_codex_s_events_are_turns_calls_and_use(desk: Desk) -> None:
     about = {"conversation.id": "c-1", "model": "gpt-5-codex", "app.version": "0.60.0"}
     export = exports.logs(

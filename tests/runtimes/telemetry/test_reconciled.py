@@ -210,6 +210,20 @@ async def test_a_meter_that_counts_up_counts_its_growth_and_begins_again(machine
     assert await says(30, start=2.0) == 190
 
 
+@pytest.mark.parametrize("cost_first", [False, True])
+async def test_what_a_meter_of_tokens_costs_is_what_the_meter_of_costs_says(
+    machine: Machine, cost_first: bool
+) -> None:
+    tokens = (100_000.0, {"type": "output", "session.id": "s-1", "model": MODEL})
+    cost = (0.25, {"session.id": "s-1", "model": MODEL})
+    meters = [("claude_code.token.usage", tokens), ("claude_code.cost.usage", cost)]
+    for name, point in reversed(meters) if cost_first else meters:
+        await machine.receive("metrics", exports.counters(exports.CLAUDE, name, point))
+    model = machine.folded.tokens.value()["models"][MODEL]
+    assert (model["tokens"], model["cost"]) == (100_000, 0.25)
+    assert model["unpriced"] == {"tokens": 0, "calls": 0}
+
+
 async def test_metrics_without_a_session_count_only_where_nothing_else_tells(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

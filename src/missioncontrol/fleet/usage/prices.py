@@ -86,7 +86,8 @@ def price(usage: Usage) -> Price:
     if is_local(usage.provider):
         return Price(usage.extra, "prices")
     if usage.price_factor is None:
-        return UNPRICED
+        # A meter of tokens has another next to it that states the cost.
+        return Price(0.0, "transcript") if usage.voice == "metrics" else UNPRICED
     found = _of_tokens(usage)
     if found is None:
         return UNPRICED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -20,6 +20,7 @@ from missioncontrol.runtimes.registry import title_of
 
 Doing = Literal["busy", "idle", "waiting", "error", "offline", "unknown"]
 
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -152,7 +153,8 @@ class Owners:
         if info.cwd is not None and (home := self._at_home(Path(info.cwd))) is not None:
             return home, home
         folder = info.cwd or ""
-        last = Path(folder).name or "home"
+        # Runtimes run on Windows too, and a folder may be synced from there.
+        last = (PureWindowsPath(folder) if _WINDOWS.match(folder) else Path(folder)).name or "home"
         return self._named_after(info.runtime, folder, last), f"{title_of(info.runtime)} · {last}"
 
     def _at_home(self, cwd: Path) -> str | None:

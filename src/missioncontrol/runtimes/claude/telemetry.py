@@ -7,6 +7,8 @@ Source: https://code.claude.com/docs/en/monitoring-usage
 
 from __future__ import annotations
 
+import msgspec
+
 from missioncontrol.runtimes.otel.reading import (
     Meaning,
     call,
@@ -21,6 +23,7 @@ from missioncontrol.runtimes.otel.reading import (
     usage,
 )
 from missioncontrol.runtimes.otel.signals import LogRecord, Point, Signal
+from missioncontrol.runtimes.records import Usage
 
 RUNTIME = "claude"
 PREFIX = "claude_code."
@@ -62,7 +65,11 @@ def _metric(point: Point) -> Meaning | None:
         kind = "cost"
     else:
         return [] if name in _NOTED_METRICS else None
-    used = metered(point, session, RUNTIME, kind, model)
+    # What the tokens cost has a meter of its own.
+    used = [
+        msgspec.structs.replace(one, price_factor=None) if isinstance(one, Usage) else one
+        for one in metered(point, session, RUNTIME, kind, model)
+    ]
     return [introduce(point, session, RUNTIME), *used] if used else []
 
 

@@ -20,7 +20,7 @@ _ROLLOUT = (".jsonl", ".jsonl.zst")
 LINES = LineFormat(
     msgspec.json.Decoder(Memory),
     lambda transcript: Memory(session=session_of(transcript.path.name)),
-    lambda _, memory: CodexParser(memory),
+    lambda transcript, memory: CodexParser(memory, transcript.agent),
 )
 
 if TYPE_CHECKING:

@@ -58,7 +58,11 @@ def _event(record: LogRecord) -> Meaning | None:
             return []
         whole = count(attributes, "input_token_count")
         cached = count(attributes, "cached_token_count") or 0
+        written = count(attributes, "cache_write_token_count") or 0
         output = count(attributes, "output_token_count") or 0
+        if whole is None and not output:
+            # Of each response there are two of these, and one of them has the counts.
+            return [known]
         used = usage(
             record,
             fingerprint(record.nanos, whole, cached, output),
@@ -66,9 +70,10 @@ def _event(record: LogRecord) -> Meaning | None:
             RUNTIME,
             text(attributes, "model", "slug"),
             provider="openai",
-            input=without_cache(whole, (cached,)),
+            input=without_cache(whole, (cached, written)),
             output=output,
             cache_read=cached,
+            cache_write=written,
         )
         # What follows, if anything does, says so itself.
         return [known, used, turn(record, session, "idle", _EVIDENCE)]

@@ -188,9 +188,15 @@ _items = msgspec.json.Decoder(_Item)
 class CodexParser:
     """Reads the lines of one rollout."""
 
-    def __init__(self, memory: Memory) -> None:
-        """Prepare; `memory` is where the last reading ended, with `session` set as the file's name says."""
+    def __init__(self, memory: Memory, agent: str | None = None) -> None:
+        """Prepare.
+
+        Args:
+            memory: where the last reading ended, with `session` set as the file's name says.
+            agent: the agent in whose folder the rollout is; None where that says nothing.
+        """
         self.memory = memory
+        self._agent = agent
 
     def parse(self, line: bytes | str) -> list[Record]:
         """Return what a line tells.
@@ -389,6 +395,7 @@ class CodexParser:
         return SessionInfo(
             session=memory.session,
             runtime=RUNTIME,
+            agent=self._agent,
             cwd=memory.cwd,
             parent=memory.parent,
             title=memory.title,

@@ -16,7 +16,9 @@ from missioncontrol.runtimes.base import Place, Transcript
 from missioncontrol.runtimes.files.regular import read_whole
 from missioncontrol.runtimes.records import UnreadableError
 
-SETTINGS_FILE = "openclaw.json"
+_SETTINGS_FILES = ("openclaw.json", "clawdbot.json")
+_WORKSPACE_OF = "workspace-"
+_ROLLOUT = (".jsonl", ".jsonl.zst")
 USUAL_GATEWAY_PORT = 18789
 _MAX_CONFIG = 1 << 20
 """Bytes of `openclaw.json` that are read."""
@@ -73,8 +75,8 @@ def find_openclaw(setting: str, workspace: Path, environment: Mapping[str, str] 
     """Find OpenClaw's state folder.
 
     Args:
-        setting: `off`, a path, or `auto`: the workspace's parent where it is a state folder, else what
-            `OPENCLAW_STATE_DIR` says.
+        setting: `off`, a path, or `auto`: the first state folder among those that the environment, the workspace's
+            place and OpenClaw's own habits name; see `_usual_folders`.
         workspace: the workspace that is watched.
         environment: the environment's variables.
 
@@ -85,11 +87,35 @@ def find_openclaw(setting: str, workspace: Path, environment: Mapping[str, str] 
         return None
     if setting != "auto":
         return _openclaw(Path(setting).expanduser())
-    named = environment.get("OPENCLAW_STATE_DIR")
-    for folder in (workspace.parent, Path(named).expanduser() if named else None):
-        if folder is not None and ((folder / "openclaw.json").is_file() or (folder / "agents").is_dir()):
+    for folder in _usual_folders(workspace, environment):
+        if any((folder / name).is_file() for name in _SETTINGS_FILES) or (folder / "agents").is_dir():
             return _openclaw(folder)
     return None
+
+
+def _usual_folders(workspace: Path, environment: Mapping[str, str]) -> list[Path]:
+    """Return where OpenClaw's state folder may be, the likeliest first.
+
+    What the environment says goes before where the workspace is. A profile has a state folder of its own,
+    `~/.openclaw-PROFILE`; before 2026.8 its workspace was `~/.openclaw/workspace-PROFILE`. Releases under the former
+    name of the program have `~/.clawdbot`.
+    """
+    home = Path(environment.get("HOME") or "~").expanduser()
+    folders: list[Path] = []
+    if named := environment.get("OPENCLAW_STATE_DIR"):
+        folders.append(Path(named).expanduser())
+    if profile := environment.get("OPENCLAW_PROFILE"):
+        folders.append(home / f".openclaw-{profile}")
+    above = workspace.parent
+    if workspace.name.startswith(_WORKSPACE_OF):
+        folders.append(above.with_name(f"{above.name}-{workspace.name.removeprefix(_WORKSPACE_OF)}"))
+    return [*folders, above, home / ".openclaw", home / ".clawdbot"]
+
+
+def settings_file(place: Place) -> Path:
+    """Return OpenClaw's settings at a place, under the name that they have there."""
+    files = [place.folder / name for name in _SETTINGS_FILES]
+    return next((file for file in files if file.is_file()), files[0])
 
 
 def transcript_of(path: Path, parts: tuple[str, ...]) -> Transcript | None:
@@ -106,6 +132,19 @@ def transcript_of(path: Path, parts: tuple[str, ...]) -> Transcript | None:
             return Transcript(path, "openclaw", agent) if known else None
         case ("agents", agent, "sessions", "cold", *_, name) if name.endswith(".zst"):
             return Transcript(path, "openclaw", agent)
+        case ("agents", agent, "agent", "codex-home", "sessions", *_, name) | (
+            "agents",
+            agent,
+            "agent",
+            "cli-auth",
+            "codex",
+            _,
+            "sessions",
+            *_,
+            name,
+        ) if name.endswith(_ROLLOUT):
+            # A backend with a home of its own below the agent.
+            return Transcript(path, "codex", agent)
     return None
 
 
@@ -115,6 +154,14 @@ def enters(parts: tuple[str, ...]) -> bool:
         case ("agents", _) | ("agents", _, "agent" | "sessions") | ("agents", _, "sessions", "cold"):
             return True
         case ("agents", _, "sessions", "cold", *_):
+            return True
+        case ("agents", _, "agent", "codex-home") | ("agents", _, "agent", "codex-home", "sessions", *_):
+            return True
+        case ("agents", _, "agent", "cli-auth", "codex", _, "sessions", *_):
+            return True
+        case ("agents", _, "agent", "cli-auth") | ("agents", _, "agent", "cli-auth", "codex"):
+            return True
+        case ("agents", _, "agent", "cli-auth", "codex", _):
             return True
     return False
 
@@ -186,7 +233,7 @@ def gateway_address(place: Place) -> GatewayAddress | None:
 
 
 def _read_config(place: Place) -> _Config:
-    text = read_whole(place.folder / SETTINGS_FILE, _MAX_CONFIG).decode("utf-8-sig", "replace")
+    text = read_whole(settings_file(place), _MAX_CONFIG).decode("utf-8-sig", "replace")
     try:
         value = pyjson5.decode(text, maxdepth=MAX_DEPTH)
         return _config_decoder.decode(msgspec.json.encode(value))

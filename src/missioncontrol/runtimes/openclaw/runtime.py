@@ -91,8 +91,8 @@ class OpenClaw(Runtime):
         return places.enters(parts)
 
     def settings_file(self, place: Place) -> Path:
-        """Return `openclaw.json`."""
-        return place.folder / places.SETTINGS_FILE
+        """Return `openclaw.json`, or what it is called there."""
+        return places.settings_file(place)
 
     def agents(self, place: Place) -> dict[str, Path | None]:
         """Return the agents that `openclaw.json` names; see `roster`."""

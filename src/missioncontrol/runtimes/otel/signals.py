@@ -8,6 +8,7 @@ Source: https://opentelemetry.io/docs/specs/otlp/ and https://github.com/open-te
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -194,9 +195,15 @@ def _log_records(request: Any) -> Iterator[Signal]:
                 )
 
 
+_PLACE_IN_SOURCE = re.compile(r"event \S+:\d+")
+"""What Rust's `tracing` calls an event that was given no name."""
+
+
 def _event_name(record: Any, attributes: Attributes) -> str:
-    """Return an event's name; before it had a field of its own it stood in an attribute, in full in the body."""
+    """Return an event's name; before it had a field of its own it was in an attribute, in full in the body."""
     body, named = _value(record.body), attributes.get("event.name")
+    if isinstance(named, str) and _PLACE_IN_SOURCE.fullmatch(record.event_name):
+        return named
     if isinstance(named, str) and not (isinstance(body, str) and body.endswith(f".{named}")):
         body = named
     return record.event_name or (body if isinstance(body, str) else "")
