@@ -42,7 +42,7 @@ class Passed:
 
 
 class Block:
-    """Some elements of an array that follow one another. `content` is for whoever reads them."""
+    """Consecutive elements of an array. `content` belongs to the reader."""
 
     __slots__ = ("_elements", "content", "count", "data", "escaped", "is_ascii")
 

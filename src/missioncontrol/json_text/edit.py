@@ -1,7 +1,7 @@
-"""Changes JSON where it stands, so that everything else in the text stays as somebody wrote it.
+"""Changes JSON in place, so that the rest of the text keeps its formatting.
 
-The text has to be JSON already (`check`); places in it are offsets of characters. What is put in follows the layout
-that is there: on a line of its own with the indentation of its neighbours, or next to them where they share a line.
+The text must be valid JSON (see `check`); positions are offsets in characters. A new part follows the existing
+layout: on a line of its own with the indentation of its neighbours, or on their line where they share one.
 """
 
 from __future__ import annotations

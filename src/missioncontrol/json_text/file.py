@@ -166,7 +166,7 @@ class JsonFile:
         return sum(map(len, self.parts()))
 
     def is_text(self, data: bytes) -> bool:
-        """Say whether it is this text."""
+        """Return whether it is this text."""
         if self.size != len(data):
             return False
         position = 0
