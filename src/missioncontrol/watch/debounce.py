@@ -1,8 +1,8 @@
-"""Files that cannot be used as they are: when to look again, and when to say so.
+"""Files that are missing or broken: when to check again, and when to report them.
 
-A file that is missing, broken or half written at this instant may be whole in the next. So a doubt is looked into a
-few times before it is believed; a broken file is told once for each way in which it is broken, and one that goes on
-breaking in new ways ever more seldom.
+A file that is missing, broken or half written may be whole a moment later, so it is checked a few times before the
+result counts. Each broken content is reported once; reports about a file that keeps breaking in new ways become
+rarer.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from typing import NamedTuple
 from missioncontrol.watch.tree import Content, fingerprint
 
 SECOND_LOOKS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.25)
-"""Seconds between the looks at something doubtful: a second in all."""
+"""Seconds between the checks of a missing or broken file: one second in total."""
 
 HALF_WRITTEN_SECONDS = 2.0
-"""Age from which a broken file is not one that somebody is writing."""
+"""Age in seconds from which a broken file is no longer taken for one that is being written."""
 
 LONGEST_SILENCE = 300.0
-"""Seconds after which a file that goes on breaking in new ways is complained about again, at most."""
+"""The longest time in seconds between reports about a file that keeps breaking in new ways."""
 
 
 class RepeatLimit:
-    """When each broken file was last complained about, so that one that breaks ever again cannot flood the log."""
+    """When each broken file was last reported, so that a file that breaks repeatedly cannot flood the log."""
 
     def __init__(self) -> None:
         self._silence: dict[str, tuple[float, float]] = {}
 
     def wait(self, path: str) -> float:
-        """Return for how many seconds there is nothing more to be said about a file."""
+        """Return for how many more seconds nothing is reported about a file."""
         last, silence = self._silence.get(path, (0.0, 0.0))
         return max(0.0, last + silence - monotonic())
 
     def made(self, path: str) -> None:
-        """Note a complaint; the next one has to wait twice as long."""
+        """Note a report; the next one has to wait twice as long."""
         _, silence = self._silence.get(path, (0.0, 0.5))
         self._silence[path] = (monotonic(), min(silence * 2, LONGEST_SILENCE))
 
@@ -44,21 +44,21 @@ class RepeatLimit:
 
 
 class DebounceDecision(NamedTuple):
-    """What to do about a file: look again after `wait` seconds, or say that it is broken. Neither: believe it."""
+    """What to do about a file: check again after `wait` seconds, or report it as broken. Neither: accept the result."""
 
     wait: float | None = None
     complain: bool = False
 
 
 class Debounce:
-    """One file whose content is read whole, and what is thought of it. `told` is to be remembered."""
+    """The checks of one file whose content is read whole. `told` has to be kept across restarts."""
 
     def __init__(self, path: str, told: str = "") -> None:
-        """Begin without any doubt.
+        """Begin with a file that is assumed to be whole.
 
         Args:
-            path: the file's.
-            told: the fingerprint of the content that has been complained about.
+            path: the file's path.
+            told: the fingerprint of the content that was reported as broken; "" for none.
         """
         self.path = path
         self.told = told
@@ -66,20 +66,20 @@ class Debounce:
         self._complaints = RepeatLimit()
 
     def whole(self) -> None:
-        """Note that the file is as it should be."""
+        """Note that the file is whole."""
         self._looks, self.told = 0, ""
         self._complaints.settled(self.path)
 
     def missing(self) -> DebounceDecision:
-        """Judge a file that is not there: somebody may be about to put another in its place."""
+        """Judge a file that does not exist; a program may be about to replace it."""
         return self._again() or DebounceDecision()
 
     def broken(self, content: Content | str, mark: str | None = None) -> DebounceDecision:
         """Judge a file that cannot be used.
 
         Args:
-            content: what is in it, or why it has no content.
-            mark: the fingerprint of that, where it is at hand: of a large file it takes long.
+            content: the content, or the reason why there is none.
+            mark: the fingerprint of `content` if it is known; computing it takes long for a large file.
         """
         if mark is None:
             mark = fingerprint(content.encode() if isinstance(content, str) else content.data)

@@ -1,7 +1,7 @@
-"""What below a workspace is of no interest: rules of our own, and the user's patterns on top.
+"""Which paths of a workspace are ignored: built-in rules, and the user's patterns on top.
 
-The user's patterns come first and may take back a rule of ours (`!*.part`); what lies in an ignored folder stays
-ignored, as in Git.
+The user's patterns come first and may revert a built-in rule (`!*.part`). As in Git, everything in an ignored folder
+is ignored.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _REMEMBERED = 50_000
 
 
 class Ignore:
-    """Says of a path whether it is passed over."""
+    """Decides whether a path is ignored."""
 
     def __init__(self, patterns: Sequence[str] = (), own: Iterable[str] = ()) -> None:
         """Read the user's patterns.
 
         Args:
             patterns: as in `.gitignore`, relative to the workspace.
-            own: paths of our own files and folders, which are never told.
+            own: paths of the server's own files and folders, which are never reported.
 
         Raises:
             ConfigError: a pattern cannot be read.
@@ -45,11 +45,11 @@ class Ignore:
         self._folders: dict[str, bool] = {"": False}
 
     def without_own(self) -> Ignore:
-        """Return the same rules for another folder, in which the paths of our own files mean nothing."""
+        """Return the same rules for another folder, without the paths of the server's own files."""
         return Ignore(self._patterns)
 
     def is_own(self, path: str) -> bool:
-        """Report whether this is a file or folder of our own, or lies in one."""
+        """Return whether this is one of the server's own files or folders, or lies in one."""
         while path:
             if path in self._own:
                 return True
@@ -57,7 +57,7 @@ class Ignore:
         return False
 
     def folder(self, path: str) -> bool:
-        """Say whether a folder, or one that it lies in, is passed over."""
+        """Return whether a folder, or one that it lies in, is ignored."""
         known = self._folders.get(path)
         if known is None:
             known = self.folder(parent_of(path)) or self._matches(path, _FOLDER.fullmatch, f"{path}/")
@@ -66,12 +66,12 @@ class Ignore:
         return known
 
     def file(self, path: str) -> bool:
-        """Say whether a file, or a folder that it lies in, is passed over."""
+        """Return whether a file, or a folder that it lies in, is ignored."""
         return self.folder(parent_of(path)) or self._matches(path, _FILE.fullmatch, path)
 
     def _matches(self, path: str, rule: Callable[[str], object], subject: str) -> bool:
         if path in self._own:
             return True
-        if self._spec is not None and (told := self._spec.check_file(subject).include) is not None:
-            return told
+        if self._spec is not None and (ignored := self._spec.check_file(subject).include) is not None:
+            return ignored
         return rule(path.rpartition("/")[2]) is not None

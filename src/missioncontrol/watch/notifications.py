@@ -1,12 +1,12 @@
-"""Notifications of the file system: where to look, and since when.
+"""Notifications of the file system: which paths to check, and since when.
 
-A notice is a hint: it says that a path may have changed, never what has happened to it. Several about the same
-path become one. Whoever gets it looks for himself, so a hint too many does no harm, and one that was lost is made
-good by the next full look.
+A notice is a hint: it names a path that may have changed, not what has happened to it. Notices about the same path
+are merged. The receiver checks the path, so a needless notice does no harm, and the next full scan makes up for a
+lost one.
 
-`InotifyNotices` talks to Linux itself. Against a recursive watch by a library it follows no symbolic link, spends no
-watch on ignored folders, takes any file name, notices when the kernel's queue has run over and says exactly when
-the limit of watches is reached. `WatchfilesNotices` serves the other systems.
+`InotifyNotices` uses the system calls of Linux. Unlike a library's recursive watch it follows no symbolic links,
+spends no watches on ignored folders, accepts any file name, notices an overflow of the kernel's queue, and reports
+exactly when the limit of watches is reached. `WatchfilesNotices` serves the other systems.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from missioncontrol.watch.paths import join
 from missioncontrol.watch.tree import Pace
 
 MAX_OUTSIDE_FOLDERS = 20_000
-"""How many folders outside of the workspace get a watch: the system's limit is for all programs of a user."""
+"""How many folders outside of the workspace get a watch. All programs of a user share the system's limit."""
 
 SETTLE = 0.02
-"""Seconds from the first notification until it is handed on, so that the steps of one write become one notice."""
+"""Seconds from the first notification until it is delivered, so that the steps of one write become one notice."""
 
 
 class Notice(NamedTuple):
-    """Paths that may have changed, trees to be looked at whole, and the monotonic time of the first hint."""
+    """Paths that may have changed, trees to be scanned whole, and the monotonic time of the first hint."""
 
     paths: set[str]
     trees: set[str]
@@ -48,19 +48,19 @@ class WorkspaceGone(OSError):
 
 
 class FolderFilter(Protocol):
-    """Says which folders are passed over."""
+    """Decides which folders are ignored."""
 
     def folder(self, path: str) -> bool:
-        """Say whether a folder, relative to the root, is of no interest with all that is in it."""
+        """Return whether a folder, relative to the root, is ignored with everything in it."""
 
 
 class FileSystemEvents(Protocol):
-    """A way to hear of changes. `trouble` says why some of the workspace cannot be heard."""
+    """A source of notices. `trouble` is the reason why part of the workspace is not watched; None if all of it is."""
 
     trouble: str | None
 
     async def place(self, *, rest: float = 0.0) -> None:
-        """See to it that the whole workspace is listened to; steps aside as `Pace` does."""
+        """Watch the whole workspace. `rest` as in `Pace`: seconds of sleep after 5 ms of work."""
 
     async def follow(self, folders: Collection[str]) -> None:
         """Watch these folders outside of the workspace as well, and no others; paths are relative to it."""
@@ -69,11 +69,11 @@ class FileSystemEvents(Protocol):
         """Wait for the next notice.
 
         Raises:
-            WorkspaceGone: there is no workspace any more.
+            WorkspaceGone: the workspace no longer exists.
         """
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Stop watching."""
 
 
 _MODIFY, _ATTRIB, _CLOSE_WRITE = 0x2, 0x4, 0x8
@@ -108,11 +108,11 @@ class Inotify:
         return self._checked(self._libc.inotify_add_watch(self.fd, os.fsencode(path), _MASK))
 
     def remove(self, watch: int) -> None:
-        """Give a watch up; one that is gone already is none to complain about."""
+        """Remove a watch; one that is gone already is ignored."""
         self._libc.inotify_rm_watch(self.fd, watch)
 
     def read(self) -> list[tuple[int, int, str]]:
-        """Take what is queued: watch, mask and name of each; empty when there is nothing."""
+        """Return the queued notifications: watch, mask and name of each; empty when there are none."""
         try:
             data = os.read(self.fd, 1 << 18)
         except BlockingIOError:
@@ -127,7 +127,7 @@ class Inotify:
         return events
 
     def close(self) -> None:
-        """Give everything back to the kernel."""
+        """Close the queue with all its watches."""
         os.close(self.fd)
 
     def _checked(self, answer: int) -> int:
@@ -140,9 +140,9 @@ class Inotify:
 class InotifyNotices:
     """Notices on Linux: one watch for each folder that is not ignored.
 
-    What the kernel has queued is read once per `SETTLE`, so that it can fold a flood of the same event itself. Watches
-    are placed in a thread, a folder before what is in it; a new folder is then handed on as a tree, since files
-    may have come into it before its watch.
+    The kernel's queue is read once per `SETTLE`, so that the kernel can fold repetitions of the same event. Watches
+    are placed in a thread, a folder before its contents. A new folder is then delivered as a tree, since files may
+    have been created in it before its watch.
     """
 
     def __init__(self, root: Path, ignore: FolderFilter, make: Callable[[], Inotify] = Inotify) -> None:
@@ -175,14 +175,14 @@ class InotifyNotices:
         self._loop.add_reader(self._inotify.fd, self._readable)
 
     async def place(self, *, rest: float = 0.0) -> None:
-        """Watch every folder; finds those that were missed, too."""
+        """Watch every folder, including those that were missed before."""
         async with self._order:
             self.trouble = None
             await self._thread.run(self._watch, [*self._outside, ""], Pace(rest))
 
     async def follow(self, folders: Collection[str]) -> None:
         """Watch these folders outside of the workspace as well, and no others."""
-        # One that was removed and made again has lost its watch, too.
+        # A folder that was removed and created again has lost its watch.
         if self._outside == frozenset(folders) and self._unwatched() <= self._refused:
             return
         async with self._order:
@@ -190,10 +190,10 @@ class InotifyNotices:
             self._outside = frozenset(folders)
             for folder in went:
                 await self._thread.run(self._unwatch, folder)
-            # All of them: one may have been inside another that is not watched any more.
+            # All of them: a folder may have been inside another one that is no longer watched.
             new = self._unwatched()
             await self._thread.run(self._watch, sorted(self._outside), Pace())
-            # These wait for the next `place`: they are not ours to read, or the limit is reached.
+            # These wait for the next `place`: they are not readable, or the limit is reached.
             self._refused = self._unwatched()
             if new:
                 self._trees.update(new)
@@ -215,7 +215,7 @@ class InotifyNotices:
         return notice
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Stop watching."""
         self._loop.remove_reader(self._inotify.fd)
         if self._timer is not None:
             self._timer.cancel()
@@ -236,7 +236,7 @@ class InotifyNotices:
                 for watch, mask, name in events:
                     self._take(watch, mask, name)
         except Exception as error:
-            # Nothing would be noticed any more: whoever waits begins again.
+            # No change would be noticed any more: the task that waits for notices gets the error, and restarts.
             self._break(error)
             return
         self._loop.add_reader(self._inotify.fd, self._readable)
@@ -255,18 +255,18 @@ class InotifyNotices:
         folder = self._folders.get(watch)
         if mask & _IGNORED:
             if folder is not None:
-                # The thread changes both, too: what it has taken out meanwhile is gone.
+                # The thread changes both as well, and may have removed the entries meanwhile.
                 self._folders.pop(watch, None)
                 if self._watches.get(folder) == watch:
                     self._watches.pop(folder, None)
             return
         if folder is None:
-            # Its folder was only just given a watch, and will be looked at whole; or it has moved away.
+            # The folder has just been given a watch and will be scanned whole, or it has moved away.
             return
         if not name:
             if mask & (_DELETE_SELF | _MOVE_SELF | _UNMOUNT):
                 self._gone |= not folder
-                # The folder that it is in has no watch that would notice.
+                # Its parent folder has no watch that would notice.
                 if folder in self._outside:
                     self._moves.append((False, folder))
             return
@@ -289,7 +289,7 @@ class InotifyNotices:
         self._something.set()
 
     async def _follow_moves(self) -> None:
-        """Bring the watches up with folders that came and went, in the order in which they did."""
+        """Update the watches for folders that came and went, in that order."""
         while self._moves:
             moves, self._moves = self._moves, []
             async with self._order:
@@ -308,7 +308,7 @@ class InotifyNotices:
             folder = folders.pop()
             path = self._root / folder
             if self._is_outside(folder) and folder not in self._watches:
-                # What is beyond is noticed by the look at everything that follows each minute.
+                # Changes in folders over the limit are found by the full scan that runs once a minute.
                 if outside >= MAX_OUTSIDE_FOLDERS:
                     continue
                 outside += 1
@@ -329,7 +329,7 @@ class InotifyNotices:
                         f"raise fs.inotify.max_user_watches"
                     )
                     return
-                # Gone again, or not ours to read: nothing to hear from there.
+                # Gone again, or not readable: it cannot be watched.
             pace.step()
 
     @staticmethod
@@ -346,7 +346,7 @@ class InotifyNotices:
 
 
 class WatchfilesNotices:
-    """Notices on systems without inotify, by their own means as the library `watchfiles` finds them."""
+    """Notices on systems without inotify, from the library `watchfiles`."""
 
     trouble: str | None = None
 
@@ -359,7 +359,7 @@ class WatchfilesNotices:
         self._missed = False
 
     async def place(self, *, rest: float = 0.0) -> None:
-        """Begin to listen; the library sees to the rest."""
+        """Start the library's watch, if it is not running."""
         if self._changes is None:
             self._changes = watchfiles.awatch(
                 self._root,
@@ -379,7 +379,7 @@ class WatchfilesNotices:
         """Watch these folders outside of the workspace as well, and no others."""
         if self._outside != frozenset(folders):
             self._outside = frozenset(folders)
-            # The library cannot change what it watches: between the old watch and the new one nothing is noticed.
+            # The library cannot change a running watch: between the old one and the new one nothing is noticed.
             self._missed = self._changes is not None
             await self.close()
 
@@ -392,7 +392,7 @@ class WatchfilesNotices:
                 return Notice(set(), {""}, monotonic())
             waiting = self._next
             assert waiting is not None  # noqa: S101
-            # Unlike `await`, this lives on when `follow` ends the watch.
+            # Unlike `await`, this continues when `follow` ends the watch.
             await asyncio.wait({waiting})
             if waiting.cancelled() or waiting is not self._next:
                 continue
@@ -418,13 +418,13 @@ class WatchfilesNotices:
             if self._ignore.folder(relative.rpartition("/")[0]):
                 continue
             paths.add(relative)
-            # What is gone may have been a folder, and a new folder may have come with files.
+            # A removed path may have been a folder, and a new folder may already contain files.
             if change == watchfiles.Change.deleted or path.is_dir():
                 trees.add(relative)
         return Notice(paths, trees, monotonic())
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Stop watching."""
         waiting, self._next = self._next, None
         changes, self._changes = self._changes, None
         if waiting is not None:
@@ -435,9 +435,9 @@ class WatchfilesNotices:
 
 
 def open_notices(root: Path, ignore: FolderFilter) -> FileSystemEvents:
-    """Open what this system offers.
+    """Return notifications by the means of this system.
 
     Raises:
-        OSError: it offers nothing at the moment; the workspace must be polled.
+        OSError: there are none at the moment; the workspace must be polled.
     """
     return InotifyNotices(root, ignore) if sys.platform == "linux" else WatchfilesNotices(root, ignore)

@@ -1,9 +1,9 @@
-"""Looking at files, in threads: nothing here may be called on the event loop.
+"""Scanning and reading files, in threads: nothing here may be called on the event loop.
 
 Invariants:
 
 - a symbolic link is never followed, neither as a file nor as a folder on the way to one;
-- what cannot be looked at is said to be so, and is never taken for deleted.
+- a path that cannot be read is reported as unreadable, and never taken for deleted.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
 
 Signature = NewType("Signature", bytes)
-"""What a file looks like from outside: size, modification time and inode, in 24 bytes.
+"""Size, modification time and inode of a file, in 24 bytes.
 
-Bytes, since an index holds one for each file of a workspace, and a checkpoint keeps them as they are.
+Bytes, since an index holds one for each file of a workspace, and a checkpoint stores them unchanged.
 """
 
 
 def sign(status: os.stat_result) -> Signature:
-    """Make the signature from what the system says."""
+    """Return the signature of a file's status."""
     return Signature(_PACKED.pack(status.st_size, status.st_mtime_ns, status.st_ino & 0xFFFF_FFFF_FFFF_FFFF))
 
 
@@ -49,12 +49,12 @@ def modified_ns(signature: Signature) -> int:
 
 
 def only_renumbered(one: Signature, other: Signature) -> bool:
-    """Say whether size and time are the same, and only the inode may differ."""
+    """Return whether size and time are the same, and only the inode may differ."""
     return one[:16] == other[:16]
 
 
 class Pace:
-    """Makes a long walk step aside: after 5 ms of work, `rest` seconds of sleep; 0 for none."""
+    """Pauses a long walk, so that other threads run: after 5 ms of work, `rest` seconds of sleep; 0 for none."""
 
     def __init__(self, rest: float = 0.0, *, step: Callable[[], None] = lambda: None) -> None:
         """Begin to measure.
@@ -83,7 +83,7 @@ class FoundFiles(NamedTuple):
 
 
 def folders_to(root: Path, path: str, known: dict[str, bool]) -> bool:
-    """Say whether every folder on the way to `path` is a real one; `known` remembers the answers."""
+    """Return whether every folder on the way to `path` is one, not a link; `known` caches the answers."""
     folder = parent_of(path)
     if not folder:
         return True
@@ -95,7 +95,7 @@ def folders_to(root: Path, path: str, known: dict[str, bool]) -> bool:
 
 
 def is_folder(root: Path, path: str) -> bool:
-    """Report whether this is a folder, and no link to one."""
+    """Return whether this is a folder, not a link to one."""
     try:
         return stat.S_ISDIR(os.lstat(root / path).st_mode)
     except ValueError:
@@ -108,7 +108,10 @@ def is_folder(root: Path, path: str) -> bool:
 
 
 def look(root: Path, paths: Iterable[str]) -> dict[str, Signature | None]:
-    """Look at files; None is one that is not there, or no regular file. What cannot be looked at is left out."""
+    """Return the signatures of files; None for a file that does not exist or is not regular.
+
+    Paths that cannot be checked are left out.
+    """
     seen: dict[str, Signature | None] = {}
     known: dict[str, bool] = {}
     for path in paths:
@@ -207,7 +210,7 @@ def read_file(root: Path, path: str, limit: int) -> Content | str | None:
             return "it is not a regular file"
         parts: list[bytes] = []
         room = limit + 1
-        # In one piece where it stays as it is: a large file is not to be copied once more.
+        # A file that does not grow is read in one piece, so that a large one is not copied again.
         step = min(room, max(status.st_size + 1, 1 << 16))
         while room > 0 and (part := os.read(handle, min(room, step))):
             parts.append(part)
