@@ -18,8 +18,8 @@ from missioncontrol.errors import Conflict
 from missioncontrol.events.event import Data
 
 MAX_HOST_LENGTH = 63
-NOBODY = "unassigned"
-"""What stands for no agent at all, in whatever case; it belongs to no host."""
+UNASSIGNED = "unassigned"
+"""The name for no agent, compared without case; it belongs to no host."""
 
 _MOVED = frozenset({"movedTo", "movedFrom"})
 _REFERENCES = ("agentId", "agent", "taskId", "task", "leadId")
@@ -150,7 +150,7 @@ def _set(data: Data, name: str, rename: Callable[[str], str]) -> None:
     value = data.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if isinstance(value, str) and value and value.casefold() != NOBODY:
+    if isinstance(value, str) and value and value.casefold() != UNASSIGNED:
         data[name] = rename(value)
 
 

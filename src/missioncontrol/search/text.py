@@ -1,4 +1,4 @@
-"""What of an event can be found, and where in it what was looked for stands."""
+"""The searchable text of an event, and where in it the matches are."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from functools import lru_cache
 from typing import Any
 
 from missioncontrol.events import Event
-from missioncontrol.events.hosts import NOBODY
+from missioncontrol.events.hosts import UNASSIGNED
 from missioncontrol.redaction import LONGEST_SECRET, redact_field
 from missioncontrol.search.query import Term, tag
 
 MAX_TEXT = 4_000
-"""How many characters of an event can be found."""
+"""How many characters of an event are searchable."""
 
 MAX_DEPTH = 6
 AROUND = 80
@@ -52,7 +52,7 @@ def agents_of(event: Event) -> list[str]:
         if isinstance(place, dict):
             for name in _AGENTS:
                 value = place.get(name)
-                if isinstance(value, str) and value and value.casefold() != NOBODY:
+                if isinstance(value, str) and value and value.casefold() != UNASSIGNED:
                     found[value] = None
     agent = event.data.get("agent")
     if isinstance(agent, dict) and isinstance(agent.get("id"), str):
@@ -61,7 +61,7 @@ def agents_of(event: Event) -> list[str]:
 
 
 def tags_of(event: Event) -> str:
-    """Return the words under which the index knows whose event it is, and of which type."""
+    """Return the tags of an event: its type, category, agents and host."""
     category = event.type.partition(":")[0]
     tags = [tag("type", event.type), tag("category", category)]
     for agent in agents_of(event):
@@ -87,7 +87,7 @@ def _texts(value: Any, depth: int, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def snippet(text: str, terms: Sequence[Term]) -> tuple[str, list[tuple[int, int]]]:
-    """Cut out the part of a text in which what was looked for stands.
+    """Return the part of a text around the first match.
 
     Returns:
         the part, and the matches in it as beginning and end.
@@ -113,7 +113,7 @@ def _word_boundary(text: str, at: int) -> int:
 def _pattern(terms: tuple[Term, ...]) -> re.Pattern[str] | None:
     parts = []
     for term in sorted(terms, key=lambda one: -len(one.text)):
-        # To the index an underscore is no letter.
+        # The index does not take an underscore for a letter.
         words = re.findall(r"[^\W_]+", _plain(term.text))
         if words:
             ending = r"(?![^\W_])" if term.exact else r"[^\W_]*"
@@ -122,7 +122,7 @@ def _pattern(terms: tuple[Term, ...]) -> re.Pattern[str] | None:
 
 
 def _plain(text: str) -> str:
-    """Return a text without case and accents, in which every character stands where it stood."""
+    """Return a text without case and accents, with every character at its original position."""
     if text.isascii():
         return text.lower()
     return "".join(unicodedata.normalize("NFD", character)[0].lower()[:1] or character for character in text)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from missioncontrol.events import Data, Patterns, Record
-from missioncontrol.events.hosts import NOBODY
+from missioncontrol.events.hosts import UNASSIGNED
 from missioncontrol.state import FleetState
 from missioncontrol.state.usage import move_in, uses_in
 from missioncontrol.state.values import Number, added, id_in, list_in, number_in, object_in, text_in
@@ -210,4 +210,4 @@ def _new(data: Data, delta: Data, before: Data, name: str) -> Number | None:
 
 def _agent_of(task: Data) -> str | None:
     assigned: Any = task.get("assignedTo")
-    return assigned if isinstance(assigned, str) and assigned and assigned.casefold() != NOBODY else None
+    return assigned if isinstance(assigned, str) and assigned and assigned.casefold() != UNASSIGNED else None

@@ -142,7 +142,7 @@ class StandupSchedule:
         self._passed = label
 
     async def _is_wanted(self, due: datetime, moment: datetime) -> bool:
-        """Say whether a standup that was not held is still to be: not too late, and not from before the log began."""
+        """Return whether a missed standup is still to be held: not too late, and not older than the log."""
         if moment - due > CATCH_UP:
             return False
         return await self._log.id_at(round(due.timestamp() * 1000)) > 0

@@ -66,10 +66,11 @@ _ADDED_BYTES = 512
 
 
 def kind_of(status: str) -> str:
-    """Fold a status in anybody's words into one of `KINDS`.
+    """Map a status in free text to one of `KINDS`.
 
-    The first known word counts (`idle (waiting for work)` is idle), a denied one means its absence (`not running`
-    and `no longer active` are offline); then any word in -ing is work; then a sign, such as a coloured dot.
+    The first known word counts (`idle (waiting for work)` is idle); after a negation it means its absence
+    (`not running` and `no longer active` are offline). Without a known word, any word in -ing means busy; without
+    that, a sign such as a coloured dot counts.
     """
     # Only short ones are remembered: a status may be as long as an event.
     return _remembered(status) if len(status) <= _REMEMBERED_LENGTH else _find_kind(status)

@@ -49,7 +49,7 @@ class AgentShare(msgspec.Struct):
 
 
 class Award(msgspec.Struct):
-    """Who has finished the most tasks of the day; of several the one that cost less, then the first by name."""
+    """The agent that finished the most tasks of the day; of equals the one that cost less, then the first by name."""
 
     agent: str
     name: str
@@ -58,7 +58,7 @@ class Award(msgspec.Struct):
 
 
 class DaySummary(msgspec.Struct):
-    """What a day comes to. Agents stand in the order of the award; those that did and used nothing are left out."""
+    """The summary of a day. Agents are in the order of the award; those that did and used nothing are left out."""
 
     tasks: list[FinishedTask]
     leads: list[FoundLead]

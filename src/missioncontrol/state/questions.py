@@ -21,7 +21,7 @@ _FIELDS = frozenset(
     | {"askedBy", "status", "event"}
     | _OVER
 )
-"""All that the state has of a question: more of what was asked would be kept, and shown by nobody."""
+"""The fields of a question in the state. No client shows other fields, so they are not kept."""
 
 
 class Questions(Table):

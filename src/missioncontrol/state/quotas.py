@@ -253,7 +253,7 @@ class Quotas:
             raise Conflict(f"There is a question {id_[:100]!r} already; ask under an id of its own.")
         self._check_size("questions", question, self.config.record_bytes)
         if own and question.get("kind") == "budget":
-            # The settings bound how many there are, and what is spent has to be asked about whoever else asks.
+            # The settings bound their number, and a question about spending must not wait for other callers' questions.
             return
         waiting = [one for one in (*questions.values(), *added.questions.values()) if _is_open(one)]
         self._check_waiting(question, draft.by, waiting)
@@ -269,8 +269,8 @@ class Quotas:
         alike = [one for one in waiting if (one.get("kind") == "permission") == permission]
         what = "permissions" if permission else "questions"
         if author is not None:
-            # Whoever asks under the name of another agent uses up nothing of what that one may ask. Of what an earlier
-            # release has kept, nobody knows who asked it.
+            # A caller that asks in the name of another agent does not use up that agent's quota. Questions kept by an
+            # earlier release have no author, and count for every caller.
             alike = [one for one in alike if one.get("askedBy") in (author, None)]
             count = sum(one.get("askedBy") == author for one in alike)
             if count >= config.questions_per_author:

@@ -183,7 +183,7 @@ class Table(StatePart):
 
     @property
     def records(self) -> dict[str, Data]:
-        """The records by id, which nobody may change."""
+        """The records by id; they must not be changed."""
         return self.rows.records
 
     @property
@@ -303,7 +303,7 @@ class Tasks(RecordTable):
 
 
 class Leads(RecordTable):
-    """The leads that the fleet has found; each one's id stands under `id`, wherever it came from."""
+    """The leads that the fleet has found, each with its id under `id`, whatever the key in its event was."""
 
     noun = "lead"
     id_names = ("id", "leadId")

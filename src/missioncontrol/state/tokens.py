@@ -1,9 +1,9 @@
 """Token use: totals by agent, model, day and session, and the budget thresholds that were crossed.
 
-An event tells an agent's totals so far, so the newest one stands for all before it. What is new since the one before
-is in `delta.uses`, one entry for each session, model and day; models, days and sessions are the sums of those.
-Where sessions turn out to be another agent's, an event each moves what they have used: see `move_in`.
-Costs are US dollars, and each sum says where it comes from: `costs` by source, and `unpriced` what has no price.
+An event has an agent's totals so far, so the newest one replaces all before it. The use since the previous event is
+in `delta.uses`, one entry for each session, model and day; models, days and sessions are the sums of those.
+Where sessions turn out to belong to another agent, one event for each agent moves their use: see `move_in`.
+Costs are in US dollars. Each sum has them by source in `costs`, and the use without a price in `unpriced`.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ class Tokens(StatePart):
             name = use.model if use.model in self._models or len(self._models) < MAX_MODELS else OTHER
             self._models[name] = shared(self._models.get(name, {}), host, lambda share: with_use(share, use))
         if use.session is not None:
-            # The one that was used last stands last, and the first goes when there are too many.
+            # In the order of their last use: the least recent session is removed when there are too many.
             self._sessions[use.session] = {
                 **with_use(self._sessions.pop(use.session, {}), use),
                 "id": use.session,

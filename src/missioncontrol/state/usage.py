@@ -92,7 +92,7 @@ def uses_in(data: Data, record: Record) -> list[Use]:
 
 
 def move_in(data: Data) -> Literal["to", "from"] | None:
-    """Say whether `delta` is what went to another agent, or came from one; None where it is what was used.
+    """Return whether `delta` is what went to another agent, or came from one; None where it is what was used.
 
     Nothing was used by a move, and the fleet's sums stay as they are.
     """

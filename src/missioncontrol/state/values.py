@@ -34,7 +34,7 @@ def id_in(data: Data, *names: str) -> str | None:
 
 
 def _is_whole(value: Any) -> TypeGuard[Number]:
-    # JSON does not tell 5 from 5.0, and other languages count exactly up to 2^53 only.
+    # JSON does not distinguish 5 from 5.0, and other languages have exact integers up to 2^53 only.
     return (
         isinstance(value, (int, float))
         and not isinstance(value, bool)
