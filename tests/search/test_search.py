@@ -271,7 +271,7 @@ async def test_without_an_index_nothing_can_be_looked_for_and_it_says_why(
     nowhere = Search(library.log, tmp_path / "missing" / "folder")
     library.log.listen(nowhere.committed)
     nowhere.start()
-    with pytest.raises(Unavailable, match="Nothing can be looked for"):
+    with pytest.raises(Unavailable, match="Search is not available"):
         await nowhere.find(parse_query("word"))
     await nowhere.stop()
 

@@ -1,10 +1,10 @@
-"""The index: a database of its own next to the log, made again whenever it cannot be used.
+"""The index: a separate database next to the log, rebuilt whenever it cannot be used.
 
 It holds exactly the events up to its position: rows and position are committed together.
 
-Events are indexed in parts of `PART` ids. What is looked for is looked for in the newest part first, so that the newest
-finds of a common word cost little. What the log has trimmed goes away part by part, and the part in which the oldest
-event is gets filled again without what is gone: rows of such a table cannot be deleted one by one.
+Events are indexed in parts of `PART` ids. The newest part is searched first, so that the newest matches of a common
+word cost little. Trimmed events are removed part by part, and the part with the oldest event is refilled without
+them: rows of such a table cannot be deleted one by one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Row(NamedTuple):
 
 
 class SearchIndex:
-    """The index file; it may be used from threads."""
+    """The index file; it may be used from any thread."""
 
     def __init__(self, folder: Path) -> None:
         """Prepare; the file is opened by `open`."""
@@ -38,16 +38,19 @@ class SearchIndex:
         self.position = 0
 
     def open(self, origin: str) -> None:
-        """Open the index of a log, and see how far it has come; `origin` names the log, and how its texts are read.
+        """Open the index of a log, and read its position.
+
+        Args:
+            origin: identifies the log and the rules for its texts; an index of another origin is rebuilt.
 
         Raises:
-            sqlite3.Error, OSError: it cannot be made.
+            sqlite3.Error, OSError: the index cannot be created.
         """
         known = self._database.open(origin)
         self.position = int(self._database.meta("position") or 0) if known else 0
 
     def end(self) -> None:
-        """Close the file for good, whatever a thread was about to do with it."""
+        """Close the file for good, even if a thread still uses it."""
         self._database.end()
 
     def close(self) -> None:
@@ -63,7 +66,7 @@ class SearchIndex:
         self.position = position
 
     def forget(self, first: int) -> None:
-        """Drop the parts in which everything is older than the id `first`."""
+        """Drop the parts that have only events older than the id `first`."""
         with self._database.writing() as writer:
             for part in list(_parts(writer)):
                 if (part + 1) * PART <= first:
@@ -84,10 +87,10 @@ class SearchIndex:
         return range(first, min((part + 1) * PART - 1, self.position) + 1)
 
     def refill(self, ids: range, rows: Sequence[Row], *, begin: bool, end: bool) -> None:
-        """Fill a part again, in steps; it is used as it was until the last one.
+        """Refill a part in steps; searches use the old rows until the last step.
 
         Args:
-            ids: what `stale_part` has returned.
+            ids: the ids that `stale_part` returned.
             rows: the next events.
             begin: this is the first step.
             end: it is the last one.
@@ -102,14 +105,14 @@ class SearchIndex:
                 writer.execute(f"ALTER TABLE refilled RENAME TO part_{part}")
 
     def find(self, match: str, *, first: int, last: int, limit: int, most: int) -> tuple[list[int], int]:
-        """Look for something.
+        """Search for events.
 
         Args:
-            match: what, as FTS5 reads it.
-            first: the oldest id that is wanted.
+            match: the query in the syntax of FTS5.
+            first: the oldest id to search.
             last: the newest one.
-            limit: how many ids are wanted.
-            most: up to where they are counted.
+            limit: how many ids to return at most.
+            most: where counting ends.
 
         Returns:
             the newest ids, newest first; and how many there are, counted up to `most`.

@@ -1,8 +1,8 @@
-"""What people write into a search box, and what the index is asked for it.
+"""The queries of a search box, and their form for the index.
 
-Words must all occur, at the beginning of a word (`deploy` finds `deployment`); what stands in quotation marks must
-occur as it is; what has a minus in front must not. `agent:scout`, `type:task:*` and `host:alpha` narrow it down.
-Nothing that somebody writes is an error of syntax: what has no meaning is a word like others.
+All words must occur, at the beginning of a word (`deploy` finds `deployment`). Text in quotation marks must occur
+exactly; a term after a minus must not occur. `agent:scout`, `type:task:*` and `host:alpha` filter the events.
+There are no syntax errors: text without a special meaning is an ordinary word.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LETTERS = re.compile(r"\w")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Something that must occur, or must not; `exact` ones only as whole words, side by side."""
+    """A term that must occur, or must not; an `exact` one only as consecutive whole words."""
 
     text: str
     exact: bool = False
@@ -33,7 +33,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for: words, and whose events of which types they stand in."""
+    """The terms to search for, and the agents, hosts and types of the events to search in."""
 
     terms: tuple[Term, ...] = ()
     agents: tuple[str, ...] = ()
@@ -47,13 +47,13 @@ class Query:
         return [term for term in self.terms if not term.unwanted]
 
     def words(self) -> str:
-        """Write the words alone as FTS5 reads them, for where nothing but words can be found; empty without any."""
+        """Return the words alone in the syntax of FTS5, for an index that has only words; empty without any."""
         match = " AND ".join(_phrase(term) for term in self.wanted)
         unwanted = " OR ".join(_phrase(term) for term in self.terms if term.unwanted)
         return f"({match}) NOT ({unwanted})" if match and unwanted else match
 
     def wants_agent(self, id_: str) -> bool:
-        """Say whether it is looked for what an agent says; it may be named without its host."""
+        """Return whether the query includes messages of an agent, which may be named without its host."""
         names = {id_.casefold(), id_.rpartition("@")[0].casefold() or id_.casefold()}
         if any(tag("agent", name) in self.unwanted_tags for name in names):
             return False
@@ -77,20 +77,20 @@ class Query:
 def parse_query(
     text: str, *, agents: Iterable[str] = (), hosts: Iterable[str] = (), patterns: Patterns | None = None
 ) -> Query:
-    """Read what somebody looks for.
+    """Parse a search query.
 
     Args:
-        text: as it was written.
+        text: the query as it was entered.
         agents: only events about one of these.
-        hosts: only events that were told at one of these.
+        hosts: only events that were published at one of these.
         patterns: only events of these types.
 
     Raises:
-        BadQuery: it is too long, or says only what is not wanted.
-        BadPattern: what stands behind `type:` is no pattern.
+        BadQuery: it is too long, or has only terms with a minus.
+        BadPattern: the value of `type:` is not a pattern.
     """
     if len(text) > MAX_QUERY_LENGTH:
-        raise BadQuery(f"What is looked for has {len(text):,} characters; the most is {MAX_QUERY_LENGTH}.")
+        raise BadQuery(f"The query has {len(text):,} characters; at most {MAX_QUERY_LENGTH} are allowed.")
     terms: list[Term] = []
     unwanted: list[str] = []
     some_agents, some_hosts, types = list(agents), list(hosts), list[str]()
@@ -108,22 +108,20 @@ def parse_query(
         elif value and _LETTERS.search(value):
             terms.append(Term(value, quoted is not None, minus))
     if len(terms) > MAX_WORDS:
-        raise BadQuery(f"{len(terms)} words are looked for; the most is {MAX_WORDS}.")
+        raise BadQuery(f"The query has {len(terms)} words; at most {MAX_WORDS} are allowed.")
     if types:
         patterns = Patterns.parse(",".join(types))
     if patterns is not None and patterns.everything:
-        # It narrows nothing down.
+        # It filters nothing.
         patterns = None
     query = Query(tuple(terms), tuple(some_agents), tuple(some_hosts), patterns, tuple(unwanted))
     if not (query.wanted or query.agents or query.hosts or query.patterns):
-        raise BadQuery(
-            "Say what is looked for: at least one word, or agent:…, type:… or host:… (without a minus)."
-        )
+        raise BadQuery("The query needs at least one word, or agent:…, type:… or host:… (without a minus).")
     return query
 
 
 def tag(kind: str, name: str) -> str:
-    """Return the one word under which the index knows an agent, a type, a category or a host."""
+    """Return the tag of an agent, a type, a category or a host in the index: a single word."""
     return f"{kind[0]}{blake2b(name.casefold().encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
 
 
@@ -138,5 +136,5 @@ def _any(tags: Iterable[str]) -> str:
 
 def _phrase(term: Term) -> str:
     quoted = term.text.replace('"', '""').replace("\0", " ")
-    # A single letter begins too many words.
+    # A prefix of one letter would match too many words.
     return f'"{quoted}"' if term.exact or len(_LETTERS.findall(term.text)) < 2 else f'"{quoted}" *'

@@ -1,7 +1,7 @@
-"""Follows the log into the index, and answers what is looked for.
+"""Keeps the search index up to date with the log, and answers queries.
 
-The index is a reader of the log like everybody: it comes after what is told, says how far behind it is, and holds
-nobody up. Without it everything else goes on.
+The index is a reader of the log like any other. It is filled after events are published, reports how far behind it
+is, and delays no other reader. The server works without it.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ GATHER_SECONDS = 0.2
 LONGEST_GATHER_SECONDS = 2.0
 RETRY_SECONDS = 5.0
 RETENTION_SECONDS = 30.0
-"""How long after the log has trimmed an event its words may be in the index, though it is not found any more."""
+"""Seconds for which the words of a trimmed event may stay in the index, although the event is no longer found."""
 COUNT_UP_TO = 1_000
 
 logger = logging.getLogger(__name__)
 
 
 class Hit(NamedTuple):
-    """An event that was found; `matches` are where in the snippet what was looked for stands."""
+    """An event that was found; `matches` are the positions of the terms in the snippet."""
 
     event: Event
     body: bytes
@@ -48,9 +48,10 @@ class Hit(NamedTuple):
 
 
 class SearchHit(NamedTuple):
-    """What was found, newest first; `total` of all is exact where `exact` says so, and `next` is the id to go on below.
+    """The events that were found, newest first.
 
-    `indexed` is the id up to which was looked, `lag` how many events came after it.
+    `total` is the number of all matches if `exact`, else a lower bound. `next` is the `before` of the next page.
+    `indexed` is the cursor up to which events were searched, `lag` the number of events after it.
     """
 
     hits: list[Hit]
@@ -62,23 +63,23 @@ class SearchHit(NamedTuple):
 
 
 class Search:
-    """The index of a log, kept up to date while it runs. `trouble` says why it is not, in a sentence."""
+    """The index of a log, kept up to date while it runs. `trouble` is the reason why it is not, as a sentence."""
 
     def __init__(
         self, log: Log, folder: Path, background: BackgroundTasks | None = None, *, redacts: bool = True
     ) -> None:
-        """Prepare.
+        """Prepare; `start` opens the index.
 
         Args:
-            log: what is indexed.
+            log: the log that is indexed.
             folder: the data folder.
-            background: where it is reported that the index has failed and is opened again.
-            redacts: whether secrets are masked in it, and in what is found.
+            background: where failures of the index are reported; it is opened again after them.
+            redacts: whether secrets are masked, in the index and in results.
         """
         self._redacts = redacts
         self._log = log
         self._background = background or BackgroundTasks()
-        # Everything that writes the index happens on it; what looks has a connection with a lock of its own.
+        # All writes to the index happen on this thread; searches have a connection with a lock of its own.
         self._thread = OwnerThread("search")
         self._index = SearchIndex(folder)
         self._more = asyncio.Event()
@@ -95,7 +96,7 @@ class Search:
         self._task = asyncio.create_task(self._keep_running(), name="search")
 
     async def stop(self) -> None:
-        """End; the next start goes on where this one was."""
+        """Stop; the next start continues at the same position."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -105,13 +106,13 @@ class Search:
     async def find(
         self, query: Query, *, first: int = 0, before: int | None = None, limit: int = 20
     ) -> SearchHit:
-        """Look for something.
+        """Search for events.
 
         Args:
-            query: what.
+            query: the query.
             first: only events from this id on.
             before: only events older than this id: the `next` of the page before.
-            limit: how many at most.
+            limit: how many events to return at most.
 
         Raises:
             BadQuery: the index cannot read the query.
@@ -119,7 +120,7 @@ class Search:
             Unavailable: there is no index at the moment.
         """
         if self.trouble is not None:
-            raise Unavailable(f"Nothing can be looked for at the moment: {self.trouble}.", retry_after=2.0)
+            raise Unavailable(f"Search is not available at the moment: {self.trouble}.", retry_after=2.0)
         position = self._index.position
         last = position if before is None else min(position, before - 1)
         try:
@@ -133,13 +134,13 @@ class Search:
             )
         except sqlite3.Error as error:
             if str(error).startswith("fts5:"):
-                # It is what was asked that is wrong, not the index.
-                raise BadQuery(f"This cannot be looked for: {error}.") from None
+                # The query is wrong, not the index.
+                raise BadQuery(f"The query cannot be read: {error}.") from None
             self.trouble = f"the index cannot be read ({error})"
             self._background.report("search", self.trouble)
             self._more.set()
             raise Unavailable(
-                f"Nothing can be looked for at the moment: {self.trouble}.", retry_after=RETRY_SECONDS
+                f"Search is not available at the moment: {self.trouble}.", retry_after=RETRY_SECONDS
             ) from None
         hits = [hit for id_ in ids if (hit := await self._hit(id_, query)) is not None]
         return SearchHit(
@@ -163,7 +164,7 @@ class Search:
         return Hit(event, page.bodies[0], next(iter(agents_of(event)), None), part, matches)
 
     def committed(self, records: Sequence[Record]) -> None:
-        """Wake up for what was committed to the log; whoever follows the log calls it."""
+        """Wake up for records that were committed; called by the pipeline after each commit."""
         self._more.set()
 
     async def _keep_running(self) -> None:
@@ -191,7 +192,7 @@ class Search:
         while True:
             self._more.clear()
             if self.trouble is not None:
-                # A search could not read it: it is opened again, or rebuilt.
+                # A search could not read the index: it is opened again, or rebuilt.
                 raise sqlite3.OperationalError(self.trouble)
             if self._log.first != first and monotonic() >= trim_at:
                 first = self._log.first
@@ -210,13 +211,13 @@ class Search:
                 if page.last > self._index.position:
                     began = monotonic()
                     await self._thread.run(self._enter, page.bodies, page.last)
-                    # Half of the time at most, also where there is much to catch up with.
+                    # Use at most half of the time, even with much to catch up with.
                     await asyncio.sleep(monotonic() - began)
                 continue
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _refill(self, first: int) -> None:
-        """Take out of the index what the log has trimmed of the part in which its oldest event is."""
+        """Remove trimmed events from the part of the index that has the oldest event of the log."""
         ids = await self._thread.run(self._index.stale_part, first)
         if ids is None:
             return
@@ -226,7 +227,7 @@ class Search:
                 limit = min(PAGE_EVENTS, ids.stop - 1 - after)
                 page = await self._log.read(after, EVERYTHING, limit=limit, max_bytes=PAGE_BYTES)
             except StoreError:
-                # The part stays as it was, and is filled again later.
+                # The part stays unchanged, and is refilled later.
                 return
             rows = [row for row in map(self._row, page.bodies) if row.id < ids.stop]
             began = monotonic()
@@ -236,7 +237,7 @@ class Search:
             after, begin = max(page.last, after + 1), False
 
     async def _quiet(self) -> None:
-        """Wait until nothing more comes for a moment: telling goes first, and what comes together is cheaper."""
+        """Wait for a pause in the commits: delivery has priority, and indexing events in groups is cheaper."""
         until = monotonic() + LONGEST_GATHER_SECONDS
         while monotonic() < until:
             self._more.clear()
@@ -254,5 +255,5 @@ class Search:
         return Row(event.id, text_of(event, redacts=self._redacts), tags_of(event))
 
     def _origin(self) -> str:
-        """Return what the index is made of: with other rules, or without any, it is made again."""
+        """Return the origin of the index: the log's epoch and the rules for masking. A change rebuilds the index."""
         return f"{self._log.epoch} {revision()}" if self._redacts else self._log.epoch
