@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from missioncontrol.runtimes.codex.messages import CodexMessageParser
-from missioncontrol.runtimes.messages import MAX_SAID, MAX_TOLD, Memory, MessageParser
+from missioncontrol.runtimes.messages import MAX_DETAIL, MAX_SAID, Memory, MessageParser
 from missioncontrol.runtimes.records import Message
 
 TIME = "2026-11-28T10:00:00.000Z"
@@ -158,7 +158,7 @@ def test_a_clock_that_was_turned_back_is_believed() -> None:
     assert later.at - earlier.at == 3_600_000
 
 
-@pytest.mark.parametrize(("role", "most"), [("user", MAX_SAID), ("toolResult", MAX_TOLD)])
+@pytest.mark.parametrize(("role", "most"), [("user", MAX_SAID), ("toolResult", MAX_DETAIL)])
 def test_a_long_text_is_cut_and_says_so(role: str, most: int) -> None:
     (message,) = said("openclaw", {"type": "message", "message": {"role": role, "content": "x" * (most + 5)}})
     assert (len(message.text), message.cut) == (most, 5)

@@ -16,7 +16,7 @@ from missioncontrol.runtimes.records import MAX_SUMMARY, ToolCall
 ASKING = frozenset(
     {"AskUserQuestion", "ExitPlanMode", "ask_user_question", "exit_plan_mode", "request_user_input"}
 )
-"""Tools that wait for somebody to answer."""
+"""Tools that wait for a person's answer."""
 
 _PATHS = ("file_path", "filePath", "path", "notebook_path", "file", "filename")
 _COMMANDS = ("command", "cmd", "script", "code")
@@ -47,7 +47,7 @@ def tool_call(session: str, at: int, call_id: str, name: str, arguments: bytes |
     Args:
         session: the session's id.
         at: milliseconds since 1970.
-        call_id: the call's id; where it has none, the fingerprint of its arguments stands for it.
+        call_id: the call's id; "" if it has none: the fingerprint of its arguments is used.
         name: the tool's name.
         arguments: JSON, or a text that is passed as it is; so is JSON with too many levels or elements.
     """

@@ -50,7 +50,7 @@ class Parser(Protocol):
     """Reads the lines of one transcript, in their order."""
 
     def parse(self, line: bytes | str) -> list[Record]:
-        """Return what a line tells, nothing where it is of a kind that nobody knows.
+        """Return the records of a line; none if its kind is not known.
 
         Raises:
             BrokenLineError: it is not JSON.
@@ -61,8 +61,8 @@ class Parser(Protocol):
 def decode(decoder: msgspec.json.Decoder[_T], line: bytes | str) -> _T | None:
     """Decode a line; None where it is JSON of another shape.
 
-    Bytes that are not UTF-8, and halves of a character that was cut in two, are replaced: a broken text does not
-    take the figures next to it along.
+    Bytes that are not UTF-8, and halves of a character that was cut in two, are replaced, so that a broken text does
+    not lose the figures in the same line.
 
     Raises:
         BrokenLineError: it is not JSON, or has too many elements.

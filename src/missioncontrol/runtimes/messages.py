@@ -1,7 +1,7 @@
-"""What is said in transcripts, word for word: by people, by models, and by the tools that models call.
+"""The text of transcripts: messages of people, of models, and of the tools that models call.
 
-A message is known by its session and its key, which stay the same however often and under whichever name its file is
-read: where a runtime gives an entry no id, the number of its line stands for it.
+A message is identified by its session and its key. Both stay the same if the file is read again or renamed: an entry
+without an id is identified by its line number.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from missioncontrol.runtimes.lines import Time, decode, fit, milliseconds
 from missioncontrol.runtimes.records import Message, Record, Role
 
 MAX_SAID = 16_000
-"""How many characters of what a person or a model says are kept."""
+"""How many characters of a message of a person or a model are kept."""
 
-MAX_TOLD = 4_000
-"""How many of what a model thinks, of a call's arguments, and of what a tool answers."""
+MAX_DETAIL = 4_000
+"""How many characters of a model's thoughts, of a call's arguments, and of a tool's result are kept."""
 
 _NOT_SAID = (
     "<command-",
@@ -29,10 +29,10 @@ _NOT_SAID = (
     "<environment_context",
     "<user_inst",
 )
-"""How a user's message begins that the runtime itself has put in."""
+"""How a user's message begins that the runtime itself has added."""
 
 _JITTER_MS = 1_000
-"""By how much an entry may be earlier than the one in front of it without that the clock was turned back."""
+"""By how many milliseconds an entry may be earlier than the previous one before the clock counts as set back."""
 
 MessagePart: TypeAlias = tuple[Role, str, str | None]
 ABSENT = msgspec.Raw(b"")
@@ -40,14 +40,14 @@ _MAX_DEPTH = 4
 
 
 class Memory(msgspec.Struct, tag="messages", omit_defaults=True):
-    """What has to be remembered between two lines.
+    """The state that is kept between two lines.
 
-    `told` is the time that the last message was given, `tools` are the names of the newest calls, by their ids.
+    `last` is the time that the last message was given, `tools` has the names of the newest calls by their ids.
     """
 
     session: str = ""
     at: int = 0
-    told: int = 0
+    last: int = msgspec.field(default=0, name="told")
     line: int = 0
     tools: dict[str, str] = {}
 
@@ -73,7 +73,7 @@ class _Message(msgspec.Struct, rename={"tool_call_id": "toolCallId", "tool_name"
 
 
 class Entry(msgspec.Struct, rename={"is_meta": "isMeta"}):
-    """A line, as far as messages are read of it; `payload` is that of a rollout."""
+    """The fields of a line from which messages are read; `payload` is that of a rollout."""
 
     type: str | None = None
     id: str | None = None
@@ -92,22 +92,22 @@ _MAX_TOOLS = 32
 
 
 class MessageParser:
-    """Reads what is said in the lines of one session, whatever runtime wrote them."""
+    """Reads the messages in the lines of one session, of any runtime."""
 
     def __init__(self, memory: Memory, since: int = 0, redact: Callable[[str], str] = str) -> None:
         """Prepare.
 
         Args:
-            memory: where the last reading ended; `session` is set, in case the transcript does not name itself.
-            since: what was said before is passed over, in milliseconds since 1970.
-            redact: masks the secrets of a text; without it they stay.
+            memory: the state after the last line; `session` is set, in case the transcript does not name itself.
+            since: messages before this time, in milliseconds since 1970, are skipped.
+            redact: masks the secrets of a text; by default they stay.
         """
         self.memory = memory
         self._redact = redact
         self._since = since
 
     def parse(self, line: bytes | str) -> list[Record]:
-        """Return what is said in a line.
+        """Return the messages in a line.
 
         Raises:
             BrokenLineError: it is not JSON.
@@ -127,23 +127,23 @@ class MessageParser:
             return records
         for place, (role, text, tool) in enumerate(said):
             text = text.strip()
-            most = MAX_SAID if role in ("user", "assistant") else MAX_TOLD
+            most = MAX_SAID if role in ("user", "assistant") else MAX_DETAIL
             if text or role == "call":
                 cut = max(0, len(text) - most)
                 at = self._time()
-                # Masked before it is cut: the beginning of a secret has no form.
+                # Masked before it is cut: the beginning of a secret cannot be recognized.
                 shown = self._redact(text[: most + LONGEST_SECRET])[:most]
                 records.append(Message(self.memory.session, f"{key}:{place}", at, role, shown, tool, cut))
         return records
 
     def _time(self) -> int:
-        """Return a time for the next message: that of its entry, but after the message before it, which it follows."""
-        at, told = self.memory.at, self.memory.told
-        self.memory.told = told + 1 if told - _JITTER_MS < at <= told else at
-        return self.memory.told
+        """Return a time for the next message: that of its entry, but later than the previous message."""
+        at, last = self.memory.at, self.memory.last
+        self.memory.last = last + 1 if last - _JITTER_MS < at <= last else at
+        return self.memory.last
 
     def read_entry(self, entry: Entry) -> Iterator[MessagePart]:
-        """Yield what an entry has to read: who says it, the text, and the tool that a call or a result is of."""
+        """Yield the messages of an entry: the role, the text, and the tool of a call or a result."""
         if not entry.message or entry.is_meta:
             return
         message = decode(_messages, entry.message)
@@ -161,7 +161,7 @@ class MessageParser:
                 )
 
     def read_items(self, role: Literal["user", "assistant"], content: Any) -> Iterator[MessagePart]:
-        """Yield what the items of a message's content say."""
+        """Yield the messages in the items of a message's content."""
         for item in content if isinstance(content, list) else [{"type": "text", "text": content}]:
             if isinstance(item, str):
                 item = {"type": "text", "text": item}
@@ -182,7 +182,7 @@ class MessageParser:
                     yield "result", text_of(part.content), self.tool_of(part.tool_use_id)
 
     def remember_call(self, id_: str | None, name: str) -> None:
-        """Remember which tool a call is of, for its result."""
+        """Remember the tool of a call, for its result."""
         tools = self.memory.tools
         if id_:
             tools[id_] = name
@@ -190,7 +190,7 @@ class MessageParser:
             del tools[next(iter(tools))]
 
     def tool_of(self, call_id: str | None) -> str | None:
-        """Return the tool that a call was of; None where that is not known."""
+        """Return the tool of a call; None if it is not known."""
         return self.memory.tools.get(call_id or "")
 
 

@@ -1,7 +1,7 @@
-"""What the first words that a session is told say about who it is.
+"""The agent's name in the first message of a session.
 
-Which agents there are is not known where transcripts are read, and may change at any time after: so what follows "You
-are" is kept, as much of it as a name may have, and compared with the names when they are known.
+The agents are not known where transcripts are read, and may change later. So the text after "You are" is kept, up to
+the length of a name, and compared with the names when they are known.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _ends(words: str, end: int) -> bool:
 
 
 def _spellings(persona: str) -> Iterator[str]:
-    """Return the beginnings at which a name may stand: as it is, without quotes, without "now", "the" and "agent"."""
+    """Return the texts that may begin with a name: unchanged, without quotes, without "now", "the" and "agent"."""
     for line in persona.split("\n"):
         words = folded(line)
         if words:

@@ -1,10 +1,10 @@
-"""What transcripts tell, whatever runtime wrote them.
+"""The records that are read from the transcripts of all runtimes.
 
-A response may be told several times, since a runtime may write its figures again while it grows. `Usage` is always the
-whole of what is known of the response at that line, under the same key. Whoever counts keeps the largest figures of
-each key, and adds only what they grow by; so it also does no harm to read a file again from its start.
+A response may be reported several times, since a runtime may write its figures again while it grows. Each `Usage` has
+all that is known of the response at that line, under the same key. The ledger keeps the largest figures of each key
+and adds only the difference, so a file can be read again from its start without counting twice.
 
-Times are milliseconds since 1970; 0 where a transcript gives none that can be read.
+Times are milliseconds since 1970; 0 where a transcript has none that can be read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 Status = Literal["busy", "idle", "waiting", "error", "offline"]
 
 Voice = Literal["transcript", "logs", "traces", "metrics"]
-"""Who says it: what the runtime writes down or tells at once, or its telemetry, which repeats that."""
+"""Where a record comes from: the runtime's transcript or hooks, or its telemetry, which repeats them."""
 
 Role = Literal["user", "assistant", "thinking", "call", "result"]
 """Who speaks: a person, a model, a model to itself, a model to a tool, or a tool."""
@@ -27,9 +27,9 @@ MAX_LABEL = 200
 
 
 class Growth(msgspec.Struct, frozen=True):
-    """Marks figures that a meter has counted up; `start` is since when, in nanoseconds since 1970.
+    """Marks figures that a meter has counted up since `start`, in nanoseconds since 1970.
 
-    `series` tells the meter from the other ones of its session.
+    `series` distinguishes the meter from the other meters of its session.
     """
 
     series: str
@@ -90,12 +90,12 @@ class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How a session stands at one entry; `detail` is the reason of an error, or the tool that waits.
+    """The status of a session at one entry; `detail` is the reason of an error, or the tool that waits.
 
-    `evidence` says where it was seen, where that is not the runtime's transcript. `beside` is set where it tells of
-    one tool among several that were called together: another of them may still wait. An `offline` session has ended.
-    `in_order` is set where a source has the session's turns in order, whatever its clock says. What `holds` ends with
-    the next report of its source, or with a turn that begins: that others take the session for idle does not end it.
+    `evidence` is where it was seen, if that is not the runtime's transcript. `parallel` is set if it is about one of
+    several tools that were called together: another of them may still wait. An `offline` session has ended. `in_order`
+    is set if a source has the session's turns in order, whatever its clock shows. A turn that `holds` ends with the
+    next report of its source, or with a turn that begins, but not if other sources take the session for idle.
     """
 
     session: str
@@ -104,18 +104,17 @@ class Turn(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str | None = None
     evidence: str | None = None
     voice: Voice = "transcript"
-    beside: bool = False
+    parallel: bool = False
     in_order: bool = False
     holds: bool = False
 
 
 class SessionInfo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who a session is; told again when more of it is known, and what is None here may have been told before.
+    """The identity of a session. It is reported again when more is known; a field that is None keeps its value.
 
-    `agent` is whom the runtime names, `key` its name of the conversation (`agent:scout:main`), `cwd` the folder
-    in which it works, `parent` the session that started this one, `version` the runtime's or the transcript's own.
-    `persona` is what the first user message says after "You are": a name, perhaps, and some words more; see
-    `persona.py`.
+    `agent` is the agent that the runtime names, `key` its name of the conversation (`agent:scout:main`), `cwd` the
+    folder in which it works, `parent` the session that started this one, `version` the runtime's or the transcript's.
+    `persona` is the text after "You are" in the first user message, which may begin with a name; see `persona.py`.
     """
 
     session: str
@@ -131,9 +130,9 @@ class SessionInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Something that was said. `at` is when, and grows from message to message of a session.
+    """A message of a conversation. `at` is its time, which grows from message to message of a session.
 
-    `tool` is the tool that a call or a result is of. `cut` says how many characters of the text are left out.
+    `tool` is the tool of a call or a result. `cut` is the number of characters that were cut from the text.
     """
 
     session: str

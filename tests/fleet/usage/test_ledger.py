@@ -247,12 +247,14 @@ def test_a_call_that_a_hook_and_a_transcript_tell_of_counts_once_in_either_order
 def test_what_a_hook_says_is_waited_for_does_not_end_with_a_tool_next_to_it() -> None:
     ledger = make_ledger()
     take(ledger, Turn("s1", NOW, "waiting", "Bash rm", HOOK))
-    take(ledger, Turn("s1", NOW + 1, "busy", beside=True))
+    take(ledger, Turn("s1", NOW + 1, "busy", parallel=True))
     assert (ledger.sessions["s1"].doing, ledger.sessions["s1"].detail) == ("waiting", "Bash rm")
     take(ledger, Turn("s1", NOW + 2, "busy"))
     assert ledger.sessions["s1"].doing == "busy"
     # A transcript knows of its own questions when they are answered.
-    take(ledger, Turn("s1", NOW + 3, "waiting", "AskUserQuestion"), Turn("s1", NOW + 4, "busy", beside=True))
+    take(
+        ledger, Turn("s1", NOW + 3, "waiting", "AskUserQuestion"), Turn("s1", NOW + 4, "busy", parallel=True)
+    )
     assert ledger.sessions["s1"].doing == "busy"
 
 

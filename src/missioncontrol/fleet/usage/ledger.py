@@ -455,7 +455,7 @@ class UsageLedger:
             return
         if session.holds and turn.status == "idle" and turn.evidence != session.evidence:
             return
-        if turn.beside and session.doing == "waiting" and session.evidence:
+        if turn.parallel and session.doing == "waiting" and session.evidence:
             # What a session waits for ends as the source says that reported it.
             return
         session.doing, session.at, session.detail = turn.status, at, turn.detail
@@ -471,7 +471,7 @@ class UsageLedger:
 
 
 def _counts(record: ToolCall | Turn, session: Session) -> bool:
-    """Say whether a record is news: what telemetry repeats of what is known first-hand is not."""
+    """Return whether a record is news: what telemetry repeats of what is known first-hand is not."""
     if record.voice == "transcript":
         session.firsthand = True
     return record.voice == "transcript" or not session.firsthand

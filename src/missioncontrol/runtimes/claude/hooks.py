@@ -2,8 +2,8 @@
 
 Source: https://code.claude.com/docs/en/hooks. The rules:
 
-- no hook is an error that Claude would notice: an event that nobody knows, a field of another shape than expected,
-  a session without an id give no records, and are counted all the same;
+- no hook is answered with an error that Claude would notice: an unknown event, a field of an unexpected shape, or a
+  session without an id gives no records, and is counted all the same;
 - times are the server's, since payloads carry none;
 - a sub-agent is a session of its own under its parent's, with the id that its transcript has.
 """
@@ -57,10 +57,10 @@ KNOWN_EVENTS = frozenset(
     }
 )
 BUDGETED = ("UserPromptSubmit", "PreToolUse")
-"""At which events an agent can be told to stop."""
+"""The events at which an agent can be stopped."""
 
 ANSWER_SECONDS = 600
-"""How long a permission request is held for an answer from the office, where nothing else is said."""
+"""How many seconds a permission request is held for an answer from the office by default."""
 
 MAX_ID = 200
 MAX_EVENT = 100
@@ -288,7 +288,7 @@ def _call(payload: _Payload, session: str, at: int) -> ToolCall | None:
 
 
 def _status(payload: _Payload, event: str, call: ToolCall | None) -> tuple[Status | None, str | None]:
-    """Say how a session stands after an event; None where the event says nothing about that."""
+    """Return the status of a session after an event, and its detail; None if the event does not determine it."""
     match event:
         case "UserPromptSubmit" | "SubagentStart" | "PreCompact" | "PostToolUse" | "PermissionDenied":
             return "busy", None

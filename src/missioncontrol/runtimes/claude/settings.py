@@ -55,7 +55,7 @@ GRACE_SECONDS = 10
 """How much longer Claude waits than the server holds a question, so that it is the server that gives up."""
 
 _OWN = ("type", "url", "timeout", "headers", "allowedEnvVars")
-"""The fields of a hook that are ours; others that somebody has added stay."""
+"""The fields of a hook that are ours; fields that others have added are kept."""
 
 
 class Wanted(NamedTuple):
@@ -63,8 +63,8 @@ class Wanted(NamedTuple):
 
     `url` is the server's. `variable` is the environment's variable with the token, `token` the token itself, in
     clear. `answer_seconds` is how long a permission request is held for an answer from the office, 0 for not at
-    all; `budgets` says whether an agent that has spent its budget is told to stop. `version` is Claude Code's, None
-    where it is not known: then all events are wanted.
+    all; `budgets` is whether an agent that has spent its budget is stopped. `version` is Claude Code's, None
+    if it is not known: then all events are wanted.
     """
 
     url: str
@@ -156,7 +156,7 @@ def obstacles(text: str, wanted: Wanted) -> list[str]:
 
 
 class _Spot(NamedTuple):
-    """Where one of our hooks stands: the event's groups, its group, the group's hooks, and itself."""
+    """The place of one of our hooks: the event's groups, its group, the group's hooks, and the hook itself."""
 
     event: str
     hooks_at: int

@@ -45,7 +45,7 @@ _NOTED_EVENTS = frozenset(
 
 
 def read(signal: Signal) -> Meaning | None:
-    """Say what a signal means; None where it is not Claude Code's, or nobody knows it."""
+    """Return the meaning of a signal; None if it is not Claude Code's, or not known."""
     if isinstance(signal, Point):
         return _metric(signal) if signal.name.startswith(PREFIX) else None
     if isinstance(signal, LogRecord) and (

@@ -66,7 +66,7 @@ class Answer(msgspec.Struct, array_like=True):
 
 
 class Memory(msgspec.Struct, tag="claude", omit_defaults=True):
-    """What has to be remembered between two lines.
+    """The state that is kept between two lines.
 
     `answers` are the newest answers, whose later lines may have more; `calls` the newest calls, which an answer that
     grows repeats; `waiting` calls that wait for a person.
@@ -170,7 +170,7 @@ class ClaudeParser:
         self.memory = memory
 
     def parse(self, line: bytes | str) -> list[Record]:
-        """Return what a line tells.
+        """Return the records of a line.
 
         Raises:
             BrokenLineError: it is not JSON.
@@ -187,8 +187,8 @@ class ClaudeParser:
             case "assistant" | "user" if entry.message:
                 message = decode(_messages, entry.message)
                 if message is not None:
-                    told = self._answer if entry.type == "assistant" else self._asked
-                    records += told(entry, message)
+                    read = self._answer if entry.type == "assistant" else self._asked
+                    records += read(entry, message)
             case "system":
                 if entry.subtype in ("turn_duration", "stop_hook_summary"):
                     records += self._turn(entry, "idle")
@@ -197,7 +197,7 @@ class ClaudeParser:
         return records
 
     def _copied(self, entry: _Line) -> list[Record]:
-        """Return what a line tells that was copied from another session: what that has used, and how both began."""
+        """Return the records of a line that was copied from another session: its usage, and the first message."""
         memory = self.memory
         message = decode(_messages, entry.message)
         original = fit(entry.forked_from.session_id) if entry.forked_from is not None else None
@@ -254,7 +254,7 @@ class ClaudeParser:
         if b'"tool_use"' in bytes(message.content):
             records += self._calls(message.content)
         status: Status = "idle" if message.stop_reason in _ENDED else "busy"
-        return [*records, *self._turn(entry, status, beside=more)]
+        return [*records, *self._turn(entry, status, parallel=more)]
 
     def _usage(self, entry: _Line, message: _Message, used: _Usage) -> list[Usage]:
         memory = self.memory
@@ -348,7 +348,7 @@ class ClaudeParser:
                 for item in decode(_items, message.content) or []:
                     if isinstance(item, _Item):
                         memory.waiting.pop(item.tool_use_id or "", None)
-            return self._turn(entry, "busy", beside=True)
+            return self._turn(entry, "busy", parallel=True)
         if entry.is_meta or entry.is_compact_summary:
             return []
         text = text_of(message.content)
@@ -368,17 +368,17 @@ class ClaudeParser:
         return [*records, *self._turn(entry, "busy")]
 
     def _turn(
-        self, entry: _Line, status: Status, detail: str | None = None, *, beside: bool = False
+        self, entry: _Line, status: Status, detail: str | None = None, *, parallel: bool = False
     ) -> list[Record]:
         memory = self.memory
         if entry.is_sidechain and memory.parent is None and status != "busy":
-            # A sub-agent within its parent's transcript: that it is done does not end the parent's turn.
+            # A sub-agent within its parent's transcript: its end does not end the parent's turn.
             status, detail = "busy", None
         if memory.waiting and status == "busy":
             status, detail = "waiting", next(iter(memory.waiting.values()))
         detail = shorten(detail, MAX_LABEL) if detail else None
-        beside = beside and status == "busy"
-        return [Turn(memory.session, memory.at, status, detail, beside=beside, in_order=True)]
+        parallel = parallel and status == "busy"
+        return [Turn(memory.session, memory.at, status, detail, parallel=parallel, in_order=True)]
 
     def _info(self, first_message: str | None = None) -> SessionInfo:
         memory = self.memory

@@ -16,7 +16,7 @@ from missioncontrol.errors import ConfigError
 PATH = "/v1/logs"
 _KIND = "otlp-http"
 _MARK = "written by mission-control connect codex"
-"""The comment by which our exporter is known from one that somebody else has set."""
+"""The comment that marks our exporter, to distinguish it from one that a person has configured."""
 
 
 def settings_path(file: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -38,7 +38,7 @@ def connected(text: str, url: str, token: str | None = None) -> str:
         token: what the server asks for, in clear: Codex takes it from nowhere else.
 
     Raises:
-        ConfigError: the text is not TOML, or the exporter is somebody else's.
+        ConfigError: the text is not TOML, or has an exporter that is not ours.
     """
     import tomlkit
     from tomlkit.items import InlineTable

@@ -32,7 +32,7 @@ _TURN_TOKENS = "turn.token_usage"
 
 
 def read(signal: Signal) -> Meaning | None:
-    """Say what a signal means; None where it is not Codex's."""
+    """Return the meaning of a signal; None if it is not Codex's."""
     if isinstance(signal, Span) or not signal.name.startswith(PREFIX):
         return None
     return _metric(signal) if isinstance(signal, Point) else _event(signal)
@@ -40,7 +40,7 @@ def read(signal: Signal) -> Meaning | None:
 
 def _metric(point: Point) -> Meaning | None:
     if point.name.removeprefix(PREFIX) != _TURN_TOKENS:
-        # Counts and durations of what its events tell one by one.
+        # Counts and durations of what its events report one by one.
         return []
     session = text(point.attributes, "conversation.id") or sender_session(point.sender)
     kind = text(point.attributes, "token_type", "type")

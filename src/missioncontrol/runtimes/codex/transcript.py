@@ -35,7 +35,7 @@ from missioncontrol.runtimes.records import MAX_LABEL, Record, SessionInfo, Stat
 RUNTIME = "codex"
 
 REPLAY_MS = 2_500
-"""How long after its beginning a fork may still be copying, for turns whose ids do not tell when they began."""
+"""Milliseconds after its start for which a fork may still copy entries, for turns whose ids have no start time."""
 
 _CALLS = frozenset({"function_call", "custom_tool_call", "local_shell_call"})
 _RESULTS = frozenset({"function_call_output", "custom_tool_call_output"})
@@ -199,7 +199,7 @@ class CodexParser:
         self._agent = agent
 
     def parse(self, line: bytes | str) -> list[Record]:
-        """Return what a line tells.
+        """Return the records of a line.
 
         Raises:
             BrokenLineError: it is not JSON.

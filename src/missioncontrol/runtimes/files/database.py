@@ -1,15 +1,15 @@
-"""An SQLite database of somebody else's: read while it is written, and never touched.
+"""An SQLite database of another program: read while it is written, and never changed.
 
-The connection is kept. Where a write-ahead log and its index lie next to the database somebody may be writing: it is
-opened read-only, and SQLite reads along. Where there is no index nobody has it open, and to open it in that way would
-create one in a folder that is not ours. Then the database is opened as a file that does not change; where it has a log
-without an index, which holds the newest of it, that is done with a copy. It is opened again when it looks different.
+The connection is kept. If a write-ahead log and its index are next to the database, a program may be writing it: it is
+opened read-only, and SQLite reads along. Without an index no program has it open, and opening it read-only would
+create an index in a folder that is not ours. Then the database is opened as immutable; if it has a log without an
+index, which has the newest content, a copy is opened. It is opened again when the files have changed.
 
-Whoever writes the file is not trusted with it. Invariants:
+The program that writes the file is not trusted. Invariants:
 
 - only tables are read: never a view, a virtual table or a computed column, whose definitions may be programs;
 - a reading takes a limited time in SQLite, and a query returns a limited number of rows of limited length;
-- a column may hold a value of any type: what is read of it goes through `text_of`, `number_of` and `time_of`.
+- a column may hold a value of any type: values are read with `text_of`, `number_of` and `time_of`.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ Row = tuple[Any, ...]
 _BLOCK = 1 << 20
 _HEADER = 20
 _WAL_VERSION = 2
-"""What stands in bytes 18 and 19 of a database that is written through a write-ahead log."""
+"""The value of bytes 18 and 19 of a database that is written through a write-ahead log."""
 
 _BUSY_SECONDS = 1.0
 _SETTLED_SECONDS = 0.1
-"""Far longer than the steps in which a file system counts time."""
+"""Far longer than the time resolution of a file system."""
 
 READING_SECONDS = 10.0
 """How long SQLite may work for one reading."""
@@ -60,7 +60,7 @@ _END_OF_TIME = 100_000_000_000_000
 """In milliseconds since 1970: in the year 5138."""
 
 _STEPS = 10_000
-"""After how many of its instructions SQLite is asked whether it may go on: every fraction of a millisecond."""
+"""After how many instructions SQLite checks whether it has to stop: several times in a millisecond."""
 
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: MAX_VALUE,
@@ -68,7 +68,7 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 200,
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
 }
-_FILES_BESIDE = ("-wal", "-shm", "-journal")
+_SIDE_FILES = ("-wal", "-shm", "-journal")
 
 
 class Database:
@@ -79,7 +79,7 @@ class Database:
 
         Args:
             path: the database.
-            stop: says that whatever is read is not needed any more; asked from within a query.
+            stop: returns whether the reading is to be stopped; called during queries.
         """
         self.path = path
         self._stop = stop
@@ -90,11 +90,11 @@ class Database:
         self._joined: Identity | None = None
         self._frozen = False
         self._seen: Row = ()
-        # A file that was written a moment ago may be written again without that it looks different.
+        # A file that was written a moment ago may be written again with the same size and time.
         self._settled = False
         self._opened = 0
         self._cuts = 0
-        # What the tables are, by name, as of a version of the schema: a database is there before its tables are.
+        # The columns by table, for a version of the schema: a database exists before its tables do.
         self._columns: dict[str, frozenset[str]] = {}
         self._schema: Row = ()
 
@@ -113,11 +113,11 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Read within this; whatever goes wrong closes the connection.
+        """Open the database for the queries in this context; an error closes the connection.
 
         Raises:
-            FileNotFoundError: the database is not there.
-            UnreadableError: it is locked, damaged, takes too long, or is none; the message says what.
+            FileNotFoundError: the database does not exist.
+            UnreadableError: it is locked, damaged, takes too long, or is no database; the message has the reason.
             WorkStopped: the reading was stopped.
         """
         self._left = READING_SECONDS
@@ -133,7 +133,7 @@ class Database:
             self.close()
             raise
         except (sqlite3.Error, OSError, UnreadableError, UnicodeError) as error:
-            # SQLite's message may quote a damaged file, in bytes that are no text.
+            # SQLite's message may quote bytes of a damaged file that are not text.
             self.close()
             if self._stop():
                 raise WorkStopped(f"{self.path} is not read any more") from None
@@ -149,7 +149,7 @@ class Database:
             self._schema, self._columns = schema, {}
 
     def version(self) -> Row:
-        """Return something that is different after each change that others make."""
+        """Return a value that differs after each change by other programs."""
         return (*self._seen, self._opened, *self.rows("PRAGMA data_version")[0])
 
     def rows(self, sql: str, *values: object) -> list[Row]:
@@ -164,7 +164,7 @@ class Database:
         return rows
 
     def each(self, sql: str, *values: object) -> Iterator[Row]:
-        """Return the rows of a query one by one. While they are taken, the writer cannot tidy up its log."""
+        """Return the rows of a query one by one. Until the last one the writer cannot checkpoint its log."""
         if self._connection is None:
             raise UnreadableError("it is not open")
         connection = self._connection
@@ -173,7 +173,7 @@ class Database:
             cursor = connection.execute(sql, values)
         try:
             while True:
-                # As `_counting` does, which would take longer than most rows.
+                # The same as `_counting`, which would take longer than most rows.
                 began = monotonic()
                 self._deadline = began + self._left
                 try:
@@ -188,7 +188,7 @@ class Database:
 
     @contextmanager
     def _counting(self) -> Iterator[None]:
-        """Let SQLite work within this, for as long as the reading has left; what is done with rows does not count."""
+        """Limit SQLite to the time that the reading has left; the time that callers spend on rows does not count."""
         began = monotonic()
         self._deadline = began + self._left
         try:
@@ -212,12 +212,12 @@ class Database:
         return f"SELECT {named} FROM {table} {rest}"  # noqa: S608
 
     def has(self, table: str, *columns: str) -> bool:
-        """Say whether there is such a table, with these columns."""
+        """Return whether there is such a table, with these columns."""
         known = self._columns_of(table)
         return bool(known) and known.issuperset(columns)
 
     def signature(self) -> str:
-        """Return what tells this database from another one that was put in its place."""
+        """Return a value that distinguishes this database from another one that replaces it."""
         created = 0
         if self.has("schema_meta", "created_at"):
             created = number_of(self.rows("SELECT min(created_at) FROM schema_meta")[0][0]) or 0
@@ -226,7 +226,7 @@ class Database:
     def _columns_of(self, table: str) -> frozenset[str]:
         if table not in self._columns:
             found = self.rows("SELECT type, rootpage FROM sqlite_master WHERE lower(name) = ?", table)
-            # A view has no pages of its own, nor has a virtual table; and what is computed is not listed as a column.
+            # Views and virtual tables have no pages of their own, and computed columns are not listed.
             if found and not (
                 len(found) == 1 and found[0][0] == "table" and (number_of(found[0][1]) or 0) > 0
             ):
@@ -243,7 +243,7 @@ class Database:
         self._opened += 1
         self._cuts = shared_files.cuts
         self._schema, self._columns = (), {}
-        log, index = self._beside("-wal"), self._beside("-shm")
+        log, index = self._has_side_file("-wal"), self._has_side_file("-shm")
         logged = _is_logged(self.path)
         self._frozen = logged and not index
         self._seen = self._look()
@@ -275,7 +275,7 @@ class Database:
 
     def _connect(self, path: Path, how: str) -> None:
         uri = f"file:{quote(str(path.absolute()))}?{how}"
-        # Before the connection has any lock that a descriptor's end could drop.
+        # Before the connection has any lock that closing a descriptor could drop.
         self._joined = shared_files.join(path)
         try:
             self._check_index()
@@ -295,15 +295,15 @@ class Database:
             raise
 
     def _look(self) -> Row:
-        """Return what shows from outside that the database has to be opened again."""
+        """Return the status of the files; if it differs, the database has to be opened again."""
         status = self.path.stat(follow_symlinks=False)
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableError("it is no regular file")
-        for suffix in _FILES_BESIDE:
-            # SQLite would open it, follow a link, and wait for whoever writes to a pipe.
+        for suffix in _SIDE_FILES:
+            # SQLite would open any file, follow a link, and wait for the writer of a pipe.
             with suppress(FileNotFoundError):
-                beside = self.path.with_name(f"{self.path.name}{suffix}").stat(follow_symlinks=False)
-                if not stat.S_ISREG(beside.st_mode):
+                side = self.path.with_name(f"{self.path.name}{suffix}").stat(follow_symlinks=False)
+                if not stat.S_ISREG(side.st_mode):
                     raise UnreadableError(f"its {suffix} is no regular file")
         if not self._frozen:
             return (status.st_ino, self._inode_of("-shm"))
@@ -316,7 +316,7 @@ class Database:
         return (status.st_ino, self._inode_of("-shm"), status.st_size, status.st_mtime_ns, *written)
 
     def _check_index(self) -> None:
-        """Refuse an index that was cut off: SQLite has it mapped, and to touch what is gone ends the process."""
+        """Refuse an index that was cut off: SQLite has it mapped, and access to the missing part ends the process."""
         if self._frozen or self._joined is None:
             return
         with suppress(FileNotFoundError):
@@ -325,7 +325,7 @@ class Database:
                 raise UnreadableError("its -shm was cut off while it was in use")
 
     def _age_seconds(self) -> float:
-        """Return how long ago the database or its log was written, by the clock of this machine."""
+        """Return the seconds since the database or its log was written, by the clock of this machine."""
         written = [self.path.stat(follow_symlinks=False).st_mtime_ns]
         with suppress(FileNotFoundError):
             written.append(
@@ -339,7 +339,7 @@ class Database:
         except FileNotFoundError:
             return 0
 
-    def _beside(self, suffix: str) -> bool:
+    def _has_side_file(self, suffix: str) -> bool:
         return self.path.with_name(f"{self.path.name}{suffix}").exists()
 
 

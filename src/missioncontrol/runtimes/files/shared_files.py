@@ -66,7 +66,7 @@ class SharedFiles:
             self._leave(identity)
 
     def is_joined(self, path: Path) -> bool:
-        """Say whether there is a connection to the database at a path; called while the files are `held`."""
+        """Return whether there is a connection to the database at a path; called while the files are `held`."""
         return any(path in entry.paths for entry in self._entries.values())
 
     @contextmanager
@@ -76,7 +76,7 @@ class SharedFiles:
             yield
 
     def has_grown(self, identity: Identity, index: Identity, size: int) -> bool:
-        """Say whether a database's index is as long as it ever was.
+        """Return whether a database's index is as long as it ever was.
 
         All connections of a process map the same index. SQLite makes it longer, and never shorter while it is mapped.
 

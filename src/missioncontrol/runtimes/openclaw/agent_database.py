@@ -1,7 +1,7 @@
 """OpenClaw's databases of sessions, one for each agent.
 
-What a session has told is known by the number of its last event. A session that is gone is simply no longer read; one
-whose events begin again is read again, and the keys of its responses keep them from counting twice.
+The position in a session is the number of its last event that was read. A session that is gone is no longer read. One
+whose events begin again is read again; the keys of its responses keep them from counting twice.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ _NEWEST_EVENTS_BY_WINDOW = f"""
 class AgentPosition(msgspec.Struct, omit_defaults=True):
     """How far an agent's database has been read; kept as JSON.
 
-    `sessions` has the number of each session's last event, `unheard` what is known of those whose first user message
-    has not come yet. `nodes` is when the newest conversation that was told had changed, `broken` counts the events
-    that cannot be read.
+    `sessions` has the number of each session's last event, `unheard` the parser's state of the sessions without a
+    first user message yet. `nodes` is the time of change of the newest conversation that was reported, `broken` the
+    number of events that cannot be read.
     """
 
     signature: str = ""
@@ -76,12 +76,12 @@ class AgentDatabase(FileReader):
         Args:
             path: the database.
             agent: the name of the agent's folder.
-            stop: says that whatever is read is not needed any more.
+            stop: returns whether the reading is to be stopped.
         """
         self._database = Database(path, stop)
         self._agent = agent
         self._done: tuple[Row, AgentPosition] | None = None
-        self._told: dict[str, Row] = {}
+        self._reported: dict[str, Row] = {}
 
     def close(self) -> None:
         """Close the connection; the next reading opens another."""
@@ -111,7 +111,7 @@ class AgentDatabase(FileReader):
             signature = database.signature()
             if position.signature != signature:
                 position = AgentPosition(signature, broken=position.broken)
-                self._told = {}
+                self._reported = {}
             records = self._nodes(position)
             if database.has("transcript_events", "session_id", "seq"):
                 records += self._events(position, limit_bytes)
@@ -125,19 +125,19 @@ class AgentDatabase(FileReader):
         if not database.has("session_nodes", "session_key", "current_session_id", "updated_at"):
             return []
         records: list[Record] = []
-        # Those of the newest millisecond are looked at again: another may have changed in it.
+        # Conversations of the newest millisecond are read again: another one may have changed in it.
         select = database.select("session_nodes", columns, "WHERE updated_at >= ? ORDER BY updated_at")
         present = now()
         for row in database.rows(select, position.nodes):
-            if self._told.get(row[0]) == row:
+            if self._reported.get(row[0]) == row:
                 continue
-            self._told[row[0]] = row
+            self._reported[row[0]] = row
             key, session, at = text_of(row[0]), text_of(row[1]), time_of(row[3])
             if key is None or session is None or at is None:
                 position.broken += 1
                 continue
             status = text_of(row[2])
-            # A time that has not come yet must not hide what is written until then.
+            # A time in the future must not hide what is written until then.
             position.nodes = max(position.nodes, min(at, present))
             title = text_of(row[6], MAX_TITLE) or text_of(row[7], MAX_TITLE)
             parent = self._session_of(text_of(row[4]) or text_of(row[5]))
@@ -175,15 +175,15 @@ class AgentDatabase(FileReader):
             if last < known:
                 known = -1
             if last > known and limit > 0:
-                told, read = self._session(session, known, position, limit)
-                records += told
+                found, read = self._session(session, known, position, limit)
+                records += found
                 limit -= read
         return records
 
     def _session(
         self, session: str, known: int, position: AgentPosition, limit: int
     ) -> tuple[list[Record], int]:
-        """Return what a session tells after its event `known`, and how many bytes were read for it."""
+        """Return the records of a session after its event `known`, and how many bytes were read for them."""
         database = self._database
         memory = position.unheard.pop(session, None)
         if memory is None or known < 0:

@@ -1,7 +1,7 @@
-"""The link to OpenClaw's own gateway: is it there, and what do its sessions do. It only ever reads.
+"""The read-only link to OpenClaw's gateway: whether it runs, and what its sessions do.
 
-Its HTTP health tells whether it runs. Over its WebSocket (protocol 4) it tells at once which sessions run; the link
-connects as an operator that may read and nothing else.
+Its HTTP health endpoint shows whether it runs. Over its WebSocket (protocol 4) it reports which sessions run; the link
+connects as an operator with permission to read only.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ logger = logging.getLogger(__name__)
 
 
 class Refused(Exception):
-    """The gateway does not let us in; the message says what it said."""
+    """The gateway refuses the connection; the message is its reason."""
 
 
 class GatewayLink:
-    """Watches one gateway, and reports what it learns."""
+    """Watches one gateway, and reports its health and its sessions."""
 
     def __init__(self, url: str, token: str | None) -> None:
         """Prepare.
 
         Args:
             url: the gateway's HTTP address, as in `http://127.0.0.1:18789`.
-            token: what it wants to see; never shown or logged.
+            token: its token; never shown or logged.
         """
         self._url = url.rstrip("/")
         self._token = token
@@ -55,7 +55,7 @@ class GatewayLink:
     async def run(self, listener: GatewayListener) -> None:
         """Watch until cancelled."""
         self._listener = listener
-        # A gateway that lets every answer drip must not take more than one thread.
+        # A gateway that answers very slowly must not use more than one thread.
         self._thread = OwnerThread("gateway health")
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -82,9 +82,9 @@ class GatewayLink:
                 reason = type(error).__name__
             else:
                 if status != 404:
-                    told = _object(body)
-                    runs = status < 400 and told.get("ok", True) is not False
-                    return runs, {"source": "gateway", **_plain(told), "httpStatus": status}
+                    health = _object(body)
+                    runs = status < 400 and health.get("ok", True) is not False
+                    return runs, {"source": "gateway", **_plain(health), "httpStatus": status}
         return False, {"source": "gateway", "reason": reason}
 
     async def _keep_listening(self) -> None:
@@ -97,7 +97,7 @@ class GatewayLink:
                 self.note = f"the gateway does not let Mission Control in: {error}"
                 backoff.skip_to_longest()
             except Exception as error:
-                # Whatever the gateway says: it is another program, of any release.
+                # The gateway is another program, of any release, so it may send anything.
                 if not isinstance(error, (WebSocketException, OSError, TimeoutError, ValueError)):
                     logger.exception("gateway.failed")
                 self.note = f"the gateway's WebSocket is lost: {type(error).__name__}"
@@ -116,13 +116,13 @@ class GatewayLink:
             await _ask(socket, "sessions", "sessions.list", {})
             self.note = None
             while True:
-                # The gateway ticks; one that does not has gone without a word.
+                # The gateway sends ticks; without them it is taken for gone.
                 async with asyncio.timeout(patience):
                     message = await _receive(socket)
                 self._take(message)
 
     async def _introduce(self, socket: ClientConnection) -> float:
-        """Shake hands; returns the seconds of silence after which the gateway is taken for gone."""
+        """Perform the handshake; return the seconds of silence after which the gateway is taken for gone."""
         async with asyncio.timeout(TIMEOUT_SECONDS * 2):
             while (await _receive(socket)).get("event") != "connect.challenge":
                 pass
@@ -169,7 +169,7 @@ class GatewayLink:
 
 
 def _get(url: str, path: str) -> tuple[int, bytes]:
-    """Ask once, and follow nothing. Meant for a thread: the library for requests takes more memory than all this."""
+    """Send one request, without redirects. Blocks, so it runs in a thread; an HTTP library would need more memory."""
     parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     with closing(kind(parts.netloc, timeout=TIMEOUT_SECONDS)) as connection:
@@ -184,7 +184,7 @@ async def _ask(socket: ClientConnection, id_: str, method: str, parameters: Data
 
 
 async def _receive(socket: ClientConnection) -> Data:
-    """Return the next message; what is none is passed over as an empty one."""
+    """Return the next message; an empty one for anything that is not an object."""
     return _object(await socket.recv(decode=False))
 
 
@@ -197,10 +197,10 @@ def _object(value: Any) -> Data:
     return value if isinstance(value, dict) else {}
 
 
-def _plain(told: Data) -> Data:
-    """Keep what is a short value, and nothing nested."""
+def _plain(health: Data) -> Data:
+    """Return the short values, without nested ones."""
     return {
         str(name)[:50]: value[:200] if isinstance(value, str) else value
-        for name, value in list(told.items())[:20]
+        for name, value in list(health.items())[:20]
         if isinstance(value, (str, int, float, bool))
     }

@@ -238,7 +238,7 @@ def _read_config(place: Place) -> _Config:
         value = pyjson5.decode(text, maxdepth=MAX_DEPTH)
         return _config_decoder.decode(msgspec.json.encode(value))
     except (pyjson5.Json5Exception, ValueError, OverflowError, RecursionError):
-        # What is wrong is not told: the message would quote the file.
+        # The reason is left out: the parser's message would quote the file.
         raise UnreadableError("it is not the JSON that is expected") from None
 
 

@@ -35,7 +35,7 @@ _entries = msgspec.json.Decoder(_Entry)
 
 
 def read_index(path: Path, agent: str | None) -> list[Record]:
-    """Read `sessions.json`: who each session is, and how it stands.
+    """Read `sessions.json`: the identity and the status of each session.
 
     Args:
         path: the file.

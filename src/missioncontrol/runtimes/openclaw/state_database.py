@@ -25,7 +25,7 @@ _MAX_PID = 1 << 31
 
 _OWNER = "gateway-owner"
 _START_TIME = 19
-"""Where the time of its start stands among what follows a process's name in `/proc/<pid>/stat`."""
+"""The position of a process's start time among the fields after its name in `/proc/<pid>/stat`."""
 
 
 class StatePosition(msgspec.Struct, omit_defaults=True):
@@ -95,7 +95,7 @@ class StateDatabase(FileReader):
         self._database.close()
 
     def read(self, position: StatePosition) -> tuple[list[Record], StatePosition]:
-        """Return how sessions stand by the events since then, and where to read on.
+        """Return the statuses of sessions by the events after a position, and the position to continue from.
 
         There is more to read at once where the position has moved.
 
@@ -126,10 +126,10 @@ class StateDatabase(FileReader):
         return records, position
 
     def is_alive(self, now: int) -> bool | None:
-        """Say whether the gateway runs; None where nothing tells.
+        """Return whether the gateway runs; None if that is not known.
 
-        A gateway that was killed leaves everything as it was: its lease runs out after some minutes, and on this
-        machine it shows at once that its process is gone.
+        A gateway that was killed leaves its lease behind. It expires after some minutes; for a gateway of this machine
+        its process is checked.
 
         Args:
             now: the time in milliseconds since 1970.
@@ -199,7 +199,7 @@ class StateDatabase(FileReader):
 
 
 def _runs(payload: str | None) -> bool | None:
-    """Say whether the process that holds a lease runs on this machine; None where it is not known."""
+    """Return whether the process that holds a lease runs on this machine; None where it is not known."""
     try:
         owner = _leases.decode(payload or "{}").owner
     except (msgspec.DecodeError, RecursionError):

@@ -1,6 +1,6 @@
 """OpenClaw's plugin `diagnostics-otel`.
 
-Its spans name the session; its metrics do not, and count only where nothing else tells of the same use. Its input
+Its spans name the session; its metrics do not, and count only if nothing else reports the same use. Its input
 contains neither of the cache figures.
 
 Source: https://docs.openclaw.ai/gateway/opentelemetry
@@ -30,7 +30,7 @@ _EVIDENCE = "OpenClaw telemetry"
 
 
 def read(signal: Signal) -> Meaning | None:
-    """Say what a signal means; None where it is not OpenClaw's."""
+    """Return the meaning of a signal; None if it is not OpenClaw's."""
     if not signal.name.startswith(PREFIX):
         return None
     if isinstance(signal, Point):

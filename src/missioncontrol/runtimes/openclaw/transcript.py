@@ -43,7 +43,7 @@ _ABSENT = msgspec.Raw(b"")
 
 
 class Memory(msgspec.Struct, tag="openclaw", omit_defaults=True):
-    """What has to be remembered between two lines; `waiting` are calls that wait for somebody's answer."""
+    """The state that is kept between two lines; `waiting` are calls that wait for a person's answer."""
 
     session: str = ""
     at: int = 0
@@ -123,7 +123,7 @@ class OpenClawParser:
         self._agent = agent
 
     def parse(self, line: bytes | str) -> list[Record]:
-        """Return what an entry tells.
+        """Return the records of an entry.
 
         Raises:
             BrokenLineError: it is not JSON.

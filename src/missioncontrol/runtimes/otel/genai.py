@@ -49,7 +49,7 @@ _NOTED = frozenset(
 
 
 def read(signal: Signal) -> Meaning | None:
-    """Say what a signal means; None where it is not of these conventions."""
+    """Return the meaning of a signal; None if it does not follow these conventions."""
     if isinstance(signal, Point):
         return _metric(signal)
     if isinstance(signal, LogRecord):
@@ -137,7 +137,7 @@ def _cache(span: Span) -> tuple[int | None, int | None]:
 
 
 def _goes_on(span: Span) -> bool:
-    """Say whether the model has asked for a tool, so that the agent is not done."""
+    """Return whether the model has called a tool, so that the agent is not done."""
     reasons = span.attributes.get("gen_ai.response.finish_reasons")
     return isinstance(reasons, list) and not _ON.isdisjoint(
         reason for reason in reasons if isinstance(reason, str)

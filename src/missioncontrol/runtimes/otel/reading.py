@@ -26,7 +26,7 @@ from missioncontrol.runtimes.records import (
 
 MAX_ID = 200
 MAX_ARGUMENTS = 256 * 1024
-"""Of longer arguments of a tool the beginning is enough to tell calls apart."""
+"""Longer arguments of a tool are cut: their beginning is enough to distinguish calls."""
 
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 _AGENT = ("gen_ai.agent.id", "gen_ai.agent.name", "agent.id", "agent.name")
@@ -72,7 +72,7 @@ def agent_of(signal: Signal) -> str | None:
 
 
 def slug(name: str) -> str:
-    """Make a name that can stand in an id."""
+    """Return a name in the form that an id may have."""
     return _UNFIT.sub("-", name).strip("-")[:60] or "unknown"
 
 
@@ -83,7 +83,7 @@ def sender_session(sender: Sender) -> str:
 
 
 def introduce(signal: Signal, session: str, runtime: str, *, agent: str | None = None) -> SessionInfo:
-    """Say whose session it is: the agent's that is named; else one named after the runtime and the folder."""
+    """Return the identity of a session: of the agent that is named, else of one named after the runtime and folder."""
     folder = text(signal.attributes, "cwd", "process.working_directory") or text(
         signal.sender.attributes, "cwd", "process.working_directory"
     )
@@ -93,13 +93,13 @@ def introduce(signal: Signal, session: str, runtime: str, *, agent: str | None =
 def turn(
     signal: Span | LogRecord, session: str, status: Status, evidence: str, detail: str | None = None
 ) -> Turn:
-    """Say how a session stands after a signal."""
+    """Return the status of a session after a signal."""
     shown = None if detail is None else shorten(detail, MAX_SUMMARY)
     return Turn(session, _moment(signal), status, shown, evidence, _voice(signal))
 
 
 def call(signal: Span | LogRecord, session: str, call_id: str | None, name: str, arguments: Any) -> ToolCall:
-    """Say which tool was used."""
+    """Return the tool call of a signal."""
     given = arguments[:MAX_ARGUMENTS] if isinstance(arguments, (str, bytes)) else ""
     made = tool_call(session, _moment(signal), call_id or "", name[:MAX_ID], given)
     return msgspec.structs.replace(made, voice=_voice(signal))
@@ -108,7 +108,7 @@ def call(signal: Span | LogRecord, session: str, call_id: str | None, name: str,
 def usage(
     signal: Span | LogRecord, key: str, session: str, runtime: str, model: str | None, **figures: Any
 ) -> Usage:
-    """Say what a response has used."""
+    """Return the usage of a response."""
     at, voice = _moment(signal), _voice(signal)
     return Usage(f"otel:{session}:{key}", runtime, session, at, model or "unknown", voice=voice, **figures)
 
@@ -134,7 +134,7 @@ _KINDS = {
 
 
 def metered(point: Point, session: str, runtime: str, kind: str | None, model: str | None) -> list[Record]:
-    """Say what a meter has counted of one kind of token, or of `cost`; nothing for kinds that sum up others."""
+    """Return what a meter has counted of one kind of token, or of `cost`; empty for kinds that are sums of others."""
     field = _KINDS.get((kind or "").replace("_", "").replace(".", "").lower())
     if field is None or point.value <= 0:
         return []

@@ -1,7 +1,7 @@
 """OTLP requests, taken apart into spans, log records and points of metrics.
 
-Both encodings are read with the messages of `opentelemetry-proto`, which are loaded when the first request comes: a
-server that nobody sends telemetry to does without them.
+Both encodings are read with the messages of `opentelemetry-proto`. They are loaded with the first request, so a
+server that receives no telemetry does not need memory for them.
 
 Source: https://opentelemetry.io/docs/specs/otlp/ and https://github.com/open-telemetry/opentelemetry-proto
 """
@@ -29,7 +29,7 @@ _ERROR = 2
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends: the resource's attributes. `name` and `instance` tell processes apart."""
+    """The sender of signals: its resource's attributes. `name` and `instance` distinguish processes."""
 
     attributes: Attributes
 
