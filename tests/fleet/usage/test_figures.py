@@ -10,9 +10,9 @@ from missioncontrol.runtimes.otel.reading import count, number, slug, text, with
 
 def test_the_second_voice_adds_only_what_the_first_has_not_told() -> None:
     heard = Reconciled(NOTHING, {})
-    assert heard.hear("transcript", Figures(calls=1, input=100)) == Figures(calls=1, input=100)
-    assert heard.hear("logs", Figures(calls=1, input=100)) == NOTHING
-    assert heard.hear("logs", Figures(calls=1, input=30, output=7)) == Figures(calls=1, input=30, output=7)
+    assert heard.add("transcript", Figures(calls=1, input=100)) == Figures(calls=1, input=100)
+    assert heard.add("logs", Figures(calls=1, input=100)) == NOTHING
+    assert heard.add("logs", Figures(calls=1, input=30, output=7)) == Figures(calls=1, input=30, output=7)
 
 
 def test_figures_are_compared_kind_by_kind_and_never_fall_below_nothing() -> None:

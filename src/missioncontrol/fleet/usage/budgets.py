@@ -1,7 +1,7 @@
-"""Daily budgets: a threshold is told when it is crossed, once for each agent, level and day.
+"""Daily budgets: a threshold is published when it is crossed, once for each agent, level and day.
 
-A day is one of the user's: of the time zone in which the server runs (`TZ`). The level that was told is kept in the
-same transaction as its event, so that nothing is told twice and nothing is missed.
+Days are those of the time zone in which the server runs (`TZ`). The published level is stored in the same transaction
+as its event, so that no event is lost or repeated.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CONTINUE, STOP = "continue", "stop"
 PREFIX = "budget:"
 STOPS = "stop:"
 SOURCE = "tokens"
-"""The source that asks about budgets: what events show as `by`."""
+"""The source that asks about budgets: the `by` of its events."""
 
 
 Level = Literal["warning", "critical"]
@@ -33,10 +33,11 @@ Scope = Literal["agent", "fleet"]
 _ORDER: dict[Level, int] = {"warning": 1, "critical": 2}
 
 
-class Told(msgspec.Struct, frozen=True):
-    """The level of a budget that was last reported, if one was, and the day that it was for.
+class PublishedLevel(msgspec.Struct, frozen=True):
+    """The level of a budget that was last published, if one was, and its day.
 
-    `held` says that the agent got sessions of another one, and has used nothing since: only then it is judged again.
+    `held` is whether the agent got sessions of another one and has used nothing since. Until it has, no crossing is
+    published.
     """
 
     day: str
@@ -45,7 +46,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Stop(msgspec.Struct, frozen=True):
-    """That a person has said stop: for which day, of which budget, and who it was."""
+    """A person's decision to stop: the day, the budget, and the person."""
 
     day: str
     threshold: float
@@ -53,7 +54,7 @@ class Stop(msgspec.Struct, frozen=True):
 
 
 class Crossing(msgspec.Struct, frozen=True):
-    """A threshold that was crossed: the event's data, and what is to be remembered with it."""
+    """A threshold that was crossed: the event's data, and what is to be stored with it."""
 
     data: dict[str, Any]
     key: str
@@ -67,50 +68,52 @@ def _day_of(quarter_hour: int) -> str:
 
 def day_of(at: int) -> str:
     """Return the user's day, as in `2026-11-23`, of a time in milliseconds since 1970."""
-    # Every time zone there is differs from UTC by a multiple of a quarter of an hour.
+    # Every time zone differs from UTC by a multiple of a quarter of an hour.
     return _day_of(at // 900_000)
 
 
-_told = msgspec.json.Decoder(Told)
+_levels = msgspec.json.Decoder(PublishedLevel)
 _stop = msgspec.json.Decoder(Stop)
 
 
 class Budgets:
-    """What may be spent in a day, and which levels have been told."""
+    """The budgets of a day, and the levels that have been published."""
 
     def __init__(self, config: BudgetConfig) -> None:
         self._config = config
-        self._told: dict[str, Told] = {}
+        self._published: dict[str, PublishedLevel] = {}
 
     def recall(self, memory: dict[str, bytes]) -> None:
-        """Take over what was remembered."""
-        self._told = {key: _told.decode(kept) for key, kept in memory.items() if key.startswith(PREFIX)}
+        """Restore what was stored."""
+        self._published = {
+            key: _levels.decode(kept) for key, kept in memory.items() if key.startswith(PREFIX)
+        }
 
     def moved(self, agents: Iterable[str], used: Iterable[str]) -> dict[str, bytes]:
-        """Hold agents back that got sessions of others, and judge those again that have used something.
+        """Hold back the thresholds of agents that got sessions of others, and release those of agents with new use.
 
-        Nothing was spent by a move: a threshold that it brings about is reported with the agent's next use.
+        A move spends nothing: a threshold that is crossed by it is published with the agent's next use.
 
         Args:
-            agents: who got sessions, and has used nothing itself meanwhile.
-            used: who has used something.
+            agents: the agents that got sessions, and have no use of their own meanwhile.
+            used: the agents with new use.
 
         Returns:
-            What is to be remembered along with it.
+            What is to be stored along with the move.
         """
         day = day_of(now())
         changes: dict[str, bytes] = {}
         for names, held in ((agents, True), (used, False)):
             for key in [f"{PREFIX}agent:{name}" for name in names if self._config.agents.get(name, 0) > 0]:
-                told = self._told.get(key)
-                if held or (told is not None and told.held):
-                    level = told.level if told is not None and told.day == day else None
-                    self._told[key] = new = Told(day, level, held)
+                last = self._published.get(key)
+                if held or (last is not None and last.held):
+                    level = last.level if last is not None and last.day == day else None
+                    self._published[key] = new = PublishedLevel(day, level, held)
                     changes[key] = msgspec.json.encode(new)
         return changes
 
     def crossings(self, state: FleetState) -> list[Crossing]:
-        """Return the thresholds that are crossed today and have not been told, and take them as told."""
+        """Return the thresholds that are crossed today and not published yet, and treat them as published."""
         day = day_of(now())
         found = [
             self._crossing(f"{PREFIX}agent:{agent}", "agent", agent, budget, state.tokens.spent(day, agent))
@@ -131,13 +134,13 @@ class Budgets:
         elif percent >= self._config.warn_at:
             level = "warning"
         day = day_of(now())
-        told = self._told.get(key)
-        if told is not None and told.day != day:
-            told = None
-        before = 0 if told is None or told.level is None else _ORDER[told.level]
-        if level is None or _ORDER[level] <= before or (told is not None and told.held):
+        last = self._published.get(key)
+        if last is not None and last.day != day:
+            last = None
+        before = 0 if last is None or last.level is None else _ORDER[last.level]
+        if level is None or _ORDER[level] <= before or (last is not None and last.held):
             return None
-        self._told[key] = new = Told(day, level)
+        self._published[key] = new = PublishedLevel(day, level)
         data = {
             "agent": agent,
             "currentCost": round(spent, 6),
@@ -151,10 +154,10 @@ class Budgets:
 
 
 def budget_question(crossed: Data) -> Data:
-    """Write the question whether to go on, for the data of a `token:threshold`; it is over when the day is.
+    """Return the question whether to continue, for the data of a `token:threshold`; it expires at the end of the day.
 
-    Its id is a random one: what others can guess, they can ask first. A crossing is asked about once all the same,
-    since it is remembered in one transaction with this.
+    Its id is random, so that no other client can ask a question with this id first. Each crossing is still asked about
+    only once, since it is stored in one transaction with the question.
     """
     whole = crossed["scope"] == FLEET
     who = "The fleet" if whole else crossed["agent"]
@@ -171,10 +174,10 @@ def budget_question(crossed: Data) -> Data:
 
 
 class Stops:
-    """Who was told to stop for a day by a person's answer to a budget question.
+    """The agents that a person has stopped for a day by an answer to a budget question.
 
-    The state keeps only so many questions that are over; what a person has decided for a day counts for all of it. So
-    it is taken from the question as soon as the answer is in the state, and remembered with the source that asks.
+    The state keeps a limited number of answered questions, but a decision counts for the whole day. So it is read from
+    the question as soon as the answer is in the state, and stored with the source that asks.
     """
 
     def __init__(self) -> None:
@@ -182,13 +185,13 @@ class Stops:
         self._remembered: set[str] = set()
 
     def recall(self, memory: Mapping[str, bytes]) -> None:
-        """Take over what was remembered, and keep what was heard meanwhile."""
+        """Restore what was stored, and keep the answers that were noted meanwhile."""
         kept = {key: _stop.decode(value) for key, value in memory.items() if key.startswith(STOPS)}
         self._stops = kept | self._stops
         self._remembered = set(kept)
 
-    def hear(self, questions: Iterable[Data]) -> None:
-        """Take over what the state has of today's answers."""
+    def note_answers(self, questions: Iterable[Data]) -> None:
+        """Note today's decisions to stop among the questions of the state."""
         day = day_of(now())
         for asked in questions:
             if asked["kind"] == "budget" and asked.get("answer") == STOP and _is_own(asked):
@@ -199,11 +202,11 @@ class Stops:
 
     @property
     def has_news(self) -> bool:
-        """Whether there is something to be remembered."""
+        """Whether there is something to be stored."""
         return len(self._remembered) < len(self._stops)
 
     def changes(self) -> dict[str, bytes | None]:
-        """Return what is to be remembered now, and what of it to be forgotten, and take it as remembered."""
+        """Return what is to be stored (None: removed), and treat it as stored."""
         day = day_of(now())
         over = [key for key, stop in self._stops.items() if stop.day != day]
         changes: dict[str, bytes | None] = {key: None for key in over if key in self._remembered}
@@ -216,7 +219,7 @@ class Stops:
         return changes
 
     def of(self, agent_id: str) -> str | None:
-        """Return the sentence why an agent is to stop for today; None where nobody has said that it is."""
+        """Return the reason why an agent is stopped for today, as a sentence; None if it is not stopped."""
         day = day_of(now())
         for key in (f"{STOPS}{FLEET}", f"{STOPS}agent:{agent_id}"):
             stop = self._stops.get(key)
@@ -227,7 +230,7 @@ class Stops:
 
 
 def _is_own(asked: Data) -> bool:
-    """Return whether a budget question is one of a server's own; of earlier releases' questions nobody knows."""
+    """Return whether a server has asked a budget question; questions of earlier releases have no author, and count."""
     return asked.get("askedBy") in (None, SOURCE)
 
 

@@ -1,8 +1,7 @@
-"""The ledger that is kept of what runtimes leave behind: positions, sessions, what was counted.
+"""The usage ledger: sessions and usage from the records of runtimes.
 
-It is kept on one thread, page by page, and used nowhere else; a page that was turned is handed over whole. A page is
-what one reading has brought; it is told, and remembered, whole or not at all.
-A record that cannot be entered is skipped, counted and logged: it holds up none of the others.
+It is used on one thread only. The results of one reading are a batch, which is passed on complete, and published and
+stored whole or not at all. A record that cannot be entered is skipped, counted and logged, and does not affect others.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ SESSION, _HABIT = "session:", "habit:"
 
 
 class UsageWarning(NamedTuple):
-    """Something that is to be told as a warning."""
+    """A warning that is to be published."""
 
     message: str
     details: dict[str, Any]
@@ -241,7 +240,7 @@ class UsageLedger:
         known = self.sessions.get(info.session)
         persona = info.persona
         if persona is not None and (len(persona) > MAX_NAME or (known is not None and known.addressed)):
-            # Whoever is named in a later message is spoken of; the session is still whose it was.
+            # A name in a later message does not say whose the session is, so its owner stays.
             persona = None
         is_home_known = info.agent is not None or info.cwd is not None
         if known is None:
@@ -346,7 +345,7 @@ class UsageLedger:
         if reconciled is not None:
             if usage.growth is not None:
                 figures = Figures(*(reconciled.grown(usage.growth, one) if one else 0 for one in figures))
-            figures = reconciled.hear(usage.voice, figures)
+            figures = reconciled.add(usage.voice, figures)
             stated = None if new.cost is None else figures.cost
             input_, output, read, written = (round(figure) for figure in figures[2:])
             new = Amount(stated, input_, output, read, written, min(new.cache_write_1h, written), new.extra)
@@ -372,7 +371,7 @@ class UsageLedger:
             self._spend(session, usage.at, cost, now)
 
     def _reconciled(self, usage: Usage) -> Reconciled | None:
-        """Return what is known of a use's tree of sessions; None while its transcripts are all that tells of it."""
+        """Return the reconciled use of a tree of sessions; None while only its transcripts report it."""
         root_id = self._root(usage.session)
         root = self.sessions[root_id]
         if root.reconciled is None:
@@ -382,13 +381,13 @@ class UsageLedger:
             written = NOTHING
             for session in tree:
                 written = written.plus(session.written)
-            told = written._replace(cost=sum(session.cost for session in tree))
-            root.reconciled = Reconciled(told, {"transcript": written})
+            reported = written._replace(cost=sum(session.cost for session in tree))
+            root.reconciled = Reconciled(reported, {"transcript": written})
         self.page.sessions.add(root_id)
         return root.reconciled
 
     def _root(self, id_: str) -> str:
-        """Return the session that began all that this one belongs to."""
+        """Return the root of the tree of sessions that this one belongs to."""
         for _ in range(MAX_DEPTH):
             parent = self.sessions[id_].parent
             if parent is None or parent not in self.sessions:
@@ -449,14 +448,14 @@ class UsageLedger:
         session = self._session(turn.session, "unknown")
         if not _counts(turn, session):
             return
-        # Clocks differ: nothing has happened later than now, and what one source reports later is later.
+        # Clocks differ: no turn is later than now, and the turns of one source count in the order of its reports.
         at = min(turn.at, now)
         if at < session.at and not (turn.in_order and session.in_order):
             return
         if session.holds and turn.status == "idle" and turn.evidence != session.evidence:
             return
         if turn.parallel and session.doing == "waiting" and session.evidence:
-            # What a session waits for ends as the source says that reported it.
+            # The source that reported the waiting also reports its end.
             return
         session.doing, session.at, session.detail = turn.status, at, turn.detail
         session.in_order, session.holds = turn.in_order, turn.holds

@@ -1,8 +1,8 @@
-"""The price table, in a process of its own that ends when nobody asks.
+"""The price table, in a separate process that ends when it is idle.
 
-It is the library genai-prices (https://github.com/pydantic/genai-prices), which takes 40 MB and is asked once for each
-model and day: too much to keep for what it is needed for. Run as a program, this file answers questions, one JSON in
-each line; it imports nothing of ours, so that the process has nothing but the table.
+It is the library genai-prices (https://github.com/pydantic/genai-prices), which takes 40 MB but is needed only once for
+each model and day, so it is not kept in memory. Run as a program, this file answers questions, one JSON value in each
+line; it imports no other module of Mission Control, so that the process has only the table.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 20.0
 
 
 def look_up(model: str, provider: str | None, day: int, parts: dict[str, int]) -> float | None:
-    """Say what so many tokens of each kind cost.
+    """Return the cost of a number of tokens of each kind.
 
     Args:
         model: the model's name, as its runtime gives it.
@@ -54,10 +54,10 @@ def look_up(model: str, provider: str | None, day: int, parts: dict[str, int]) -
 
 
 _BEDROCK = re.compile(r"(?:^|[/.])(?:anthropic|amazon|meta|mistral|cohere|deepseek|openai|qwen)\.[a-z0-9-]+")
-"""How Amazon's names of models are told: `us.anthropic.claude-sonnet-4-5-20250929-v1:0`, also at the end of an ARN
+"""The form of Amazon's model names: `us.anthropic.claude-sonnet-4-5-20250929-v1:0`, also at the end of an ARN
 (https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html)."""
 _VERTEX = re.compile(r"@(?:[0-9]{8}|default)$")
-"""How Google's names of other makers' models end
+"""The end of Google's names for models of other vendors
 (https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude)."""
 _PREFIXES = {
     "bedrock": "aws",
@@ -68,7 +68,7 @@ _PREFIXES = {
     "openrouter": "openrouter",
     "azure": "azure",
 }
-"""What stands before a model's name, up to a slash, and whose name that is in the table."""
+"""The prefixes of model names, up to a slash, and the provider of each in the table."""
 
 
 def names_of(model: str, provider: str | None) -> list[tuple[str | None, str]]:
@@ -113,7 +113,7 @@ class PriceTable:
         question = json.dumps([model, provider, day, parts]).encode() + b"\n"
         with self._lock:
             for _ in range(2):
-                # One that has just ended since nobody asked leaves the question unanswered.
+                # A process that has just ended because it was idle leaves the question unanswered.
                 if answer := self._ask(question):
                     cost = json.loads(answer)
                     return None if cost is None else float(cost)
@@ -146,13 +146,13 @@ def _start() -> BufferedRWPair:
             # A signal to the server's group, such as Ctrl-C, is not for it: it ends with its standard input.
             start_new_session=True,
         )
-        # Nobody else waits for its end.
+        # No other thread waits for its end.
         Thread(target=process.wait, name="price-table", daemon=True).start()
         return ours.makefile("rwb")
 
 
 def answer_questions(patience: float) -> None:
-    """Answer until nobody asks for so many seconds, or nobody is there any more."""
+    """Answer questions until none comes for `patience` seconds, or standard input ends."""
     held = b""
     while select.select([0], [], [], patience)[0] and (block := os.read(0, 1 << 16)):
         *questions, held = (held + block).split(b"\n")

@@ -43,7 +43,7 @@ _PARTS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tok
 
 
 class Price(NamedTuple):
-    """US dollars, and who says so; `none` where nobody does, and the cost is then 0."""
+    """A cost in US dollars, and its source; `none` if there is no price, and the cost is then 0."""
 
     cost: float
     source: CostSource

@@ -1,13 +1,13 @@
-"""What transcripts and telemetry say of the same use, told once.
+"""Merges the usage figures of transcripts and telemetry, so that each use counts once.
 
-A session may be heard of in several ways: from its transcript, from events or spans, from metrics. Each voice tells the
-same use again, sooner or later, whole or in part. So what is told of a session, and of all that it has started, is the
-largest of what the voices say, kind by kind; whichever comes first, nothing counts twice, and what one voice lacks
-another one fills.
+A session may be reported by several voices: its transcript, events or spans, and metrics. Each reports the same use,
+sooner or later, completely or in part. So the published use of a session and of the sessions that it started is the
+maximum of the voices for each kind of figure: in any order of arrival nothing counts twice, and one voice fills the
+gaps of another.
 
-- Telemetry names the session that a person began; its sub-agents write transcripts of their own. So sums are compared
+- Telemetry names the session that a person began; its sub-agents have transcripts of their own. So sums are compared
   for the whole tree of sessions.
-- What is told never shrinks: a voice that says less than what was told adds nothing until it says more.
+- The published use never decreases: a voice with lower figures adds nothing until they are higher.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import msgspec
 from missioncontrol.runtimes.records import Growth, Voice
 
 MAX_SERIES = 64
-"""How many cumulative series of a session are followed; there are a few for each model and kind of token."""
+"""How many cumulative series of a session are tracked; there are a few for each model and kind of token."""
 
 
 class Figures(NamedTuple):
-    """What is compared: US dollars, calls, and tokens by kind."""
+    """The figures that are compared: US dollars, calls, and tokens by kind."""
 
     cost: float = 0.0
     calls: float = 0
@@ -37,7 +37,7 @@ class Figures(NamedTuple):
         return Figures(*(one + two for one, two in zip(self, other, strict=True)))
 
     def beyond(self, other: Figures) -> Figures:
-        """Return by how much these are larger, kind by kind; never less than nothing."""
+        """Return the difference for each kind, at least 0."""
         return Figures(*(max(0, one - two) for one, two in zip(self, other, strict=True)))
 
 
@@ -45,38 +45,38 @@ NOTHING = Figures()
 
 
 class Series(msgspec.Struct):
-    """A cumulative series: since when it counts, in nanoseconds since 1970, and how far it has come."""
+    """A cumulative series: the start of its count, in nanoseconds since 1970, and its last value."""
 
     start: int
     value: float
 
 
 class Reconciled(msgspec.Struct):
-    """What was heard of a tree of sessions, by voice, and what of it has been told."""
+    """The figures of a tree of sessions by voice, and those that were published."""
 
-    told: Figures
-    heard: dict[str, Figures]
+    published: Figures = msgspec.field(name="told")
+    received: dict[str, Figures] = msgspec.field(name="heard")
     series: dict[str, Series] = {}
 
-    def hear(self, voice: Voice, figures: Figures) -> Figures:
-        """Take in what a voice says more, and return what of it nobody has told yet.
+    def add(self, voice: Voice, figures: Figures) -> Figures:
+        """Add new figures of a voice, and return the part that was not published yet.
 
-        Whoever asks tells the tokens and calls; what it tells of the cost it says to `spend`.
+        The caller publishes the tokens and calls; it passes the cost that it publishes to `spend`.
         """
-        heard = self.heard[voice] = self.heard.get(voice, NOTHING).plus(figures)
-        new = heard.beyond(self.told)
-        self.told = self.told.plus(new._replace(cost=0.0))
+        received = self.received[voice] = self.received.get(voice, NOTHING).plus(figures)
+        new = received.beyond(self.published)
+        self.published = self.published.plus(new._replace(cost=0.0))
         return new
 
     def spend(self, cost: float) -> None:
-        """Note what was told of the cost, in US dollars."""
-        self.told = self.told._replace(cost=self.told.cost + cost)
+        """Note a cost in US dollars as published."""
+        self.published = self.published._replace(cost=self.published.cost + cost)
 
     def grown(self, growth: Growth, value: float) -> float:
-        """Return by how much a cumulative series has grown since it was last heard of; `value` is what it says."""
+        """Return the increase of a cumulative series since it was last received; `value` is its current value."""
         known = self.series.get(growth.series)
         if known is not None and known.start != growth.start:
-            # Of another start: it has begun again, or two processes count by the same name.
+            # Another start: the series was restarted, or two processes use the same name.
             known = self.series.get(key := f"{growth.series}@{growth.start}")
         else:
             key = growth.series

@@ -1,8 +1,8 @@
-"""Agents that run away: the same call again and again, or money spent far faster than the agent is used to.
+"""Runaway agents: the same call again and again, or spending far above the agent's usual rate.
 
-A test that is run after every edit is no runaway, and a poll that returns the same every time is one. So what counts is
-not how often a call was made but that nothing else was done meanwhile: the last `IN_A_ROW` calls of a session are the
-same one, or the last `AMONG` are only two different ones. It is told at that moment, and again at ten times as many.
+A test that runs after every edit is not a runaway, but a poll that returns the same every time is. So the criterion is
+not the number of calls but that nothing else happens in between: the last `IN_A_ROW` calls of a session are the same,
+or the last `AMONG` are only two different ones. It is published at that moment, and again at ten times as many calls.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ class Calls:
         self._next = IN_A_ROW
 
     def new(self, id_: str, evidence: str | None) -> bool:
-        """Say whether a call is not known yet: a transcript and a hook may tell of the same one, in either order.
+        """Return whether a call is not known yet; a transcript and a hook may report the same one, in either order.
 
-        A transcript alone may well use an id twice: some models count their calls again in each response.
+        A transcript alone may use an id twice: some models number their calls from the start in each response.
         """
         known = self._ids.get(id_, "")
         if known == "" or (known is None and evidence is None):
@@ -66,7 +66,7 @@ class Calls:
         return False
 
     def add(self, tool: str, digest: str, summary: str) -> Loop | None:
-        """Note a call; return the loop that it is to be told as, if it is."""
+        """Note a call; return the loop that is to be published, if there is one."""
         call = f"{tool}:{digest}"
         self._recent.append(call)
         last = list(self._recent)

@@ -25,16 +25,16 @@ _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Session(msgspec.Struct, omit_defaults=True):
-    """A session as it is remembered; times in milliseconds since 1970, `cost` in US dollars.
+    """A session as it is stored; times in milliseconds since 1970, `cost` in US dollars.
 
-    `by` is who has passed on what it does, where that was not read in its transcript, and `in_order` says that it was
-    read in one, whose lines are in order whatever its clock says. What it does `holds` until its source says more.
-    `placed` says that it is known whose it is, `firsthand` that more than telemetry tells of it. `written` is what its
-    transcript has counted, `reconciled` what was heard of it and of all that it started, where telemetry tells of it.
-    `addressed` says that its first user message is known, `persona` is what that says after "You are", and `called`
-    that it is its agent's by that. `home` is whose it is where no agent is called so and no session has started it.
-    `uses` is what it has used so far, which goes with it to another agent; only a `movable` one has all of it, which
-    sessions of earlier releases have not.
+    `by` is who reported its activity, if that was not read in its transcript; `in_order` is whether it was, so that
+    turns are in order whatever the clock shows. `holds` is whether its status stays until its source reports again.
+    `placed` is whether its owner is known, `firsthand` whether it is reported by more than telemetry. `written` is the
+    use that its transcript has counted, `reconciled` the use of it and of the sessions that it started, if telemetry
+    reports it. `addressed` is whether its first user message is known, `persona` the text after "You are" in it, and
+    `called` whether that names its agent. `home` is its agent if no agent has that name and no session has started it.
+    `uses` is its use so far, which moves with it to another agent; it is complete only if `movable`, which sessions of
+    earlier releases are not.
     """
 
     agent: str
@@ -63,7 +63,7 @@ class Session(msgspec.Struct, omit_defaults=True):
     uses: list[SessionUse] = []
 
     def known(self) -> KnownSession:
-        """Return what is shown of it, as it is now."""
+        """Return the current values that are shown of it."""
         return KnownSession(self.agent, self.runtime, self.doing, self.at, self._totals())
 
     def _totals(self) -> SessionTotals | None:
@@ -169,5 +169,5 @@ class Owners:
         id_ = f"{runtime}-{_UNFIT.sub('-', last)}"
         if self._folders.setdefault(id_, folder) == folder:
             return id_
-        # Another folder of the same name: its path tells them apart, in the same way after every restart.
+        # Another folder of the same name: the path distinguishes them, in the same way after every restart.
         return f"{id_}-{_UNFIT.sub('-', folder).strip('-')[-40:]}"

@@ -1,8 +1,8 @@
-"""Token use: what the runtimes' transcripts say was spent, by whom, and what their agents do.
+"""Token use: the use and the activity of agents, from the runtimes' transcripts.
 
-Transcripts are read on from where they were read last. What one reading brings is told in one transaction with the
-positions, so that a response is told once however often the process ends. From the same lines come the agents'
-statuses, their activity, and the warnings about agents that run away.
+Transcripts are read from the last position. The events of a page are published in one transaction with the positions,
+so that each response is published once, even if the process ends at any moment. The agents' statuses, their activity,
+and the warnings about runaway agents come from the same lines.
 """
 
 from __future__ import annotations
@@ -34,33 +34,33 @@ MAX_REPORTS = 1_000
 """How many reports of runtimes may wait to be entered."""
 
 SHOW_SECONDS = 0.02
-"""How soon a report shows in its agent's status: whoever reports waits for the log alone, and many show at once."""
+"""Seconds until a report shows in its agent's status: callers wait only for the log, and reports show together."""
 
 AGENTS_SECONDS = 10.0
-"""How long the first reading waits for the first look at the agents, by which it is found out whose sessions are."""
+"""Seconds for which the first reading waits for the first scan of agents, which determines the sessions' owners."""
 
 PROCESS_SECONDS = 2.0
 """How often it is checked whether processes still run, where there are any: one that is killed reports nothing."""
 
 RETRY_SECONDS = 1.0
 DOUBT_SECONDS = 15.0
-"""How often is looked whether a busy agent has fallen silent, and whether a budget's day has begun again."""
+"""Seconds between two checks whether a busy agent is silent, and whether a budget's day has begun."""
 
 
 class Report(NamedTuple):
-    """What a runtime has reported, the future of whoever passed it on, and what events show as their `by`."""
+    """Records that a runtime has reported, the future of the caller, and the `by` of the events."""
 
     records: list[Record]
     taken: asyncio.Future[None]
     by: str | None
 
     def succeed(self) -> None:
-        """Say that it is kept."""
+        """Notify the caller that the records are durable."""
         if not self.taken.done():
             self.taken.set_result(None)
 
     def fail(self, error: Unavailable) -> None:
-        """Say that it is not."""
+        """Notify the caller that the records were not stored."""
         if not self.taken.done():
             self.taken.set_exception(error)
 
@@ -69,7 +69,7 @@ _NO_SESSIONS = SessionIndex()
 
 
 class UsageTracker:
-    """Tells token use, budgets, runaways and activity; what agents do it leaves to the source of agents to tell."""
+    """Publishes token use, budgets, runaways and activity; the source of agents publishes agents' statuses."""
 
     name = SOURCE
 
@@ -85,20 +85,20 @@ class UsageTracker:
         self._doubtful = False
         self._stops = Stops()
         self._again_at = math.inf
-        # Those by which the owners of sessions were found last; None where that is to be done again.
+        # The agents that the owners of sessions were last determined from; None if that has to be done again.
         self._agents: Mapping[str, Data] | None = None
-        # Agents whose use is in no event, because a quota leaves them out; and those of them that have appeared since.
+        # Agents whose use is not published because a quota leaves them out; and those of them that appeared since.
         self._left_out: set[str] = set()
         self._appeared: set[str] = set()
 
     def committed(self, records: Sequence[Event]) -> None:
-        """Note whether agents have appeared, were renamed or are gone: their sessions are found out again.
+        """Note agents that were added, renamed or removed, since the owners of sessions then have to be found again.
 
-        And whether a person has answered something, of which a stop is remembered.
+        Also note a person's answers, since a decision to stop has to be stored.
         """
         if any(record.type == "question:answered" for record in records):
-            # At once: what the state knows of it now, it may have forgotten with the next commit.
-            self._hear_stops()
+            # At once: the state may no longer have the question after the next commit.
+            self._note_stops()
             if self._stops.has_news and self._wake is not None:
                 self._wake()
         for record in records:
@@ -128,7 +128,7 @@ class UsageTracker:
                 return False
             id_ = own
         if id_ not in known:
-            # Those without a folder are left out of the known ones, while the table may still have them.
+            # Agents without a folder are not among the known ones, but the table may still have them.
             return record.type == "agent:statusChange" and id_ not in self._workspace.runtimes.without_folder
         if record.type == "agent:removed":
             return True
@@ -143,7 +143,7 @@ class UsageTracker:
             self._wake()
 
     def _known_agents(self) -> Mapping[str, Data]:
-        """Return the agents that sessions may name: the same mapping as long as they are the same agents."""
+        """Return the agents that sessions may name; the same mapping object as long as they do not change."""
         if self._agents is None:
             gone = self._workspace.runtimes.without_folder
             table = self._state.table("agents")
@@ -155,32 +155,32 @@ class UsageTracker:
         return self._agents
 
     async def report(self, records: Sequence[Record]) -> None:
-        """Take in what a runtime says itself, as if it stood in a transcript; returns when it is durable.
+        """Enter records that a runtime reports itself, as if they were in a transcript; return when they are durable.
 
         Raises:
-            Overloaded: too much of it is waiting already.
-            Unavailable: nobody keeps the ledger at the moment, or the log cannot be written.
+            Overloaded: too many reports are waiting.
+            Unavailable: the ledger is not kept at the moment, or the log cannot be written.
         """
         if self._wake is None:
-            raise Unavailable("Nobody reads the runtimes at the moment; send it again in a moment.")
+            raise Unavailable("The runtimes are not read at the moment; send it again in a moment.")
         if len(self._reports) >= MAX_REPORTS:
-            raise Overloaded("More reports of runtimes wait than can be taken in; send it again in a moment.")
+            raise Overloaded("Too many reports of runtimes are waiting; send it again in a moment.")
         report = Report(list(records), asyncio.get_running_loop().create_future(), author())
         self._reports.append(report)
         self._wake()
         await report.taken
 
     def reads(self, runtime: str) -> bool:
-        """Say whether this machine has transcripts of a runtime."""
+        """Return whether this machine has transcripts of a runtime."""
         return runtime in self._runtimes
 
     @property
     def keeps_book(self) -> bool:
-        """Whether reports are taken in here at the moment."""
+        """Whether reports are accepted at the moment."""
         return self._wake is not None
 
     def session(self, id_: str) -> KnownSession | None:
-        """Return a session as the ledger had it last; None where it is not known, or nobody keeps the ledger."""
+        """Return a session as the ledger had it last; None if it is not known, or the ledger is not kept."""
         return self.sessions.get(id_)
 
     def agents_of_sessions(self) -> dict[str, str]:
@@ -195,31 +195,31 @@ class UsageTracker:
         return _NO_SESSIONS if self._wake is None else self._sessions
 
     def stopped(self, agent_id: str) -> str | None:
-        """Return why an agent is to stop for today: a person has said so when a budget was spent. None if it is not."""
-        self._hear_stops()
+        """Return why a person has stopped an agent for today when a budget was spent; None if it is not stopped."""
+        self._note_stops()
         return self._stops.of(self._state_id(agent_id))
 
-    def _hear_stops(self) -> None:
-        self._stops.hear(self._workspace.fleet.table("questions").values())
+    def _note_stops(self) -> None:
+        self._stops.note_answers(self._workspace.fleet.table("questions").values())
 
     def _state_id(self, agent_id: str) -> str:
         agents = self._workspace.fleet.table("agents").keys()
         return find_id(agent_id, agents, self._workspace.host) or agent_id
 
     async def run(self, feed: Feed) -> None:
-        """Read and tell until cancelled."""
+        """Read and publish until cancelled."""
         try:
             await self._run(feed)
         finally:
             self._wake = None
             for report in self._take_reports():
-                report.fail(Unavailable("The runtimes are being looked at again; send it again in a moment."))
+                report.fail(Unavailable("The runtimes are being read again; send it again in a moment."))
 
     async def _run(self, feed: Feed) -> None:
         memory = await feed.recall()
         first = memory.pop(MARK, None) is None
         if first:
-            # A first reading that was cut short is done again.
+            # A first reading that was interrupted is done again.
             stops = {key: kept for key, kept in memory.items() if key.startswith(STOPS)}
             await feed.tell([Step([], dict.fromkeys(memory.keys() - stops.keys()))])
             memory = stops
@@ -228,16 +228,16 @@ class UsageTracker:
         await self._remember_stops(feed)
         self._budgets = Budgets(self._workspace.config.budgets)
         self._budgets.recall(memory)
-        # It belongs to the feed's thread from here on; what it hands over belongs to the event loop.
+        # It belongs to the feed's thread from here on; its results belong to the event loop.
         reading = self._reading = TranscriptScanner(self._workspace, feed.thread)
-        hearing = TranscriptWatcher(feed)
+        watcher = TranscriptWatcher(feed)
         try:
             self._sessions = await feed.in_thread(lambda: SessionIndex(reading.recall(memory)))
-            # What is reported while everything is read for the first time waits.
-            self._wake = hearing.inbox.put
+            # Reports wait until the first reading is done.
+            self._wake = watcher.inbox.put
             self._agents = None
             self._workspace.runtimes.follow_folders(self._forget_agents)
-            await self._find(feed, hearing)
+            await self._find(feed, watcher)
             await feed.others_looked("agents", AGENTS_SECONDS)
             if first:
                 await self._baseline(feed)
@@ -247,16 +247,16 @@ class UsageTracker:
                 one.agent for one in self._sessions.values() if not self._state.tokens.of(one.agent)
             }
             self._appeared = set(self._left_out)
-            feed.await_room(hearing.inbox.put)
-            await self._tell_left_out(feed)
+            feed.await_room(watcher.inbox.put)
+            await self._publish_left_out(feed)
             await self._show(feed)
             feed.running()
             look_at = monotonic() + DOUBT_SECONDS
             while True:
-                batch = await hearing.inbox.take(self._patience())
+                batch = await watcher.inbox.take(self._patience())
                 if self._stops.has_news:
                     await self._remember_stops(feed)
-                await self._tell_left_out(feed)
+                await self._publish_left_out(feed)
                 if self._reports:
                     await self._enter_reports(feed)
                     self._show_at = self._show_at or monotonic() + SHOW_SECONDS
@@ -265,29 +265,29 @@ class UsageTracker:
                 if self._show_at is not None and nothing_new and monotonic() < due:
                     if monotonic() >= self._show_at:
                         await self._show(feed)
-                    await self._tell_activity(feed)
+                    await self._publish_activity(feed)
                     continue
                 look_at = monotonic() + DOUBT_SECONDS
-                if await self._find(feed, hearing):
+                if await self._find(feed, watcher):
                     batch.trees.add("")
                 await self._read(feed, None if batch.trees else batch.paths, noticed=batch.noticed)
                 await feed.in_thread(reading.check_alive)
                 await self._show(feed)
-                await self._tell_activity(feed)
+                await self._publish_activity(feed)
         finally:
-            await hearing.close()
-            # On their own thread, and so after whatever is still read from the databases.
+            await watcher.close()
+            # On their own thread, and so after the last read from the databases.
             await feed.thread.close(reading.close)
 
-    async def _find(self, feed: Feed, hearing: TranscriptWatcher) -> bool:
-        """Look where the runtimes are, and listen to their folders; says whether anything has changed."""
+    async def _find(self, feed: Feed, watcher: TranscriptWatcher) -> bool:
+        """Find the runtimes' folders, and watch them; return whether anything has changed."""
         places = await feed.in_thread(self._reading.find)
         self._runtimes = frozenset(places.runtimes)
-        await hearing.attend(places.roots)
+        await watcher.attend(places.roots)
         return places.changed
 
     def _patience(self) -> float:
-        """Return the seconds after which is looked again though nothing was heard."""
+        """Return the seconds after which to check again without a notification."""
         longest = RETRY_SECONDS if self._doubtful else DOUBT_SECONDS
         if self._reading.watches_processes:
             longest = min(longest, PROCESS_SECONDS)
@@ -295,7 +295,7 @@ class UsageTracker:
         return max(0.0, min([longest, *(at - monotonic() for at in due)]))
 
     async def _baseline(self, feed: Feed) -> None:
-        """Read everything there is, and tell it as the state that it makes, not as what has happened."""
+        """Read everything that exists, and publish it as a baseline of the state, not as events."""
         found = TokenState()
         remembered: dict[str, bytes | None] = {}
         alerts: list[Draft] = []
@@ -309,9 +309,9 @@ class UsageTracker:
             enter_page(found, brought.page)
         parts = baseline_parts(found)
         drafts = [feed.draft("state:baseline", {"source": self.name, "tokens": part}) for part in parts]
-        # One transaction: a baseline is taken whole, or again.
+        # One transaction: a baseline is published whole, or again.
         await feed.tell([Step([*drafts, *alerts], {**remembered, MARK: b"1"})])
-        await self._tell_crossings(feed)
+        await self._publish_crossings(feed)
 
     async def _read(
         self,
@@ -321,16 +321,16 @@ class UsageTracker:
         noticed: float | None = None,
         found_at_start: bool = False,
     ) -> None:
-        """Read what has changed, page by page, and tell each."""
+        """Read the changed files page by page, and publish each page."""
         more = True
         while more:
             brought = await self._read_page(feed, paths)
             more, paths = brought.more, set()
-            await self._tell_page(feed, brought, noticed=noticed, found_at_start=found_at_start)
-        await self._tell_crossings(feed)
+            await self._publish_page(feed, brought, noticed=noticed, found_at_start=found_at_start)
+        await self._publish_crossings(feed)
 
     async def _read_page(self, feed: Feed, paths: set[str] | None) -> ScanResult:
-        """Read one page, and say what was written to."""
+        """Read one page, and pass on the transcripts that were written to."""
         brought = await feed.in_thread(self._reading.read, paths, self._known_agents())
         self._know(brought)
         self._doubtful = brought.doubtful
@@ -346,7 +346,7 @@ class UsageTracker:
     def _alerts(self, feed: Feed, brought: ScanResult) -> list[Draft]:
         return [feed.alert("warning", reason, path=path) for path, reason in brought.complaints]
 
-    async def _tell_page(
+    async def _publish_page(
         self,
         feed: Feed,
         brought: ScanResult,
@@ -355,7 +355,7 @@ class UsageTracker:
         found_at_start: bool = False,
         by: str | None = None,
     ) -> None:
-        """Tell what stands on the page, with what is to be remembered of it; `by` is who has reported all of it."""
+        """Publish a page, and store what is to be remembered with it; `by` is who has reported all of it."""
         page = brought.page
         left_out = {line.agent for line in page.uses} & self._left_out
         if complete := self._with_room(left_out):
@@ -371,7 +371,7 @@ class UsageTracker:
             draft.by = by
         if drafts or changes:
             refused = await feed.tell([Step(drafts, changes)], noticed=noticed)
-            # What moves to an agent is published in any case.
+            # A move to an agent is published in any case.
             given = {one.after for one in page.transfers}
             self._left_out = (self._left_out - (complete - refused) | refused) - given
         agents = self._state.table("agents")
@@ -387,42 +387,42 @@ class UsageTracker:
         return found.union(rest[: self._workspace.quotas.room("agents")])
 
     async def _complete(self, feed: Feed, page: UsageBatch, agents: set[str]) -> None:
-        """Put all that these agents have used onto a page, of which nothing has been published yet."""
+        """Add to a page all use of these agents, none of which has been published yet."""
         uses = await feed.in_thread(self._reading.uses_of, agents)
         whole = {line.session for line in uses}
         kept = {line: sums for line, sums in page.uses.items() if line.session not in whole}
         page.uses = {**kept, **uses}
 
-    async def _tell_left_out(self, feed: Feed) -> None:
-        """Publish what agents have used that a quota has left out, where there is room for them now."""
+    async def _publish_left_out(self, feed: Feed) -> None:
+        """Publish the use of agents that a quota has left out, as far as there is room for them now."""
         due = (feed.take_left_out() | self._appeared) & self._left_out
         self._appeared = set()
         if agents := self._with_room(due):
             page = UsageBatch()
             await self._complete(feed, page, agents)
-            await self._tell_uses(feed, page, agents)
+            await self._publish_uses(feed, page, agents)
 
-    async def _tell_uses(self, feed: Feed, page: UsageBatch, agents: set[str]) -> None:
+    async def _publish_uses(self, feed: Feed, page: UsageBatch, agents: set[str]) -> None:
         drafts = [feed.draft("token:usage", data) for data in usage_events(self._state.tokens, page)]
         refused = await feed.tell([Step(drafts, self._budgets.moved(set(), agents))])
         self._left_out = self._left_out - agents | refused
-        await self._tell_crossings(feed)
+        await self._publish_crossings(feed)
 
     async def _enter_reports(self, feed: Feed) -> None:
-        """Enter what was reported, and tell it; who reported it hears when it is kept."""
+        """Enter the reports, publish them, and notify their callers when they are durable."""
         reports = self._take_reports()
         by_author: dict[str | None, list[Report]] = {}
         for report in reports:
             by_author.setdefault(report.by, []).append(report)
         more = False
         try:
-            # A page for each, since its events show who has caused them.
+            # A page for each author, since its events show it as `by`.
             for by, own in by_author.items():
                 records = [report.records for report in own]
                 brought = await feed.in_thread(self._reading.enter, records, self._known_agents(), by)
                 self._know(brought)
-                await self._tell_page(feed, brought, by=by)
-                await self._tell_crossings(feed, by=by)
+                await self._publish_page(feed, brought, by=by)
+                await self._publish_crossings(feed, by=by)
                 for report in own:
                     report.succeed()
                 more = more or brought.more
@@ -438,22 +438,22 @@ class UsageTracker:
         return reports
 
     async def _remember_stops(self, feed: Feed) -> None:
-        self._hear_stops()
+        self._note_stops()
         if changes := self._stops.changes():
             await feed.tell([Step([], changes)])
 
-    async def _tell_activity(self, feed: Feed) -> None:
+    async def _publish_activity(self, feed: Feed) -> None:
         if active := self._activity.drafts(feed, self._state.table("agents")):
             await feed.tell([Step(active, {})])
 
-    async def _tell_crossings(self, feed: Feed, *, by: str | None = None) -> None:
+    async def _publish_crossings(self, feed: Feed, *, by: str | None = None) -> None:
         config = self._workspace.config.budgets
         for crossing in self._budgets.crossings(self._state):
             drafts = [feed.draft("token:threshold", crossing.data)]
             if config.on_exceed == "ask" and crossing.data["alert"] == "critical":
-                # In one transaction with the threshold: a crossing is asked about once, whatever ends the process.
+                # In one transaction with the threshold, so that a crossing is asked about once.
                 drafts.append(feed.draft("question:asked", {"question": budget_question(crossing.data)}))
-            # The budget is asked about by the server, whoever has reported what was spent.
+            # The question is asked by the server, not by the client that reported the use.
             drafts[0].by = by
             await feed.tell([Step(drafts, {crossing.key: crossing.memory})])
 

@@ -1,10 +1,10 @@
-"""Reads what runtimes leave behind into the usage ledger: which files there are, and how far each has been read.
+"""Finds the files of runtimes, and reads their new content into the usage ledger.
 
-Everything here is used on one thread, the source's. A reading is cut into pages, so that what it brings is told soon;
-between two pages nothing is held open but the databases. What a page has brought is handed to the event loop as values
-that nothing here changes any more. What has not changed since it was read is not opened again.
+Everything here is used on one thread, the source's. A reading is split into pages, so that its results are published
+soon; between two pages only databases stay open. The results of a page are passed to the event loop as values that
+are no longer changed here. Files that have not changed since they were read are not opened again.
 
-A file that cannot be read holds up none of the others: it is named once, skipped, and tried again when it changes.
+A file that cannot be read does not delay the others: it is reported once, skipped, and tried again when it changes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ follows the latter (https://www.sqlite.org/walformat.html, section 2.1).
 """
 
 _AT = "at:"
-_BESIDE = ("-wal", "-shm", "-journal")
+_SIDE_FILES = ("-wal", "-shm", "-journal")
 
 Signature = tuple[int, ...]
 Positions = msgspec.json.Decoder[Any]
@@ -71,7 +71,7 @@ class FailedFile(NamedTuple):
     took: float
 
     def is_due(self, looks: Signature, now: float) -> bool:
-        """Say whether it is to be tried again: at first soon, later where it looks different or after a while.
+        """Return whether it is to be tried again: at first soon, later where it looks different or after a while.
 
         One that takes long to fail is given a tenth of the time, however often it changes.
         """
@@ -91,13 +91,13 @@ class SecondLook(NamedTuple):
 
 
 class WatchFilter:
-    """Passes over the folders of a place that hold nothing to read, and lead to nothing."""
+    """Ignores the folders of a place that contain nothing to read."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
 
     def folder(self, path: str) -> bool:
-        """Say whether a folder of the place is passed over."""
+        """Return whether a folder of the place is ignored."""
         folder = self._place.folder / path
         if any(watched.is_relative_to(folder) for watched in self._place.watched):
             return False
@@ -107,7 +107,7 @@ class WatchFilter:
 
 
 class FoundPlaces(NamedTuple):
-    """Where the runtimes are: whether that has `changed`, the folders to watch, and which runtimes there are."""
+    """The places of the runtimes: whether they have `changed`, the folders to watch, and the runtimes found."""
 
     changed: bool
     roots: dict[Path, WatchFilter]
@@ -115,12 +115,12 @@ class FoundPlaces(NamedTuple):
 
 
 class ScanResult(NamedTuple):
-    """What a piece of reading has brought, to be told and remembered whole.
+    """The results of one page, to be published and stored whole.
 
-    `sessions` are those that changed, `forgotten` those that are not kept any more, `written` the transcripts that were
-    written to. `complaints` name files that cannot be read, each once, as path and reason; `unreadable` are all that
-    are skipped now, `doubtful` says that some of them are to be tried again soon. `again` is in how many seconds
-    something is to be looked at again, infinite where nothing is; `more` says that there is more to read.
+    `sessions` are those that changed, `forgotten` those that are no longer kept, `written` the transcripts that were
+    written to. `complaints` are files that cannot be read, each once, as path and reason; `unreadable` are all that
+    are skipped now, `doubtful` is whether some of them are to be tried again soon. `again` is the number of seconds
+    until a file has to be checked again, infinite if none has; `more` is whether there is more to read.
     """
 
     page: UsageBatch
@@ -262,14 +262,14 @@ class TranscriptScanner:
             self._ledger.know({**{id_: {} for id_ in self._roster}, **agents})
 
     def _turn_page(self) -> ScanResult:
-        """Hand over the page, with what is to be remembered along with it, and begin a new one."""
-        page, told = self._ledger.take_batch()
-        changes: dict[str, bytes | None] = {**told}
+        """Return the page, with what is to be stored along with it, and begin a new one."""
+        page, kept_by_ledger = self._ledger.take_batch()
+        changes: dict[str, bytes | None] = {**kept_by_ledger}
         for path in self._moved:
             position = self._positions.get(path)
             changes[f"{_AT}{path}"] = None if position is None else msgspec.json.encode(position)
         self._moved.clear()
-        forgotten = {key.removeprefix(SESSION) for key, kept in told.items() if kept is None}
+        forgotten = {key.removeprefix(SESSION) for key, kept in kept_by_ledger.items() if kept is None}
         sessions = {id_: self._ledger.sessions[id_].known() for id_ in page.sessions - forgotten}
         written, self._written = self._written, []
         complaints, self._complaints = self._complaints, []
@@ -304,7 +304,7 @@ class TranscriptScanner:
                 retried.append(name)
         found: dict[str, Transcript] = {}
         for name in (*paths, *retried):
-            for tail in _BESIDE:
+            for tail in _SIDE_FILES:
                 name = name.removesuffix(tail)
             path = Path(name)
             for place in self._places.values():
@@ -313,7 +313,7 @@ class TranscriptScanner:
         return [found[name] for name in sorted(found)]
 
     def _is_text(self, path: Path) -> bool:
-        """Say whether a path can be sent and stored; one that cannot, since it is not UTF-8, is named once."""
+        """Return whether a path can be sent and stored; one that cannot, since it is not UTF-8, is named once."""
         shown = readable(name := str(path))
         if shown != name and shown not in self._illegible and len(self._illegible) < MAX_ILLEGIBLE:
             self._illegible[shown] = None
@@ -324,7 +324,7 @@ class TranscriptScanner:
         """Read a file on; says whether there is more in it."""
         path, name = transcript.path, str(transcript.path)
         signature = _signature(path)
-        # What a database looks like does not tell whether it has changed: SQLite itself is asked.
+        # The status of a database's file does not show whether it has changed: SQLite is asked.
         database = registry.kinds()[transcript.kind].database
         changed = self._seen.get(name) != signature
         if not changed and not database:
@@ -334,7 +334,7 @@ class TranscriptScanner:
             looks = _change_times(path)
             if not failure.is_due(looks, monotonic()):
                 if looks != failure.looked:
-                    # Nobody may tell of it again.
+                    # There may be no other notification about it.
                     self._postponed[name] = None
                 return False
         self._postponed.pop(name, None)
@@ -504,7 +504,7 @@ def _signature(path: Path) -> Signature:
 def _change_times(path: Path) -> Signature:
     """Return when a file and what SQLite keeps next to it last changed in any way, their permissions included."""
     signature: list[int] = []
-    for part in (path, *(path.with_name(f"{path.name}{tail}") for tail in _BESIDE)):
+    for part in (path, *(path.with_name(f"{path.name}{tail}") for tail in _SIDE_FILES)):
         try:
             status = part.stat(follow_symlinks=False)
         except OSError:

@@ -1,7 +1,7 @@
-"""Hears of changes in the folders where runtimes keep what they write.
+"""Watches the folders where runtimes keep their files.
 
-Each such folder has a watch of its own, that comes and goes with it. Where the system gives no notifications, or not
-for all of it, everything is looked at every `POLL_SECONDS`; and in any case every `RESCAN_SECONDS`.
+Each folder has a watch of its own, which begins and ends with it. If the system gives no notifications, or not for all
+of it, everything is scanned every `POLL_SECONDS`; in any case every `RESCAN_SECONDS`.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ class TranscriptWatcher:
                     paths, trees, at = await notices.next()
                     self.inbox.put((str(root / path) for path in paths), [""] if trees else [], at)
         except* WorkspaceGone:
-            # Whoever looks for the folders notices when it is back.
+            # The tracker, which finds the folders, notices when it is back.
             self.inbox.put(trees=[""])
         except* Exception as group:
             logger.exception("usage.watch_failed", extra={"folder": str(root)})
             failed = reason_of(group)
         finally:
             ready.set()
-            self._tell(root, None)
+            self._note(root, None)
             await notices.close()
         if failed is not None:
             await self._poll(root, f"its notifications have failed: {failed}")
@@ -86,12 +86,12 @@ class TranscriptWatcher:
             self.inbox.put(trees=[""])
 
     async def _poll(self, root: Path, reason: str) -> None:
-        self._tell(root, f"polling {root} every {POLL_SECONDS:g} seconds: {reason}")
+        self._note(root, f"polling {root} every {POLL_SECONDS:g} seconds: {reason}")
         while True:
             await asyncio.sleep(POLL_SECONDS)
             self.inbox.put(trees=[""])
 
-    def _tell(self, root: Path, trouble: str | None) -> None:
+    def _note(self, root: Path, trouble: str | None) -> None:
         if trouble is None:
             self._troubles.pop(root, None)
         else:
