@@ -168,11 +168,11 @@ class Model:
             self.differing = None
         let_go = set(self.past.let_go_tasks())
         plan = self._agree(read)
-        assert not any(is_over(plan.tasks[id_]) for id_ in let_go & plan.told.keys() & plan.tasks.keys())
+        assert not any(is_over(plan.tasks[id_]) for id_ in let_go & plan.events.keys() & plan.tasks.keys())
         changes = self.past.changes()
         self.differing = set()
         self._remember(self.ids.changes())
-        for number, (id_, told) in enumerate(plan.told.items()):
+        for number, (id_, told) in enumerate(plan.events.items()):
             if number == killed_after:
                 self.start()
                 return plan
@@ -214,7 +214,7 @@ class Model:
         fresh = read_queue(self.text)
         whole, anew = agree(past, ids, state, fresh, at=self.at, moves=self.moves), fresh.document
         plan = agree(self.past, self.ids, self.state, read, among=among, at=self.at, moves=self.moves)
-        assert plan.told == whole.told
+        assert plan.events == whole.events
         assert plan.conflicts == whole.conflicts
         assert anew is not None
         assert read.document is not None

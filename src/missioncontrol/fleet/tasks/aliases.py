@@ -1,7 +1,7 @@
-"""Under which other ids tasks stand in the copies of their authors.
+"""The other ids of tasks in the copies of their authors.
 
 An agent may give a new task an id that another task has got meanwhile. The file then has it under another id, and the
-agent, who has not read the file since, goes on with his own: in his copies the task stands under an alias.
+agent, which has not read the file since, keeps using its own: in its copies the task has an alias.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Aliases:
         self._changed = False
 
     def __bool__(self) -> bool:
-        """Say whether there is any."""
+        """Return whether there is any."""
         return bool(self._aliases)
 
     def of(self, alias: str) -> Sequence[str]:
@@ -45,11 +45,11 @@ class Aliases:
         return [one.task for one in reversed(self._aliases.get(alias, ()))]
 
     def concern(self, id_: str) -> bool:
-        """Say whether an id is an alias, or of a task that has one."""
+        """Return whether an id is an alias, or of a task that has one."""
         return id_ in self._aliases or id_ in self._names
 
     def has_names(self, task: str) -> bool:
-        """Say whether a task has an alias."""
+        """Return whether a task has an alias."""
         return task in self._names
 
     def with_tasks(self, ids: Iterable[str]) -> set[str]:
@@ -58,7 +58,7 @@ class Aliases:
         return found | {one.task for id_ in found for one in self._aliases.get(id_, ())}
 
     def give(self, alias: str, task: str) -> None:
-        """Note that a task was given its id, and stands under another in the copy of its author."""
+        """Note that a task was given an id, and has another one in the copy of its author."""
         if self._find(alias, task) is not None:
             return
         tasks = self._aliases.pop(alias, [])

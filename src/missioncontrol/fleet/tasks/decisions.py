@@ -9,11 +9,11 @@ from missioncontrol.events import Data, now, rfc3339
 from missioncontrol.fleet.tasks.task import UNASSIGNED, Task, is_over, is_unassigned, moment
 
 MAX_AHEAD = 60_000
-"""Milliseconds by which somebody else's clock may be ahead of ours and still be believed."""
+"""Milliseconds by which another program's clock may be ahead of ours for its times to count."""
 
 
 def time_now() -> str:
-    """Return the time that it is, as events have it."""
+    """Return the current time in the form of events."""
     return rfc3339(now()).decode()
 
 
@@ -56,7 +56,7 @@ def check_free(task: Task, agent: str) -> None:
 
 
 def is_open(task: Task, tags: Collection[str]) -> bool:
-    """Say whether a task can be claimed, and has one of the tags; any without."""
+    """Return whether a task can be claimed, and has one of the tags; any without."""
     if task.get("status") != "pending" or not is_unassigned(task):
         return False
     own = task.get("tags")

@@ -130,7 +130,7 @@ class Document(JsonFile):
 
     @property
     def takes_next_id(self) -> bool:
-        """Say whether the number of the next task has a place here: not in a bare list, nor over something else."""
+        """Return whether the number of the next task has a place here: not in a bare list, nor over something else."""
         return self._is_object and ("nextId" not in self.root or self.next_id is not None)
 
     @property
@@ -372,7 +372,7 @@ class _Writer:
         return written.replace("\n", f"{self._newline}{manner.column}")
 
     def _spread(self, texts: Iterable[str]) -> bool:
-        """Say whether lists and objects inside a task go over several lines: as the first that is there does."""
+        """Return whether lists and objects inside a task go over several lines: as the first that is there does."""
         for text in texts:
             if "\n" in text:
                 for member in members_at(text, 0)[0]:

@@ -27,11 +27,11 @@ class FileWriter:
 
     @property
     def was_shown(self) -> bool:
-        """Whether what `put` could not leave in the file stood there for a moment: somebody may have read it."""
+        """Whether a content that `put` had to withdraw was in the file for a moment, so that it may have been read."""
         return self._file.was_shown
 
     def reset(self) -> None:
-        """Note that the file has all that it is to have."""
+        """Note that the file has all changes."""
         self._backoff = Backoff(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
         self._retry_at = self._failed_at = 0.0
         self._reported = ""
@@ -76,7 +76,7 @@ class FileWriter:
             past: has what it is to have in it.
 
         Returns:
-            What is in the file now, and which tasks are not as they are to be. None: somebody has written it since.
+            the file's content now, and the tasks that are not up to date in it. None: another program has written it.
 
         Raises:
             OSError: it cannot be written.

@@ -1,9 +1,9 @@
-"""Who gets which id.
+"""Assigns ids to tasks.
 
-Numbers only go up: the next is above every one that the state, the file, its history or its `nextId` has ever shown.
-An entry of the file that has no id of its own is known again by what stands in it, since it may be read several times
-before its id stands there too, and come back in a copy that was read before. Once the file has had the id, and the task
-is gone, the same words are a new task. What its author has edited before he saw the id is known by its likeness
+Numbers only increase: the next one is above all that the state, the file, its history or its `nextId` have ever had.
+An entry of the file without an id is recognized by its content, since it may be read several times before its id is in
+the file, and return in a copy that was read before. Once the file has had the id, and the task is gone, the same
+content is a new task. An entry that its author has edited before reading the id is recognized by similarity
 (`edited_entries.py`).
 """
 

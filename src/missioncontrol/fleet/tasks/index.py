@@ -34,7 +34,7 @@ _K = TypeVar("_K", bound=Any)
 
 
 UNSAID = "unknown"
-"""What tasks are counted under of which nobody has said the status, or the priority."""
+"""The key under which tasks without a status or priority are counted."""
 
 
 class Sorted(Generic[_K]):

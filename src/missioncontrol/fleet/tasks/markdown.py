@@ -96,9 +96,9 @@ def write_markdown(tasks: Iterable[Task], history: Sequence[Any], generated: str
     """Write the queue as a document.
 
     Args:
-        tasks: those of the queue, in the order in which they are to stand.
-        history: the entries of those that are over, the newest first; ten of them are written.
-        generated: the time that it is, RFC 3339.
+        tasks: the tasks of the queue, in the order of the document.
+        history: the entries of tasks that are over, the newest first; ten of them are written.
+        generated: the current time, RFC 3339.
     """
     lines = [
         "# Mission Control - Task Queue System",

@@ -1,4 +1,4 @@
-"""The state's tasks and a copy of the file that somebody has written, made into one: pure functions.
+"""Merges the state's tasks with a copy of the file that another program has written: pure functions.
 
 Field by field: what one side has changed since the copy was made is taken from that side. What both have changed to
 different values is a conflict: the side whose task has the later `updated` wins, the state where that is equal or
@@ -20,7 +20,7 @@ _MISSING: Any = object()
 
 
 class Conflict(NamedTuple):
-    """Something that both sides have changed: what was kept, and what was not. None stands for what is not there."""
+    """A field that both sides have changed: the value that was kept, and the one that was not. None: no value."""
 
     field: str
     kept: Any
@@ -51,8 +51,8 @@ def merge(
         ours: the tasks of the state by id.
         copy: those of the copy by id.
         next_id: the copy's `nextId`.
-        left: ids that stand in the copy in a form that is not understood, or for another task.
-        new_from: the lowest number that was new to whoever made the copy, where that is below its `nextId`.
+        left: ids that the copy has in a form that cannot be read, or for another task.
+        new_from: the lowest number that was new to the author of the copy, if it is below its `nextId`.
         among: the ids that `ours` and `copy` are about; all other tasks are the same on both sides, and in the newest
             content. None: they are about all.
         own: the contents that only the copy's author can have made it of, the oldest first, where that is known.
@@ -67,7 +67,7 @@ def merge(
             known = past.versions.get(id_)
             base = past.base(id_, theirs, origin)
             if known is None or known[-1].until <= origin.since or id_ in put_back:
-                # It is new; or it was gone when the copy was made, and somebody wants it back; or a backup has it.
+                # It is new; or it was gone when the copy was made, and its author restores it; or it is in a backup.
                 tasks[id_] = theirs
             elif theirs != base:
                 tasks[id_] = theirs
@@ -102,7 +102,7 @@ def merge_task(base: Mapping[str, Any], mine: Task, theirs: Task, conflicts: lis
     merged = _Sides(theirs_later=later(theirs, mine), conflicts=conflicts).task(base, mine, theirs)
     time = moment(merged.get("updated"))
     if time is not None and all(_differ(merged, side) for side in (mine, theirs)):
-        # It is neither's: whoever writes one of the two again is to be told from whoever takes this one back.
+        # Neither side has this version: it needs its own time, so that a copy of a side differs from a copy of it.
         merged["updated"] = rfc3339(round(time.timestamp() * 1000) + 1).decode()
     return merged
 

@@ -1,4 +1,4 @@
-"""From a copy of the file and the state's tasks to what is to be told and written: no files, no clock."""
+"""Plans what is to be published and written, from a copy of the file and the state's tasks: no files, no clock."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ MAX_SHOWN_BYTES = 1024
 class Plan(NamedTuple):
     """What is to be done about a copy.
 
-    `tasks` are what both sides are to have, `told` the events by task, `conflicts` what was decided between two edits
-    by task, `edits` what the file lacks; `refused` counts tasks of the file for which there is no room. `about_all`
-    says that it is about all tasks, not only about those that may have changed. `renamed` are ids under which the copy
-    has others than the file is to have: as long as that is not written, they are to be looked at again.
+    `tasks` are the tasks of both sides afterwards, `events` the events by task, `conflicts` the conflicts between two
+    edits by task, `edits` the changes for the file; `refused` is the number of tasks of the file for which there is no
+    room. `about_all` is whether it is about all tasks, not only about those that may have changed. `renamed` are ids
+    that other tasks have in the copy than in the file: until that is written, they have to be checked again.
     """
 
     tasks: dict[str, Task]
-    told: dict[str, list[TaskEvent]]
+    events: dict[str, list[TaskEvent]]
     conflicts: dict[str, list[Conflict]]
     edits: Edits
     refused: int = 0
@@ -57,16 +57,16 @@ def agree(
     """Merge a copy into the state, and note in the past what the file has and will have in it.
 
     Args:
-        past: what the file has been.
-        ids: gives ids to entries that have none of their own.
+        past: the earlier contents of the file.
+        ids: gives ids to entries without one.
         ours: the state's tasks by id.
-        copy: what somebody has written.
-        heal: have the file's `nextId` raised where it is in use already, also if there is nothing else to write.
+        copy: the content that another program has written.
+        heal: raise the file's `nextId` if it is in use already, even if there is nothing else to write.
         among: the ids that may differ between the state, the copy and the newest content of the past; the plan is
             about them and about entries without an id alone. None: all may.
-        room: how many tasks the state can have more; without it, any number.
-        at: the time that it is, in milliseconds since 1970.
-        moves: tasks that move into the history if they are over, though it was the file's author who completed them.
+        room: how many more tasks the state can have; None for no limit.
+        at: the current time in milliseconds since 1970.
+        moves: tasks that move into the history if they are over, even if the file's author has completed them.
     """
     if among is None:
         ids.above([*ours, *past.versions, *copy.left, *copy.by_id, *copy.history.by_id], copy.next_id)
@@ -116,14 +116,14 @@ def agree(
     if edits:
         if new:
             past.mend()
-        # Before it is written: nobody is to come with a copy of it that is not known.
+        # Before it is written, so that every copy that is made of it is known.
         next_id = copy.next_id if edits.next_id is None else edits.next_id
         past.note(tasks, next_id, left, ahead=True, among=among, at=at)
     if archived:
         tasks = {id_: task for id_, task in tasks.items() if id_ not in archived}
     return Plan(
         tasks,
-        _told(ours, tasks, conflicts),
+        _events(ours, tasks, conflicts),
         conflicts,
         edits,
         len(refused),
@@ -239,7 +239,7 @@ def _over(
 
 
 def _is_new(past: RevisionHistory, id_: str, task: Task) -> bool:
-    """Say whether a task has never stood in the file, though another may have had its id."""
+    """Return whether a task has never been in the file, although another one may have had its id."""
     return all(
         version.task.get("created") != task.get("created")
         and version.task.get("description") != task.get("description")
@@ -307,7 +307,7 @@ def edits_for(
 
 
 def is_emptied(copy: Copy) -> bool:
-    """Say whether a copy has nothing among its tasks."""
+    """Return whether a copy has no tasks."""
     return not (copy.by_id or copy.rest or copy.left or copy.over)
 
 
@@ -327,17 +327,17 @@ def _add(edits: Edits, array: ArrayName, task: Task, time: str) -> None:
     edits.of(array).added.append(archived_entry(task, time) if array == "history" else task)
 
 
-def _told(
+def _events(
     ours: Mapping[str, Task], tasks: Mapping[str, Task], conflicts: Mapping[str, list[Conflict]]
 ) -> dict[str, list[TaskEvent]]:
-    told = {id_: [deleted(id_)] for id_ in sorted(ours.keys() - tasks.keys())}
+    events = {id_: [deleted(id_)] for id_ in sorted(ours.keys() - tasks.keys())}
     for id_, task in tasks.items():
         old = ours.get(id_)
         event = created(task) if old is None else None if old is task else changed(old, task)
         if event is not None:
             found = conflicts.get(id_, ())
-            told[id_] = [TaskEvent(event.type, {**event.data, **_reported(found)})]
-    return told
+            events[id_] = [TaskEvent(event.type, {**event.data, **_reported(found)})]
+    return events
 
 
 def _reported(conflicts: Collection[Conflict]) -> Data:

@@ -1,4 +1,4 @@
-"""What a plan tells and remembers, cut into portions: between two of them others have their turn at the log."""
+"""The steps of a plan, in portions: between two of them other publishers can append to the log."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from missioncontrol.fleet.tasks.task import Task, task_ids
 MAX_BASELINE_BYTES = 180 * 1024
 PORTION = 500
 PORTION_BYTES = 512 * 1024
-"""How many tasks, and about how much of them, are in one portion."""
+"""How many tasks, and about how many bytes of them, are in one portion."""
 
 MAX_REPORTED = 40
 
 Kind = Literal["baseline", "start", "change"]
-"""When a plan is made: at the first sight of a queue, at a later start, or while it is kept in step."""
+"""When a plan is made: when the queue is first read, at a later start, or during synchronization."""
 
 
 def portions(
@@ -34,21 +34,21 @@ def portions(
 
     Args:
         feed: makes the events.
-        plan: what they are about; in a baseline, new tasks are state and not events.
-        past: what it has to remember of each task goes with the task's event.
-        ids: what they have to remember comes first.
+        plan: the plan; in a baseline, new tasks are state instead of events.
+        past: its memory of each task is stored with the task's event.
+        ids: their memory is stored first.
         kind: when the plan is made.
-        last: makes the step that comes last, once all others are in the log.
+        last: makes the last step, once all others are in the log.
     """
     waiting = past.take_changed()
     steps = [Step([], ids.changes())]
     new: list[Task] = []
     size = 0
-    for id_, told in plan.told.items():
-        if kind == "baseline" and told[0].type == "task:created":
+    for id_, events in plan.events.items():
+        if kind == "baseline" and events[0].type == "task:created":
             new.append(plan.tasks[id_])
             continue
-        drafts = [feed.draft(one.type, _marked(one.data, kind)) for one in told]
+        drafts = [feed.draft(one.type, _marked(one.data, kind)) for one in events]
         changes = past.remembered([id_]) if id_ in waiting else {}
         waiting.discard(id_)
         steps.append(Step(drafts, changes))
@@ -62,7 +62,7 @@ def portions(
         if size + MAX_BASELINE_BYTES > PORTION_BYTES:
             yield steps
             steps, size = [], 0
-    # In the order of the keys: then they go into the log's table one behind the other.
+    # In the order of the keys, so that they are stored next to each other in the log's table.
     for some in slices(sorted(waiting), PORTION):
         changes = past.remembered(some)
         size += sum(len(kept) for kept in changes.values() if kept is not None)
@@ -75,7 +75,7 @@ def portions(
 
 
 def let_go(feed: Feed, past: RevisionHistory, ids: Iterable[str]) -> list[Step]:
-    """Return the steps with which the state lets go of tasks, each with what the past has to remember of it."""
+    """Return the steps that remove tasks from the state, each with what the past has to remember of it."""
     ids = list(ids)
     past.let_go(ids)
     forgotten = past.take_changed().difference(ids)
@@ -91,19 +91,19 @@ def _marked(data: dict[str, Any], kind: Kind) -> dict[str, Any]:
 
 
 def about(steps: Iterable[Step]) -> set[str]:
-    """Return the ids of the tasks that steps tell of."""
+    """Return the ids of the tasks that steps are about."""
     return {id_ for step in steps for draft in step.drafts for id_ in task_ids(draft.type, draft.data)}
 
 
 def slices(ids: Iterable[str], size: int) -> Iterator[list[str]]:
-    """Return ids in lists of at most so many."""
+    """Return ids in lists of at most `size`."""
     rest = iter(ids)
     while some := list(islice(rest, size)):
         yield some
 
 
 def _parts(tasks: list[Task]) -> Iterator[tuple[list[Task], int]]:
-    """Cut tasks into what one event tells, each with its size."""
+    """Split tasks into lists, each for one event, with their sizes in bytes."""
     part: list[Task] = []
     size = 0
     for task in tasks:
@@ -118,7 +118,7 @@ def _parts(tasks: list[Task]) -> Iterator[tuple[list[Task], int]]:
 
 
 def report(feed: Feed, plan: Plan) -> Draft:
-    """Make the alert that names what both sides have edited."""
+    """Return the alert about the fields that both sides have edited."""
     details = [
         {"task": id_, "field": one.field, "kept": shortened(one.kept), "dropped": shortened(one.dropped)}
         for id_, found in plan.conflicts.items()

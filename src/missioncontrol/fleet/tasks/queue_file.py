@@ -1,10 +1,11 @@
-"""`TASK_QUEUE.json` on the disk: read, and replaced without losing what somebody writes at the same moment.
+"""`TASK_QUEUE.json` on the disk: read, and replaced without losing what other programs write at the same moment.
 
-All of it is for threads, and for one at a time. The new content is written next to the file and then changes places
-with it in one step, where the system can do that. So what it replaces is in hand, and goes back if it is not what was
-expected. Meanwhile others may have read the new content, or written over it: `was_shown` says the one, and what was in
-hand and may no longer be in the file is kept until `take_caught` has it read. A program that opened the old file
-before, and writes into it afterwards, is noticed too; its file is put back, or kept where another one has come since.
+Everything here blocks and is used on one thread at a time. The new content is written to a temporary file, which is
+then exchanged with the queue's file in one step, if the system supports that. So the replaced content is available, and
+is put back if it is not the expected one. Meanwhile another program may have read the new content (`was_shown`) or
+written over it; a replaced content that may no longer be in the file is kept until `take_caught` returns it. A program
+that opened the old file before, and writes into it afterwards, is noticed as well: its file is put back, or its content
+is kept if the queue's file has changed since.
 """
 
 from __future__ import annotations
@@ -27,22 +28,22 @@ from missioncontrol.watch.tree import Content, Signature, folders_to, look, read
 MAX_FILE_BYTES = 128 * 1024 * 1024
 
 LATE_SECONDS = 1.0
-"""For how long a file that was replaced is watched for somebody who still writes into it."""
+"""Seconds for which a replaced file is watched for programs that still write into it."""
 
 AGAIN_SECONDS = 0.1
-"""For how long nothing must be written into a replaced file for its writer to be done."""
+"""Seconds without a write into a replaced file after which its writer counts as done."""
 
 SETTLED_NS = 30_000_000
 SETTLED_SECONDS_NS = 3_000_000_000
-"""How long ago a file must have been written to be known again by its time: a later write has another one then."""
+"""Nanoseconds since the last write after which a file is identified by its time: a later write gets another time."""
 
 MAX_CAUGHT = 16
-"""How many contents are kept that were replaced before they were read."""
+"""How many replaced contents are kept until they are read."""
 
 JSON_FILE = TASK_FILES[0]
 _SWAP = 2
 _PARTS = 32
-"""So many pieces are written at a time: a large file has more than a thousand."""
+"""How many pieces are written at a time: a large file has more than a thousand."""
 
 _AT_FDCWD = -100
 _CANNOT = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM})
@@ -50,7 +51,7 @@ _CANNOT = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP
 
 def settling_ns(modified: int) -> int:
     """Return for how long after a modification time, in nanoseconds, another write can have the same time."""
-    # A file system that counts whole seconds cannot tell two writes in the same second.
+    # On a file system that counts whole seconds, two writes in the same second have the same time.
     return SETTLED_NS if modified % 1_000_000_000 else SETTLED_SECONDS_NS
 
 
@@ -61,7 +62,7 @@ class Text(Protocol):
         """Return it in pieces."""
 
     def is_text(self, data: bytes) -> bool:
-        """Say whether it is this one."""
+        """Return whether `data` is this content."""
 
 
 class WholeText:
@@ -71,19 +72,19 @@ class WholeText:
         self._data = data
 
     def parts(self) -> Iterable[bytes]:
-        """Return it as the one piece that it is."""
+        """Return it as one piece."""
         return (self._data,)
 
     def is_text(self, data: bytes) -> bool:
-        """Report whether it is this content."""
+        """Return whether `data` is this content."""
         return data == self._data
 
 
 class QueueFile:
     """The file of the queue, in a workspace.
 
-    `written` is the signature of the file that `put` wrote last; `is_written_exact` says that no later write of another
-    program leaves it as it is. `was_shown` says that what `put` could not leave there stood in the file for a moment.
+    `written` is the signature of the file that `put` wrote last; `is_written_exact` is whether every later write of
+    another program changes it. `was_shown` is whether a content that `put` had to withdraw was briefly in the file.
     """
 
     def __init__(self, root: Path) -> None:
@@ -99,19 +100,19 @@ class QueueFile:
 
     @property
     def has_caught(self) -> bool:
-        """Whether there is something that somebody has written, and that was replaced before it was read."""
+        """Whether there is content that another program has written and that was replaced before it was read."""
         return bool(self._caught)
 
     def take_caught(self) -> bytes | None:
-        """Return what was written and replaced before it was read, the oldest first; None where there is no more."""
+        """Return the oldest content that was replaced before it was read, and remove it here; None if there is none."""
         if not self._caught:
             return None
-        # What is read next is not what stands in the file.
+        # The caller reads this content next, which is not the file's.
         self._settled = None
         return self._caught.popleft()
 
     def was_read(self, content: Content) -> None:
-        """Note that this was read from the file, and is what `put` will be told that it has in it."""
+        """Note that this content was read from the file; it will be the `before` of the next `put`."""
         self._settled = None
         try:
             status = self._path.lstat()
@@ -122,18 +123,18 @@ class QueueFile:
             self._settled = sign(status)
 
     def is_as_read(self) -> bool:
-        """Say whether the file is as it was last read, as far as that can be seen from outside."""
+        """Return whether the file is unchanged since it was last read, by its size, time and inode."""
         return self._settled is not None and look(self._root, [JSON_FILE]).get(JSON_FILE) == self._settled
 
     def put(self, new: Text, before: Text | None) -> bool:
-        """Put a content in the place of the one that was read.
+        """Replace the content that was read.
 
         Args:
             new: the new content.
-            before: what the file is to have in it until then; None where it is not to be there.
+            before: the expected content of the file; None if it should not exist.
 
         Returns:
-            whether it was done; if not, somebody has written the file since.
+            True if it was replaced; False if another program has written the file since.
 
         Raises:
             OSError: it cannot be written.
@@ -148,61 +149,61 @@ class QueueFile:
             return False
         settled, self._settled = self._settled, None
         if not self._tidy:
-            # Once: what a crashed server left behind does not become more while this one runs.
+            # Once: the left-over files of a crashed server do not increase while this one runs.
             self._tidy = True
             remove_left_over(self._path)
-        # Of this write alone: agents and other servers may be writing the same queue.
-        descriptor, beside = open_temporary(self._path)
+        # A new file for each write: agents and other servers may be writing the same queue.
+        descriptor, temporary = open_temporary(self._path)
         try:
-            self._write_beside(descriptor, new)
+            self._write_temporary(descriptor, new)
             if before is None:
-                return self._link(beside) and self._is_put()
-            if exchange(beside, self._path):
-                former = _Former(beside, new)
-                if sign(beside.lstat()) == settled or before.is_text(former.content()):
+                return self._link(temporary) and self._is_put()
+            if exchange(temporary, self._path):
+                former = _Former(temporary, new)
+                if sign(temporary.lstat()) == settled or before.is_text(former.content()):
                     self._former = former
                     return self._is_put()
-                self._put_back(beside, former)
+                self._put_back(temporary, former)
                 return False
             if not self._is(before):
                 return False
-            os.replace(beside, self._path)  # noqa: PTH105
+            os.replace(temporary, self._path)  # noqa: PTH105
         finally:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         return self._is_put()
 
-    def _put_back(self, beside: Path, former: _Former) -> None:
-        """Put back what was replaced and is not what was read."""
+    def _put_back(self, temporary: Path, former: _Former) -> None:
+        """Put back a replaced content that is not the one that was read."""
         self.was_shown = True
         self._caught.append(former.content())
         former.close()
-        exchange(beside, self._path)
-        if sign(beside.lstat()) != self.written:
-            # Somebody has written over ours meanwhile.
-            over = _Former(beside, WholeText(b""))
+        exchange(temporary, self._path)
+        if sign(temporary.lstat()) != self.written:
+            # Another program has written over our content meanwhile.
+            over = _Former(temporary, WholeText(b""))
             self._caught.append(over.content())
             over.close()
 
     def _is_put(self) -> bool:
-        """Take the file that was just put in its place as one that was read."""
+        """Treat the file that was just written as read; return True."""
         self._settled = self.written if self.is_written_exact else None
         return True
 
     @property
     def is_former_touched(self) -> bool:
-        """Whether another program has written into the file that was replaced, so that it is to be put back."""
+        """Whether another program has written into the replaced file, so that it has to be put back."""
         former = self._former
         try:
             return former is not None and not former.untouched()
         except OSError:
-            # It is closed at this moment.
+            # It is being closed.
             return True
 
     def late(self) -> float | None:
-        """Put back what somebody has written into the file that was replaced.
+        """Put back what another program has written into the replaced file.
 
         Returns:
-            after how many seconds to ask again; None when nobody can be writing there any more.
+            the seconds after which to call this again; None when no program can be writing there any more.
         """
         former = self._former
         if former is None:
@@ -216,11 +217,11 @@ class QueueFile:
             return wait
         data = former.content()
         self._close()
-        # It is to replace what was written then, not what was read since.
+        # It replaces the content that was written then, not the one that was read since.
         self._settled = None
         if not self.put(WholeText(data), former.replaced_by):
             self._caught.append(data)
-        # It is to be read.
+        # It has to be read.
         self._settled = None
         return None
 
@@ -230,7 +231,7 @@ class QueueFile:
             self._former = None
 
     def _is(self, before: Text | None) -> bool:
-        """Say whether the file has this content; None: whether it is not there."""
+        """Return whether the file has this content; for None, whether it does not exist."""
         content = read_file(self._root, JSON_FILE, MAX_FILE_BYTES)
         if content is None or before is None:
             return content is None and before is None
@@ -244,7 +245,7 @@ class QueueFile:
             raise NotADirectoryError(errno.ENOTDIR, "its folder is no folder", str(folder))
         folder.mkdir(parents=True)
 
-    def _write_beside(self, descriptor: int, new: Text) -> None:
+    def _write_temporary(self, descriptor: int, new: Text) -> None:
         with os.fdopen(descriptor, "wb") as file:
             parts = iter(new.parts())
             while some := list(islice(parts, _PARTS)):
@@ -256,30 +257,30 @@ class QueueFile:
                 if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
                     os.fchown(file.fileno(), old.st_uid, old.st_gid)
             except OSError:
-                # It is a new file, or somebody else's: then it becomes ours.
+                # It is a new file, or another user's: then it becomes ours.
                 pass
             os.fsync(file.fileno())
-            # Before it has its name: what is written into it afterwards is another writer's.
+            # Before it has its name: later writes into it are another program's.
             self.written, self.is_written_exact = _stamp(file.fileno())
 
-    def _link(self, beside: Path) -> bool:
-        """Give the new file its name, unless there is one by now."""
+    def _link(self, temporary: Path) -> bool:
+        """Give the new file its name, unless a file has it by now."""
         try:
-            os.link(beside, self._path)
+            os.link(temporary, self._path)
         except FileExistsError:
             return False
         except OSError as error:
             if error.errno not in _CANNOT or os.path.lexists(self._path):
                 raise
-            os.replace(beside, self._path)  # noqa: PTH105
+            os.replace(temporary, self._path)  # noqa: PTH105
         return True
 
 
 def _stamp(descriptor: int) -> tuple[Signature, bool]:
-    """Give a file a time of its own; return its signature, and whether no later write can have the same time.
+    """Give a file a unique time; return its signature, and whether no later write can have the same time.
 
-    The system gives the time of its last tick, of which there are some hundreds a second; a time between two ticks is
-    given to no write. A file system that does not keep nanoseconds shows another time than it was given.
+    The system uses the time of its last tick, of which there are some hundreds a second, so no write gets a time
+    between two ticks. A file system that does not keep nanoseconds shows a different time than was set.
     """
     time = time_ns()
     try:
@@ -291,7 +292,7 @@ def _stamp(descriptor: int) -> tuple[Signature, bool]:
 
 
 class _Former:
-    """A file that was replaced, kept open to see whether somebody still writes into it."""
+    """A file that was replaced, kept open to check whether a program still writes into it."""
 
     def __init__(self, path: Path, replaced_by: Text) -> None:
         self.replaced_by = replaced_by
@@ -301,21 +302,21 @@ class _Former:
         self._first = self._last = self._look()
 
     def untouched(self) -> bool:
-        """Say whether nobody has written into it."""
+        """Return whether no program has written into it."""
         return self._look() == self._first
 
     def settles_in(self) -> float:
-        """Return in how many seconds its writer is taken to be done, if nothing more is written."""
+        """Return the seconds until its writer counts as done, if nothing more is written."""
         if (seen := self._look()) != self._last:
             self._last, self._since = seen, monotonic()
         return self._since + AGAIN_SECONDS - monotonic()
 
     def content(self) -> bytes:
-        """Return what stands in it."""
+        """Return its content."""
         return os.pread(self._handle, os.fstat(self._handle).st_size, 0)
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close it."""
         os.close(self._handle)
 
     def _look(self) -> tuple[int, int]:
@@ -324,10 +325,10 @@ class _Former:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Have two files change places in one step; False where the system or the file system cannot.
+    """Exchange two files in one step; return False if the system or the file system cannot.
 
     Raises:
-        OSError: one of them is not there, or not ours to move.
+        OSError: one of them does not exist, or may not be moved.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if sys.platform == "linux" and hasattr(libc, "renameat2"):

@@ -63,7 +63,7 @@ class Everything(Container[str]):
 
 @dataclass
 class Copy:
-    """What somebody has written.
+    """A version of the file by another program.
 
     `by_id` has the tasks that have an id of their own, `rest` those that have none or another task's. `odd` says which
     entries cannot be kept as tasks, `odd_mark` is the same whenever they are the same; those of them that have an id

@@ -32,7 +32,7 @@ class Outside(NamedTuple):
     is_exact: bool = False
 
     def may_differ(self, later: Outside) -> bool:
-        """Say whether a file may have been written between the two.
+        """Return whether a file may have been written between the two.
 
         A file that was written just before this was seen may have been written once more without a trace: the second
         write can have the same time.
@@ -113,7 +113,7 @@ class Scanner:
         return Outside(look(self._root, TASK_FILES), at_ns)
 
     def may_differ(self, known: Outside | None) -> bool:
-        """Say whether a file may have been written since it was seen like this."""
+        """Return whether a file may have been written since it was seen like this."""
         if known is None or self._file.has_caught or self._file.is_former_touched:
             return True
         return known.may_differ(self.outside())

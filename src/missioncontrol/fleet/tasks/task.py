@@ -81,7 +81,7 @@ DEFAULTS: Mapping[str, Any] = {
     "parentId": None,
     "subtasks": [],
 }
-"""What a task has that nobody has said anything else of; without its id and times."""
+"""The default fields of a task, without its id and times."""
 
 _CHECKED = frozenset({*_SHAPES, "status", "priority"})
 _NONE: Mapping[str, Any] = {
@@ -122,11 +122,11 @@ def number_of(id_: str) -> int | None:
 
 
 def checked(fields: Any, old: Task | None = None) -> Data:
-    """Return what a task may be made of, with status and priority folded.
+    """Return the valid fields of a task, with status and priority normalized.
 
-    Null says that there is none: what nobody has said of a new task (`DEFAULTS`), no agent, no tags, no notes. Of a
-    task that is there, a field that is as it was is left out unchecked, since an agent may have written anything into
-    the file, and a page sends back what it has read.
+    Null means that there is no value: the default of a new task (`DEFAULTS`), no agent, no tags, no notes. A field
+    that is the same as in `old` is left out without a check, since an agent may have written anything into the file,
+    and a page sends back what it has read.
 
     Args:
         fields: what it is to be made of, or what is to change in it.
@@ -228,17 +228,17 @@ class TaskEvent(NamedTuple):
 
 
 def created(task: Task) -> TaskEvent:
-    """Say that a task was added."""
+    """Return the event of a task that was added."""
     return TaskEvent("task:created", {"task": task})
 
 
 def deleted(id_: str) -> TaskEvent:
-    """Say that a task was removed."""
+    """Return the event of a task that was removed."""
     return TaskEvent("task:deleted", {"taskId": id_})
 
 
 def changed(old: Task, new: Task, *, given: bool = False, by: str | None = None) -> TaskEvent | None:
-    """Say with the one event that fits how a task changed; None where it did not.
+    """Return the event type and data for a change of a task; None if it did not change.
 
     Args:
         old: the task before.
@@ -278,7 +278,7 @@ def moment(time: Any) -> datetime | None:
 
 
 def later(one: Task, other: Task) -> bool:
-    """Say whether a task was changed later than another; both must say when."""
+    """Return whether a task was changed later than another; False if one has no valid time."""
     time, than = moment(one.get("updated")), moment(other.get("updated"))
     return time is not None and than is not None and time > than
 
@@ -295,7 +295,7 @@ def is_over(task: Task | None) -> bool:
 
 
 def is_unassigned(task: Task) -> bool:
-    """Say whether no agent has a task."""
+    """Return whether no agent has a task."""
     holder = task.get("assignedTo")
     return not holder or str(holder).casefold() == UNASSIGNED.casefold()
 

@@ -40,8 +40,8 @@ class NextId(msgspec.Struct):
 class Counter(msgspec.Struct):
     """The number of the newest content, and the file's `nextId` in the contents so far.
 
-    `reached` is the newest content that is known to have stood in the file; `mended` are those that were somebody's
-    copy, and were merged at once. `emptied` is the last in which all tasks were missing that the one before had.
+    `reached` is the newest content that is known to have been in the file; `mended` are contents that were another
+    program's copy and were merged at once. `emptied` is the last one that lacked all tasks of the content before it.
     """
 
     content: int = 0
@@ -68,7 +68,7 @@ class RevisionWindow(NamedTuple):
     newest: Callable[[], datetime | None] = lambda: None
 
     def meets(self, version: Version) -> bool:
-        """Say whether a version stood in the file in this time."""
+        """Return whether a version was in the file in this window."""
         return version.since < self.until and self.since < version.until
 
 
