@@ -196,7 +196,7 @@ async def test_what_is_no_lead_is_left_out_and_told_once(world: World) -> None:
     (alert,) = world.alerts()
     assert "entry 2 is empty" in alert
     assert "entry 3 is no object" in alert
-    assert "lead_001 stands there twice" in alert
+    assert "lead_001 occurs twice" in alert
     assert list(await leads(world)) == ["lead_001"]
 
 

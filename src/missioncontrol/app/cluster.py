@@ -164,7 +164,7 @@ class Cluster:
     async def start(self) -> None:
         """Begin; returns when the sources have looked, or stand by."""
         await self._nodes.start(self._node)
-        self._supervisor.stand_by()
+        self._supervisor.start_standby()
         await self._take_duties()
         await self._take_turn()
         self._task = asyncio.create_task(self._keep(), name="keep the lease")
@@ -265,4 +265,4 @@ class Cluster:
             logger.warning("sources.stand_by", extra={"host": self.log.host})
             self._watching = False
             await self._supervisor.stop()
-            self._supervisor.stand_by()
+            self._supervisor.start_standby()

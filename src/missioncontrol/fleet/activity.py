@@ -1,6 +1,7 @@
-"""What agents were last seen doing, told a few times a minute and not with every file or call.
+"""The last activity of agents, published every few seconds instead of with every file or call.
 
-The first sign of an agent is told at once; what follows within `EVERY_SECONDS` is told together when they have passed.
+The first activity of an agent is published at once; activity within the next `EVERY_SECONDS` is published together
+after them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ UNKNOWN_SECONDS = 0.1
 
 
 class Activity:
-    """The agents that were seen, and when each may be told again."""
+    """The agents that were active, and when the activity of each may be published again."""
 
     def __init__(self) -> None:
         self._seen: dict[str, dict[str, Any]] = {}
@@ -25,21 +26,21 @@ class Activity:
         self._quiet_until: dict[str, float] = {}
 
     def saw(self, agent: str, *, by: str | None = None, **signs: Any) -> None:
-        """Note an agent's sign of life.
+        """Note an agent's activity.
 
         Args:
             agent: its id.
-            by: who has told of it, where that was not the source itself.
-            signs: what the event is to say: `lastActivity`, `fileCount`, `activity`.
+            by: who reported it, if that was not the source itself.
+            signs: fields of the event: `lastActivity`, `fileCount`, `activity`.
         """
         self._seen[agent] = {**self._seen.get(agent, {}), **signs}
         self._authors[agent] = by
 
     def drafts(self, feed: Feed, known: Container[str] | None = None) -> list[Draft]:
-        """Return the events that are due, and take them as told.
+        """Return the events that are due, and treat them as published.
 
-        Where it is said who is known, those of an agent that is not wait: whoever has just seen it for the first time
-        is about to say so, and until then nobody could keep what it does.
+        With `known`, events of other agents wait: the source of agents publishes a new agent first, and the state
+        cannot keep the activity of an unknown one.
         """
         now = monotonic()
         due = [agent for agent in sorted(self._seen) if self._quiet_until.get(agent, 0.0) <= now]
@@ -57,5 +58,5 @@ class Activity:
         return drafts
 
     def due(self) -> float | None:
-        """Return the monotonic time at which something is to be told; None where nothing waits."""
+        """Return the monotonic time at which an event is due; None if none waits."""
         return min((self._quiet_until.get(agent, 0.0) for agent in self._seen), default=None)

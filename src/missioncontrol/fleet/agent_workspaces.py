@@ -97,7 +97,7 @@ class AgentWorkspaces:
         return owned.agent if owned is not None else self._former.get(folder)
 
     def agent_of(self, path: str) -> str | None:
-        """Return the agent whose workspace, or else whose folder, a file lies in; None where it is nobody's."""
+        """Return the agent whose workspace, or else whose folder, contains a file; None if it belongs to no agent."""
         for folder in _upwards(path):
             if (owned := self._owned.get(folder)) is not None:
                 return owned.agent

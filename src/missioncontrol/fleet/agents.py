@@ -1,11 +1,11 @@
-"""The agents: their folders, in each `state.json` and `SOUL.md`, and what the runtimes say of them.
+"""The agents: their folders with `state.json` and `SOUL.md`, and what the runtimes report about them.
 
-Every folder below the agents' is an agent, with or without these files; so is every workspace that an agent has of its
-own, in which `IDENTITY.md` and `SOUL.md` name it.
+Every folder below the agents' folder is an agent, with or without these files. So is every agent's own workspace, in
+which `IDENTITY.md` and `SOUL.md` name it.
 
-A write is one event: what is read is compared with what was known, and told as the one thing that fits. A file that
-is missing, broken or half written at this instant may be whole in the next, so a doubt is looked into again a few
-times before it is believed, and what a broken file said before stays known.
+A write is one event: the content is compared with the known one, and published as the event type that fits. A file
+that is missing, broken or half written may be whole a moment later, so it is checked a few times before the result
+counts, and the earlier content of a broken file stays known.
 """
 
 from __future__ import annotations
@@ -34,34 +34,34 @@ MAX_BASELINE_BYTES = 200 * 1024
 LOOKS_UNTIL_GONE = 2
 LOOKS_UNTIL_WRITTEN = 2
 LOOKS_UNTIL_BARE = 3
-"""How often a new folder without files is looked at: most are about to get some."""
+"""How often a new folder without files is checked: most get some soon."""
 
 YOUNG_SECONDS = 0.1
 CONFIRM_SECONDS = 60.0
-"""How much newer the word for a status must be to be told although the status is the same."""
+"""How many seconds newer the evidence of an unchanged status must be to be published."""
 
 _ABOVE = frozenset({"", *AGENT_FOLDERS, *(parent_of(folder) for folder in AGENT_FOLDERS)})
 
 
 class ReadFile(NamedTuple):
-    """One file, as it was just read. `told` is None where there is none, or where `wrong` says what is wrong."""
+    """One file, as it was just read. `parsed` is None if there is none, or if it is broken: `wrong` is the reason."""
 
     path: str
-    told: dict[str, Any] | None = None
+    parsed: dict[str, Any] | None = None
     mtime_ns: int = 0
     wrong: str | None = None
     content: str = ""
 
     @property
     def missing(self) -> bool:
-        """Say whether there was no such file."""
-        return self.told is None and self.wrong is None
+        """Return whether there was no such file."""
+        return self.parsed is None and self.wrong is None
 
 
 class Sight(NamedTuple):
-    """An agent's files, as they were just read, and whether it has a folder at all.
+    """An agent's files, as they were just read, and whether it has a folder.
 
-    `identity` and `home_soul` are those of the workspace of its own.
+    `identity` and `home_soul` are the files of its own workspace.
     """
 
     state: ReadFile
@@ -72,7 +72,7 @@ class Sight(NamedTuple):
 
     @property
     def bare(self) -> bool:
-        """Report whether there is none of the files."""
+        """Return whether none of the files exists."""
         return all(reading.missing for reading in self.readings)
 
     @property
@@ -82,7 +82,7 @@ class Sight(NamedTuple):
 
 
 class PendingCheck(NamedTuple):
-    """An agent that is to be looked at again at `due`, monotonic, for the `looks`-th time."""
+    """An agent that is to be checked again at `due`, in monotonic time, for the `looks`-th time."""
 
     looks: int
     due: float
@@ -92,7 +92,7 @@ _remembered = msgspec.json.Decoder(Known)
 
 
 class Agents:
-    """Tells agents' statuses, profiles, coming and going."""
+    """Publishes agents' statuses and profiles, and agents that are added or removed."""
 
     name = "agents"
 
@@ -113,7 +113,7 @@ class Agents:
         """Watch the agents until cancelled."""
         memory = await feed.recall()
         first = memory.pop(MARK, None) is None
-        # One that the state lacks is not known: it was left out by a quota, or another has removed it.
+        # An agent that the state lacks is not known: a quota left it out, or another publisher removed it.
         self._known = (
             {}
             if first
@@ -133,14 +133,14 @@ class Agents:
             batch = await feed.inbox.take(None if due is None else max(0.0, due - monotonic()))
             now = monotonic()
             again = {id_ for id_, doubt in self._doubts.items() if doubt.due <= now}
-            again |= self._told_by_runtimes() | feed.take_left_out()
+            again |= self._changed_by_runtimes() | feed.take_left_out()
             named = self._named(batch)
             if named is None or named or again:
                 sights = await self._look(feed, None if named is None else named | again)
                 self._forget(await feed.tell(self._compare(feed, sights), noticed=batch.noticed))
 
-    def _told_by_runtimes(self) -> set[str]:
-        """Return the agents of whom the runtimes say something new: also that they do not know them any more."""
+    def _changed_by_runtimes(self) -> set[str]:
+        """Return the agents whose status by the runtimes has changed, or whom the runtimes no longer know."""
         changed = self._runtimes.take()
         if self._runtimes.complete and not self._runtimes_seen:
             self._runtimes_seen = True
@@ -148,23 +148,23 @@ class Agents:
         return changed
 
     async def _first_look(self, feed: Feed, first: bool, memory: Mapping[str, bytes]) -> None:
-        """Look at everything until no doubt is left, then tell it: as the baseline, or as what changed meanwhile."""
-        told = self._compare(feed, await self._look(feed, None), found_at_start=True)
+        """Scan everything until no check is pending, then publish it: as the baseline, or as changes since the stop."""
+        steps = self._compare(feed, await self._look(feed, None), found_at_start=True)
         while any(doubt.looks <= len(SECOND_LOOKS) for doubt in self._doubts.values()):
             await asyncio.sleep(max(0.0, min(doubt.due for doubt in self._doubts.values()) - monotonic()))
             sights = await self._look(feed, set(self._doubts))
-            told += self._compare(feed, sights, found_at_start=True)
+            steps += self._compare(feed, sights, found_at_start=True)
         if first:
-            alerts = [draft for step in told for draft in step.drafts if draft.type == "system:alert"]
+            alerts = [draft for step in steps for draft in step.drafts if draft.type == "system:alert"]
             forgotten: dict[str, bytes | None] = dict.fromkeys(memory.keys() - self._known.keys())
-            # The mark comes last: a baseline that was cut short is taken again.
-            told = [*self._baseline(feed), Step(alerts, {**forgotten, MARK: b"1"})]
+            # The mark comes last: a baseline that was interrupted is published again.
+            steps = [*self._baseline(feed), Step(alerts, {**forgotten, MARK: b"1"})]
         elif gone := memory.keys() - self._known.keys():
-            told = [Step([], dict.fromkeys(gone)), *told]
-        self._forget(await feed.tell(told))
+            steps = [Step([], dict.fromkeys(gone)), *steps]
+        self._forget(await feed.tell(steps))
 
     def _forget(self, left_out: Iterable[str]) -> None:
-        """Take agents that a quota has left out for unknown, so that they are new when there is room."""
+        """Treat agents that a quota has left out as unknown, so that they are new when there is room."""
         for id_ in left_out:
             self._known.pop(id_, None)
 
@@ -193,7 +193,7 @@ class Agents:
         return Step([draft], changes, by_id=True)
 
     def _named(self, batch: Batch) -> set[str] | None:
-        """Return the agents that a batch speaks of; None for all of them."""
+        """Return the agents that a batch is about; None for all of them."""
         if not _ABOVE.isdisjoint(batch.trees) or not _ABOVE.isdisjoint(batch.paths):
             return None
         names: set[str] = set()
@@ -204,15 +204,15 @@ class Agents:
         return names
 
     async def _look(self, feed: Feed, ids: Iterable[str] | None) -> dict[str, Sight]:
-        """Look at the agents named, or at all."""
-        # What the event loop goes on to change is handed over as it is now.
+        """Read the files of these agents, or of all."""
+        # The event loop changes these collections, so the thread gets a copy.
         known = self._known.keys() | self._runtimes.ids() | set(map(readable, self._workspaces.agents()))
         return await feed.in_thread(self._see, ids, known, feed.thread)
 
-    # In a thread: what is there.
+    # In a thread: read the files.
 
     def _see(self, ids: Iterable[str] | None, known: Set[str], thread: OwnerThread) -> dict[str, Sight]:
-        """Read the agents named, or all; all, too, once they live in another folder than before."""
+        """Read these agents, or all; also all if the agents' folder is another one than before."""
         if ids is not None and all(id_ in self._there for id_ in ids):
             sights = {id_: self._sight(id_, thread) for id_ in ids}
             if not any(sight.state.missing and sight.soul.missing for sight in sights.values()):
@@ -229,7 +229,7 @@ class Agents:
         name = self._there.get(id_, id_)
         folder = f"{self._folder or AGENT_FOLDERS[0]}/{name}"
         home = self._workspaces.home_of(name)
-        # The watched workspace alone makes nobody an agent.
+        # The watched workspace alone is no evidence that an agent exists.
         exists = bool(home) or self._is_folder(folder)
         return Sight(
             self._read(f"{folder}/{STATE_FILE}"),
@@ -243,11 +243,11 @@ class Agents:
         try:
             return folders_to(self._root, folder, {}) and is_folder(self._root, folder)
         except OSError:
-            # What cannot be looked at may well be one.
+            # A path that cannot be checked may be a folder.
             return True
 
     def _find(self) -> tuple[str | None, dict[str, str]]:
-        """Find the folder where agents live, and in it their folders' names by id."""
+        """Return the folder of the agents, and the names of the folders in it by id."""
         folder, names = find_agents(self._root, self._ignore)
         return folder, {readable(name): name for name in names}
 
@@ -259,18 +259,18 @@ class Agents:
         if isinstance(content, str):
             return ReadFile(shown, wrong=content, content=fingerprint(content.encode()))
         try:
-            told = parse_state(content.data) if path.endswith(STATE_FILE) else parse_soul(content.data)
+            parsed = parse_state(content.data) if path.endswith(STATE_FILE) else parse_soul(content.data)
         except UnicodeDecodeError as error:
             wrong = f"it is not UTF-8 (byte {error.start})"
         except ValueError as error:
             wrong = str(error)
         else:
-            told, large = shorten(told)
+            parsed, large = shorten(parsed)
             wrong_fields = f"too large to be sent: {', '.join(large)}" if large else ""
-            return ReadFile(shown, told, content.mtime_ns, content=wrong_fields)
+            return ReadFile(shown, parsed, content.mtime_ns, content=wrong_fields)
         return ReadFile(shown, None, content.mtime_ns, wrong, fingerprint(content.data))
 
-    # On the loop: what that means.
+    # On the event loop: compare them with what is known.
 
     def _compare(
         self, feed: Feed, sights: Mapping[str, Sight], *, found_at_start: bool = False
@@ -283,11 +283,11 @@ class Agents:
         return steps
 
     def _judge(self, feed: Feed, id_: str, sight: Sight, found_at_start: bool) -> Step | None:
-        """Compare an agent with what was known of it; remember what is new, and return what is to be told."""
+        """Compare an agent with what was known of it; remember what is new, and return what is to be published."""
         old = self._known.get(id_)
-        new = Known() if old is None else msgspec.structs.replace(old, told=dict(old.told))
+        new = Known() if old is None else msgspec.structs.replace(old, reported=dict(old.reported))
         doubt = self._doubts.get(id_)
-        # A notification that comes before the next look is due does not bring the verdict nearer.
+        # A notification before the next check is due does not count as a check.
         early = doubt is not None and monotonic() < doubt.due
         looks = 0 if doubt is None else doubt.looks - early
         drafts: list[Draft] = []
@@ -306,17 +306,17 @@ class Agents:
             self._doubts[id_] = PendingCheck(looks + 1, min(due, doubt.due) if doubt and early else due)
             if old is None:
                 return None
-        if not sight.state.missing and sight.state.told is not None:
-            new.state = sight.state.told
+        if not sight.state.missing and sight.state.parsed is not None:
+            new.state = sight.state.parsed
             new.confirmed = moment(sight.state.mtime_ns)
         elif sight.state.missing and waits[0] is None:
             new.state, new.confirmed = None, None
-        if waits[1] is None and (sight.soul.missing or sight.soul.told is not None):
-            new.soul = sight.soul.told
-        if waits[2] is None and (sight.identity.missing or sight.identity.told is not None):
-            new.identity = sight.identity.told
-        if waits[3] is None and (sight.home_soul.missing or sight.home_soul.told is not None):
-            new.home_soul = sight.home_soul.told
+        if waits[1] is None and (sight.soul.missing or sight.soul.parsed is not None):
+            new.soul = sight.soul.parsed
+        if waits[2] is None and (sight.identity.missing or sight.identity.parsed is not None):
+            new.identity = sight.identity.parsed
+        if waits[3] is None and (sight.home_soul.missing or sight.home_soul.parsed is not None):
+            new.home_soul = sight.home_soul.parsed
         new.runtime = self._runtimes.get(id_) or (None if self._runtimes.complete else new.runtime)
         had_folder = new.folder or new.lost
         new.folder = sight.exists or new.state is not None or new.soul is not None
@@ -351,28 +351,28 @@ class Agents:
         looks: int,
         drafts: list[Draft],
     ) -> float | None:
-        """Return after how many seconds this file should be looked at again; None to believe what was seen.
+        """Return the seconds until this file is checked again; None if the result counts.
 
-        A complaint that is due is added to the drafts, and to what is known to have been told.
+        An alert that is due is added to the drafts, and noted in `known` as reported.
         """
         name = reading.path.rpartition("/")[2]
-        # The names alone are those of the files in the agent's folder.
+        # Files in the agent's folder are known by their names alone.
         file = name if agent_named(reading.path) is not None else reading.path
         age = (time_ns() - reading.mtime_ns) / 1e9
         again = SECOND_LOOKS[min(looks, len(SECOND_LOOKS) - 1)]
         if reading.missing:
-            known.told.pop(file, None)
+            known.reported.pop(file, None)
             return again if before is not None and looks < LOOKS_UNTIL_GONE else None
-        if reading.told is not None:
+        if reading.parsed is not None:
             self._complaints.settled(reading.path)
             if reading.content:
                 self._complain(feed, known, file, reading, reading.content, drafts)
             else:
-                known.told.pop(file, None)
-            # Every beginning of a SOUL.md is one, too: a young one may not be all there yet.
+                known.reported.pop(file, None)
+            # The beginning of a SOUL.md is valid as well: a young file may not be complete yet.
             young = name != STATE_FILE and age < YOUNG_SECONDS
-            return again if young and reading.told != before and looks < LOOKS_UNTIL_WRITTEN else None
-        if known.told.get(file) == reading.content:
+            return again if young and reading.parsed != before and looks < LOOKS_UNTIL_WRITTEN else None
+        if known.reported.get(file) == reading.content:
             return None
         if looks < len(SECOND_LOOKS) and age < HALF_WRITTEN_SECONDS:
             return again
@@ -385,20 +385,20 @@ class Agents:
     def _complain(
         self, feed: Feed, known: Known, file: str, reading: ReadFile, wrong: str, drafts: list[Draft]
     ) -> None:
-        if known.told.get(file) != reading.content:
-            known.told[file] = reading.content
+        if known.reported.get(file) != reading.content:
+            known.reported[file] = reading.content
             message = f"{reading.path} cannot be used as it is: {wrong}."
             drafts.append(feed.alert("warning", message, path=reading.path, error=wrong))
 
 
 def _change(id_: str, old: Known | None, new: Known) -> tuple[str, dict[str, Any]] | None:
-    """Return the one event that says how an agent has changed, and note its previous status in `new`."""
+    """Return the event for a change of an agent, and note its previous status in `new`."""
     before = None if old is None else compose(id_, old)
     after = compose(id_, new)
     if before is not None and before["status"] != after["status"]:
         new.previous = after["previousStatus"] = before["status"]
     if before is not None:
-        # What a runtime told has nobody to tell it any more once the runtime does not know the agent.
+        # Fields that only a runtime reports become None once the runtime no longer knows the agent.
         changed = {
             field: after.get(field) for field in (after | before) if after.get(field) != before.get(field)
         }
@@ -423,14 +423,14 @@ def _change(id_: str, old: Known | None, new: Known) -> tuple[str, dict[str, Any
 
 
 def _only_confirmed(id_: str, old: Known, new: Known) -> bool:
-    """Say whether nothing is new but that it is still so, and that was said less than `CONFIRM_SECONDS` ago."""
+    """Return whether only `confirmed` or its source is new, by less than `CONFIRM_SECONDS`."""
     before, after = compose(id_, old), compose(id_, new)
     if old.lost != new.lost:
         return False
     if not before["confirmed"] or not after["confirmed"]:
         return before == after
     passed = datetime.fromisoformat(after["confirmed"]) - datetime.fromisoformat(before["confirmed"])
-    # Where two say the same in turns, who has said it last is no news either.
+    # Two sources may report the same status in turns: which one was the last is not published.
     after |= {name: before[name] for name in ("confirmed", "statusSource")}
     return before == after and passed.total_seconds() < CONFIRM_SECONDS
 

@@ -9,7 +9,7 @@ from missioncontrol.runtimes.base import Transcript
 
 
 class ChangedTranscripts:
-    """Each transcript once, however often it is written to before somebody takes it."""
+    """A queue of transcripts. Each is in it once, however often it is written to before it is taken."""
 
     def __init__(self) -> None:
         self._transcripts: dict[str, Transcript] = {}
@@ -25,11 +25,11 @@ class ChangedTranscripts:
             self._something.set()
 
     def put_again(self) -> None:
-        """Add all that were ever added: whoever takes them begins again."""
+        """Add all transcripts that were ever added: their reader begins again."""
         self.put([*self._known.values()])
 
     def forget(self, transcript: Transcript) -> None:
-        """It is gone."""
+        """Forget a transcript that is gone."""
         self._known.pop(str(transcript.path), None)
 
     def wake(self) -> None:
@@ -37,7 +37,7 @@ class ChangedTranscripts:
         self._something.set()
 
     async def take(self, seconds: float) -> list[Transcript]:
-        """Wait for transcripts, at most so many seconds, and take all; none after the time is up."""
+        """Wait at most `seconds` for transcripts, and return all; none after a timeout."""
         try:
             async with asyncio.timeout(seconds):
                 await self._something.wait()

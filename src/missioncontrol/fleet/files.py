@@ -1,12 +1,12 @@
-"""Every file of the workspace, and of the agents' own, that is told as nothing better: created, modified, deleted.
+"""Changes of the files of the workspace and of the agents' workspaces that no other source reports.
 
-What is known of each file is an index from its path to its signature, kept in the log's own database in the same
-transaction as the events. A file is told when its signature differs from the index, whatever notification led there,
-so the steps of one write, or a temporary file that becomes another one by renaming, are one event. Whole trees are
-walked in a thread, and what differs there becomes paths to look at, so that a long walk delays nothing.
+The known files are an index from path to signature, stored in the log's database in the same transaction as the
+events. A file is reported when its signature differs from the index, whatever the notification was, so the steps of
+one write, or a temporary file that is renamed to another one, are one event. Whole trees are walked in a thread, and
+each difference becomes a path to check, so that a long walk delays nothing.
 
-An agent's workspace that is found at a start, or was there before it was known to be one, is taken as it is: what is in
-it is state and no news. A mark in the memory (its path with a `/` at the end) says that this has been done.
+The files of an agent's workspace that is found at a start, or that existed before it was known as one, are added to
+the index without events. A mark in the memory (the workspace's path with a `/` at the end) notes that this was done.
 """
 
 from __future__ import annotations
@@ -38,31 +38,31 @@ from missioncontrol.watch.tree import (
 )
 
 QUIET_SECONDS = 0.3
-"""How long a file that was told stays untold, so that one that is written all the time tells a few times a second."""
+"""Seconds between two reports of a file, so that one that is written all the time is reported a few times a second."""
 
 SECOND_LOOK_SECONDS = 0.05
-"""How long a file that is gone, or new and empty, is given to become something else."""
+"""Seconds after which a file that is gone, or new and empty, is checked again before that is reported."""
 
-MAX_REMEMBERED_TELLS = 10_000
+MAX_REMEMBERED_REPORTS = 10_000
 
 MAX_OUTSIDE_FILES = 100_000
-"""How many files outside of the workspace are known; changes of those beyond are not reported."""
+"""How many files outside of the workspace are indexed; changes of further files are not reported."""
 
 CLOCK_NS = 1_000_000_000
-"""By how much a file's time may lag behind the clock: some file systems count whole seconds."""
+"""By how many nanoseconds a file's time may lag behind the clock: some file systems count whole seconds."""
 
 Action = Literal["created", "modified", "deleted"]
 
 
 class Difference(NamedTuple):
-    """What a walk found: paths to look at, and files whose inode alone has changed, which is nothing to tell."""
+    """The result of a walk: paths to check, and files whose inode alone has changed, which are not reported."""
 
     suspicious: list[str]
     renumbered: dict[str, Signature]
 
 
 class Files:
-    """Tells changes of files."""
+    """Publishes changes of files."""
 
     name = "files"
 
@@ -72,13 +72,13 @@ class Files:
         self._version = -1
         self._queue = workspace.queue
         self._read = SourceFiles()
-        # The workspaces of agents whose files have been taken as they were.
+        # The workspaces of agents whose files have been indexed without events.
         self._taken: set[str] = set()
         self._silent: dict[str, Signature] = {}
         self._walked: set[str] = set()
         self._outside = 0
         self._index: dict[str, Signature] = {}
-        self._told: dict[str, float] = {}
+        self._reported: dict[str, float] = {}
         self._later: dict[str, float] = {}
         self._unsure: set[str] = set()
         self._trees: set[str] = set()
@@ -89,7 +89,7 @@ class Files:
 
     @property
     def index(self) -> Mapping[str, Signature]:
-        """The known files by their path, those that other sources own excluded; it changes on the event loop."""
+        """The known files by path, without those that other sources own; it changes on the event loop."""
         return self._index
 
     async def run(self, feed: Feed) -> None:
@@ -100,7 +100,7 @@ class Files:
         self._taken = set(marks)
         self._silent, self._walked = {}, set()
         self._index = {path: Signature(kept) for path, kept in memory.items()}
-        self._told, self._later, self._unsure = {}, {}, set()
+        self._reported, self._later, self._unsure = {}, {}, set()
         self._trees, self._trees_noticed = set(), None
         self._backlog.clear()
         await feed.watched()
@@ -110,7 +110,7 @@ class Files:
         await self._count(feed)
         feed.running()
         walking: asyncio.Task[None] | None = None
-        # Of its own, so that a long walk holds up no look at what has just changed.
+        # A separate thread, so that a long walk does not delay the check of files that have just changed.
         walker = OwnerThread("source files, walking")
         try:
             while True:
@@ -144,7 +144,7 @@ class Files:
             await feed.tell(steps)
             await self._mark(feed, self._workspaces.tops)
             return
-        # What the user has chosen to ignore since is not deleted: it is only no longer spoken of.
+        # Files that the user has chosen to ignore since are not deleted: they are only no longer reported.
         await self._forget(feed, await feed.in_thread(self._no_longer_wanted))
         await self._enter(feed, await feed.in_thread(self._not_taken, found))
         await self._mark(feed, self._workspaces.tops)
@@ -155,28 +155,28 @@ class Files:
             (readable(path), signature, "deleted" if signature is None else self._action(path))
             for path, signature in sorted(seen.items())
         ]
-        await self._tell(feed, changes, None, found_at_start=True)
+        await self._publish(feed, changes, None, found_at_start=True)
 
     def _baseline(self, found: FoundFiles) -> list[Step]:
-        """Take what is there as the index, and return what is to be remembered of it."""
+        """Set the index to the files that were found, and return the steps that store it."""
         files = {readable(path): signature for path, signature in found.files.items()}
         steps = [Step([], {path: None}) for path in self._index.keys() - files.keys()]
         steps += (Step([], {path: signature}) for path, signature in files.items())
         self._index = files
-        # The mark comes last: a baseline that was cut short is taken again.
+        # The mark comes last: a baseline that was interrupted is stored again.
         return [*steps, Step([], {MARK: b"1"})]
 
-    # What is taken as it is.
+    # Files that are indexed without events.
 
     def _no_longer_wanted(self) -> list[str]:
-        """Return the known files that are of no interest any more, although they exist; in a thread."""
+        """Return the known files that are ignored now, although they exist; in a thread."""
         unwanted = [path for path in self._index if not self._wanted(path)]
-        # Where an agent's workspace is gone, its files are deleted.
+        # The files of an agent's workspace that is gone are deleted.
         outside = look(self._root, (path for path in unwanted if path.startswith("../")))
         return [path for path in unwanted if outside.get(path, True) is not None]
 
     def _not_taken(self, found: FoundFiles) -> dict[str, Signature]:
-        """Return what was found in workspaces of agents that were not known at the last start; in a thread."""
+        """Return the files in workspaces of agents that were not known at the last start; in a thread."""
         return {
             path: signature
             for path, signature in found.files.items()
@@ -184,20 +184,20 @@ class Files:
         }
 
     async def _enter(self, feed: Feed, files: Mapping[str, Signature]) -> None:
-        """Know files without an event."""
+        """Add files to the index without events."""
         if files:
             kept, steps = await feed.in_thread(_steps_to_keep, files)
             await feed.tell(steps)
             self._index.update(kept)
 
     async def _forget(self, feed: Feed, paths: Collection[str]) -> None:
-        """Know files no longer, without an event."""
+        """Remove files from the index without events."""
         await feed.tell(await feed.in_thread(lambda: [Step([], {path: None}) for path in paths]))
         for path in paths:
             self._index.pop(path, None)
 
     async def _mark(self, feed: Feed, walked: Collection[str]) -> None:
-        """Remember which workspaces of agents have been taken: those before that are still there, and these."""
+        """Remember which workspaces of agents have been indexed: these, and the earlier ones that still exist."""
         taken = (self._taken.union(walked)).intersection(self._workspaces.tops)
         changes: dict[str, bytes | None] = {f"{top}/": None for top in self._taken - taken}
         for top in taken - self._taken:
@@ -207,7 +207,7 @@ class Files:
             await feed.tell([Step([], changes)])
 
     async def _count(self, feed: Feed) -> None:
-        """Count all files again: of each agent, and outside of the workspace."""
+        """Count all files again, by agent, and outside of the workspace."""
         self._version = self._workspaces.version
 
         def count() -> tuple[Counter[str | None], int]:
@@ -218,7 +218,7 @@ class Files:
         self._counts, self._outside = await feed.in_thread(count)
 
     async def _take_over(self, feed: Feed, batch: Batch) -> None:
-        """Take over what other sources no longer read, and what is in new workspaces; and let go of the opposite."""
+        """Index the files that other sources no longer read, and those of new workspaces; remove those now read."""
         changed = self._version != self._workspaces.version
         if self._walked or changed:
             silent, self._silent = self._silent, {}
@@ -241,7 +241,7 @@ class Files:
             await self._count(feed)
 
     def _change_hands(self) -> tuple[dict[str, Signature], list[str]]:
-        """Return the files that no other source reads any more, and the known ones that one reads now; in a thread."""
+        """Return the files that no other source reads any more, and the known files that one reads now; in a thread."""
         there = unread_files(self._root, self._workspaces, self._read)
         new = {
             path: signature
@@ -253,7 +253,7 @@ class Files:
     def _find_source_files(self) -> SourceFiles:
         return find_source_files(self._root, self._workspaces, json_seen=self._queue.json_seen)
 
-    # Paths: looked at one by one.
+    # Paths: checked one by one.
 
     async def _look(self, feed: Feed, batch: Batch) -> None:
         now = monotonic()
@@ -262,14 +262,14 @@ class Files:
         for path in [path for path, at in self._later.items() if at <= now]:
             del self._later[path]
             asked.add(path)
-        # What a walk has found is taken in small portions, so that it keeps nothing that happens now waiting.
+        # The results of a walk are checked in small portions, so that they do not delay current changes.
         while self._backlog and len(asked) < CHUNK:
             path, walked = self._backlog.popleft()
             asked.add(path)
             noticed = walked if noticed is None else noticed
         paths: list[str] = []
         for path in sorted(asked):
-            quiet_until = self._told.get(path, -QUIET_SECONDS) + QUIET_SECONDS
+            quiet_until = self._reported.get(path, -QUIET_SECONDS) + QUIET_SECONDS
             if quiet_until > now:
                 self._later[path] = quiet_until
             else:
@@ -277,15 +277,15 @@ class Files:
         for start in range(0, len(paths), CHUNK):
             seen = await feed.in_thread(look, self._root, paths[start : start + CHUNK])
             if given_up := [path for path in seen if seen[path] is not None and not self._wanted(path)]:
-                # The workspace that they are in is no agent's any more.
+                # They are in a workspace that is no longer an agent's.
                 await self._forget(feed, [readable(path) for path in given_up])
                 seen = {path: seen[path] for path in seen.keys() - set(given_up)}
-            await self._tell(feed, self._weigh(feed, seen), noticed)
+            await self._publish(feed, self._weigh(feed, seen), noticed)
 
     def _weigh(
         self, feed: Feed, seen: Mapping[str, Signature | None]
     ) -> list[tuple[str, Signature | None, Action]]:
-        """Return what has really changed; what may be only half done is looked at once more before it counts."""
+        """Return the changes; one that may be only half done is checked again before it counts."""
         changes: list[tuple[str, Signature | None, Action]] = []
         now = monotonic()
         for path, signature in seen.items():
@@ -305,23 +305,23 @@ class Files:
                     self._note_too_many(feed)
                     continue
                 self._outside += 1
-            self._told[path] = now
+            self._reported[path] = now
             changes.append((shown, signature, "deleted" if signature is None else self._action(shown)))
-        if len(self._told) > MAX_REMEMBERED_TELLS:
-            self._told = {path: at for path, at in self._told.items() if at + QUIET_SECONDS > now}
+        if len(self._reported) > MAX_REMEMBERED_REPORTS:
+            self._reported = {path: at for path, at in self._reported.items() if at + QUIET_SECONDS > now}
         return changes
 
     @staticmethod
     def _note_too_many(feed: Feed) -> None:
         most = f"{MAX_OUTSIDE_FILES:,}"
         feed.note(
-            f"the workspaces of agents have more than {most} files: what is beyond that is not reported"
+            f"the workspaces of agents have more than {most} files; changes of further files are not reported"
         )
 
     def _action(self, shown: str) -> Action:
         return "modified" if shown in self._index else "created"
 
-    async def _tell(
+    async def _publish(
         self,
         feed: Feed,
         changes: list[tuple[str, Signature | None, Action]],
@@ -364,13 +364,13 @@ class Files:
     def _wanted(self, path: str) -> bool:
         return not self._read.owns(path) and not self._workspaces.file(path)
 
-    # Trees: walked in a thread, while everything else goes on.
+    # Trees: walked in a thread, without delaying anything else.
 
     async def _walk(self, walker: OwnerThread) -> None:
         trees, noticed = self._trees, self._trees_noticed
         self._trees, self._trees_noticed = set(), None
         tops = [tree for tree in trees if not any(above in trees for above in folders_above(tree))]
-        # Nobody waits for a look at everything that nothing has led to.
+        # A full scan without a notification is not urgent.
         pace = Pace(REST if noticed is None else 0.0, step=walker.checkpoint)
         found = await walker.run(self._find, tops, pace)
         difference = await walker.run(self._compare, tops, found, pace)
@@ -388,7 +388,7 @@ class Files:
     def _older(
         self, suspicious: list[str], found: FoundFiles, fresh: Collection[str]
     ) -> dict[str, Signature]:
-        """Return the files of new workspaces that were written before these could be known; in a thread."""
+        """Return the files of new workspaces that were written before the workspaces were known; in a thread."""
         older: dict[str, Signature] = {}
         for path in suspicious:
             top, signature = self._workspaces.top_of(path), found.files.get(path)
@@ -417,7 +417,7 @@ class Files:
         return found
 
     def _compare(self, tops: list[str], found: FoundFiles, pace: Pace) -> Difference:
-        """Compare what was found with the index, which the event loop may be changing meanwhile."""
+        """Compare the files of a walk with the index, which the event loop may change meanwhile."""
         suspicious: list[str] = []
         renumbered: dict[str, Signature] = {}
         there: set[str] = set()
@@ -429,7 +429,7 @@ class Files:
             if known is None or not only_renumbered(known, signature):
                 suspicious.append(path)
             elif known != signature:
-                # Some file systems number their files again at each mount.
+                # Some file systems assign new inode numbers at each mount.
                 renumbered[shown] = signature
         if "" in found.unreadable:
             return Difference(suspicious, renumbered)
@@ -449,6 +449,6 @@ class Files:
 
 
 def _steps_to_keep(files: Mapping[str, Signature]) -> tuple[dict[str, Signature], list[Step]]:
-    """Return files under the paths that are kept of them, and the steps that remember them."""
+    """Return files by the paths under which they are indexed, and the steps that store them."""
     kept = {readable(path): signature for path, signature in files.items()}
     return kept, [Step([], {path: signature}) for path, signature in kept.items()]

@@ -1,7 +1,7 @@
-"""Tells the gateway's status, and the alerts that Sentry raises.
+"""Publishes the gateway's status, and the alerts that Sentry raises.
 
-Where the gateway itself can be asked, its own word counts; else what Sentry has written. A status is told when it
-changes, and an alert once for as long as it stands in Sentry's list.
+The status comes from the gateway itself if it can be reached, else from Sentry's file. A status is published when it
+changes, and an alert once for as long as it is in Sentry's list.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ABOVE = frozenset(_FILES).union(*map(folders_above, _FILES))
 
 
 class Kept(msgspec.Struct):
-    """What is remembered: the status that was told last, the alerts that stand, and the complaint about the file."""
+    """What is remembered: the last published status, the current alerts, and the reported error of the file."""
 
     status: str | None = None
     alerts: list[str] = []
@@ -60,7 +60,7 @@ class Gateway:
         self._inbox: Inbox | None = None
         self._runtime: Runtime | None = None
         self.report: SentryReport | None = None
-        """Sentry's report as it was read last; None where there is none."""
+        """Sentry's report as it was last read; None if there is none."""
 
     async def run(self, feed: Feed) -> None:
         """Watch until cancelled."""
@@ -95,7 +95,7 @@ class Gateway:
                 due = soon if due is None else min(due, soon)
 
     async def _look(self, feed: Feed, *, first: bool, at_start: bool) -> float | None:
-        """Compare what is said now with what was told; returns after how many seconds to look again."""
+        """Publish changes of the status and alerts; return the seconds until the file is to be read again."""
         path, content = await feed.in_thread(self._read)
         report = SentryReport(None, {}, [])
         before = msgspec.json.encode(self._kept)
@@ -120,9 +120,9 @@ class Gateway:
             self._take_baseline(feed, report, status, details, drafts)
         else:
             if known:
-                self._tell_alerts(feed, report, drafts, at_start=at_start)
+                self._publish_alerts(feed, report, drafts, at_start=at_start)
             if status is not None and status != self._kept.status:
-                self._tell_status(feed, status, details, drafts, at_start=at_start)
+                self._publish_status(feed, status, details, drafts, at_start=at_start)
         after = msgspec.json.encode(self._kept)
         if drafts or after != before or first:
             await feed.tell([Step(drafts, {"kept": after, MARK: b"1"})])
@@ -143,16 +143,18 @@ class Gateway:
             gateway = {"status": status, "details": details, "updated": rfc3339(now()).decode()}
             drafts.append(feed.draft("state:baseline", {"source": self.name, "gateway": gateway}))
 
-    def _tell_alerts(self, feed: Feed, report: SentryReport, drafts: list[Draft], *, at_start: bool) -> None:
-        told = set(self._kept.alerts)
+    def _publish_alerts(
+        self, feed: Feed, report: SentryReport, drafts: list[Draft], *, at_start: bool
+    ) -> None:
+        known = set(self._kept.alerts)
         for alert in report.alerts:
-            if alert.key not in told:
-                told.add(alert.key)
+            if alert.key not in known:
+                known.add(alert.key)
                 data: Data = {"level": alert.level, "message": alert.message, "details": alert.details}
                 drafts.append(feed.draft("system:alert", _marked(data, at_start)))
         self._kept.alerts = list(dict.fromkeys(alert.key for alert in report.alerts))
 
-    def _tell_status(
+    def _publish_status(
         self, feed: Feed, status: str, details: Data, drafts: list[Draft], *, at_start: bool
     ) -> None:
         previous = self._kept.status
@@ -176,12 +178,12 @@ class Gateway:
     ) -> float | None:
         verdict = self._doubt.broken(content)
         if verdict.complain:
-            # That the file is broken is told with its agent; here it is only believed.
+            # The source of agents publishes an alert about the broken file; here it is only noted.
             feed.note(f"{path} cannot be used as it is: {wrong}")
         return verdict.wait
 
     def _read(self) -> tuple[str, Content | str | None]:
-        """Read Sentry's file, wherever it is; in a thread."""
+        """Read Sentry's file at the first place where it exists; in a thread."""
         for path in _FILES:
             content = read_file(self._root, path, MAX_FILE_BYTES)
             if content is not None:
@@ -224,9 +226,9 @@ class Gateway:
         self._workspace.runtimes.say(agent, shown)
 
     def silence(self) -> None:
-        """Note that nothing more is known of any session."""
+        """Note that the sessions' states are no longer known."""
         self._runs.clear()
-        self._workspace.runtimes.fall_silent()
+        self._workspace.runtimes.forget_live()
         self._wake()
 
     def _wake(self) -> None:

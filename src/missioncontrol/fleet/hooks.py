@@ -21,7 +21,7 @@ from missioncontrol.runtimes.registry import hook_readers
 
 PATIENCE_SECONDS = 0.25
 MAX_UNKNOWN = 20
-"""How many names of events that nobody knows are counted each by itself."""
+"""How many unknown event names are counted individually."""
 
 OTHERS = "other"
 

@@ -1,7 +1,7 @@
-"""This machine: disk, memory and load, with an alert where one runs short, and another when it does no more.
+"""This machine: disk, memory and load, with an alert when one runs short, and another when it has recovered.
 
-Each level has two figures, one at which it begins and a lower one at which it ends, so that a figure that wavers about
-a level is told once.
+Each level has two thresholds, one at which it begins and a lower one at which it ends, so that a figure that varies
+around a threshold is published once.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _levels = msgspec.json.Decoder(dict[str, Level])
 
 
 class Host:
-    """Tells when this machine runs short. `figures` are those of the last look."""
+    """Publishes an alert when this machine runs short. `figures` are the last measured ones."""
 
     name = "host"
 
@@ -114,9 +114,9 @@ class Host:
             self._agreeing[metric] = (level, count)
             if count >= limits.looks:
                 self._agreeing.pop(metric)
-                await self._tell(feed, metric, value, before, level, limits)
+                await self._publish(feed, metric, value, before, level, limits)
 
-    async def _tell(
+    async def _publish(
         self, feed: Feed, metric: str, value: float, before: Level, level: Level, limits: Limits
     ) -> None:
         self._levels[metric] = level

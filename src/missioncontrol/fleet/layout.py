@@ -35,7 +35,7 @@ _BELOW_AN_AGENT = re.compile(r"(?:^|/)agents/([^/]+)/")
 
 
 def owned(path: str) -> bool:
-    """Say whether a file is told as something better than a changed file: an agent, tasks, leads."""
+    """Return whether changes of a file are published by another source: of agents, tasks or leads."""
     return _OWNED.fullmatch(path) is not None
 
 

@@ -1,13 +1,13 @@
-"""The leads as their files tell of them: pure functions from bytes to records.
+"""The records of leads from their files: pure functions from bytes to records.
 
 `leads.json` is a list, or an object with `leads`; `scored-leads-v2.json` has `scoredLeads`; each may have any form.
-A lead's record has all fields that its files give it, and `id` and `score` under these names, wherever they stood.
+A lead's record has all fields of its files, and `id` and `score` under these names, whatever the files call them.
 
-The two files number their leads independently, so an id alone does not make two entries one lead: they are one where
-the company agrees too, or the name where one of them has no company. Else they are two. The same holds within a file:
-of two leads with one id the second has its company in its id, and one without an id has that of its company and name.
+The two files number their leads independently, so two entries with the same id are one lead only if the company is
+the same too, or the name if one of them has no company. The same holds within a file: of two leads with one id the
+second gets its company in its id, and a lead without an id gets one from its company and name.
 
-Ids are texts, as the catalogue has them. What the file has instead stands under `asInFile`.
+Ids are texts, as the catalogue requires. Other values in the file are kept under `asInFile`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAX_DEPTH = 50
 _LISTS = ("leads", "scoredLeads", "scored_leads", "items", "data")
 _IDS = ("id", "leadId", "lead_id")
 AS_IN_FILE = "asInFile"
-"""The field of a lead with those of its ids that are no texts in its file, as they are there."""
+"""The field of a lead with those of its ids that are not texts in its file, unchanged."""
 
 _MAX_LABEL = 120
 _CHECKED_IDS = ("id", "leadId")
@@ -54,10 +54,10 @@ _OF_A_SCORE = frozenset(
 
 
 class LeadList(NamedTuple):
-    """The leads of a file by id, in its order, and what in it is none.
+    """The leads of a file by id, in its order, and the reasons why other entries are left out.
 
-    `changed` has the ids of the leads that are not as they were in the list before; None: all may be. `file` is where
-    they were read from, if it can be read in blocks. `repeats` says that an id stands in it more than once.
+    `changed` has the ids of the leads that may differ from the previous list; None: all may. `file` is what they were
+    read from, if it can be read in blocks. `repeats` is whether an id occurs in it more than once.
     """
 
     leads: dict[str, Data]
@@ -138,16 +138,16 @@ def _read_blocks(file: JsonFile, name: str, known: LeadList | None) -> LeadList:
 
 
 def _add_repeated(leads: dict[str, Data], again: list[Data]) -> list[str]:
-    """Add leads whose id another one has; return what is wrong with those that cannot be added.
+    """Add leads whose id another one has; return the reasons for those that cannot be added.
 
-    Each gets an id from its company and name, which it keeps wherever in the file it stands.
+    Each gets an id from its company and name, which does not depend on its position in the file.
     """
     odd: list[str] = []
     for lead in again:
         label, known = _label(lead), _label(leads[lead["id"]])
         own = f"{lead['id']} ({label})"
         if not label or label == known or own in leads or len(own) > MAX_ID_LENGTH:
-            odd.append(f"{lead['id']} stands there twice")
+            odd.append(f"{lead['id']} occurs twice")
         else:
             leads[own] = {**lead, "id": own}
     return odd
@@ -264,7 +264,7 @@ def file_id(id_: str) -> str:
 
 
 def changed(old: Data, new: Data) -> tuple[str, Data] | None:
-    """Say with the one event that fits how a lead changed; None where it did not."""
+    """Return the event type and data for a change of a lead; None if it did not change."""
     updates = {name: value for name, value in new.items() if name not in old or old[name] != value}
     removed = sorted(old.keys() - new.keys())
     if not updates and not removed:
@@ -300,7 +300,7 @@ def _text_under(entry: Data, names: tuple[str, ...]) -> str:
 
 
 def _label(lead: Data) -> str:
-    """Return the company and the name of a lead, by which it is told from another one with its id; "" without both."""
+    """Return the company and name of a lead, which distinguish it from another one with its id; "" without both."""
     texts = (_text_under(lead, names) for names in (_COMPANIES, _NAMES))
     return ", ".join(text[:_MAX_LABEL] for text in texts if text)
 

@@ -1,8 +1,8 @@
-"""The leads: each that is found, changed, scored or gone is told as the one that it is.
+"""The leads: one event for each lead that is added, changed, scored or removed.
 
-What the files say is compared with the folded state; remembered are the ids that the files have had, since a lead that
-somebody else has told is not gone because no file has it. A file that is missing or broken may be whole in the next
-moment; what a broken one said before stays known.
+The content of the files is compared with the folded state. The ids that the files have had are remembered: a lead of
+another publisher is not gone because no file has it. A file that is missing or broken may be whole a moment later; the
+earlier content of a broken one stays known.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_BASELINE_BYTES = 180 * 1024
 SETTLE = 0.02
 PORTION = 500
-"""How many leads are compared and told at a time."""
+"""How many leads are compared and published at a time."""
 
 GROUPS = 64
 _IDS = "ids:"
@@ -37,7 +37,7 @@ _ABOVE = frozenset({"", *_FOLDERS, *map(parent_of, _FOLDERS), *(parent_of(parent
 
 
 class Sight(NamedTuple):
-    """One of the two files, as it was just read: its leads, or None where it is missing, or what is wrong with it."""
+    """One of the two files, as it was just read. `leads` is None if it is missing, or broken: `wrong` is the reason."""
 
     path: str
     leads: LeadList | None = None
@@ -49,7 +49,7 @@ _ids = msgspec.json.Decoder(list[str])
 
 
 class Leads:
-    """Tells leads that are added, updated, scored and removed."""
+    """Publishes leads that are added, updated, scored and removed."""
 
     name = "leads"
 
@@ -67,7 +67,7 @@ class Leads:
         self._known: dict[str, LeadList] = {}
         self._odd = memory.get("odd", b"").decode()
         self._recall_ids(memory)
-        # Of which leads the files may say something else than the state; None: of all.
+        # The leads that may differ between the files and the state; None: all may.
         self._pending: set[str] | None = None
         feed.await_room()
         await feed.watched()
@@ -89,7 +89,7 @@ class Leads:
                 due = soon if due is None else min(due, soon)
 
     async def _look(self, feed: Feed, *, first: bool, at_start: bool, noticed: float | None) -> float | None:
-        """Look at the files, and tell what has changed; returns after how many seconds to look again."""
+        """Read the files, and publish what has changed; return the seconds until they are to be read again."""
         self._changed({file_id(id_) for id_ in feed.take_left_out()})
         sights = await feed.in_thread(self._see)
         drafts: list[Draft] = []
@@ -131,7 +131,7 @@ class Leads:
                     steps = []
                 await asyncio.sleep(0)
             left_out |= await feed.tell(steps, noticed=noticed)
-            # One that a quota leaves out is not known: another may add a lead under its id, which is no file's then.
+            # A lead that a quota leaves out is not known: another publisher may add a lead under its id.
             there = {id_ for id_ in pending - left_out if any(id_ in one.leads for one in lists)}
             self._note_ids(pending, there, changes)
             if changes:
@@ -144,7 +144,7 @@ class Leads:
     def _note_ids(
         self, ids: Collection[str], there: Collection[str], changes: dict[str, bytes | None]
     ) -> None:
-        """Remember which of these ids the files have, in groups, so that one more does not write all."""
+        """Remember which of these ids the files have, in groups, so that one more id does not rewrite all."""
         groups: set[int] = set()
         for id_ in ids:
             if (id_ in there) != (id_ in self._ids):
@@ -159,7 +159,7 @@ class Leads:
         for group in groups:
             changes[f"{_IDS}{group}"] = msgspec.json.encode(sorted(self._groups[group])) or None
         if groups and self._old_ids:
-            # An earlier release kept all in one.
+            # An earlier release kept all ids under one key.
             changes["ids"], self._old_ids = None, False
             for group in range(GROUPS):
                 changes[f"{_IDS}{group}"] = msgspec.json.encode(sorted(self._groups[group]))
@@ -175,7 +175,7 @@ class Leads:
                 self._groups[_group_of(id_)].add(id_)
 
     def _see(self) -> list[Sight]:
-        """Read of each of the two files the first that is there; in a thread."""
+        """Read each of the two files at the first place where it exists; in a thread."""
         return [self._first(paths) for paths in LEAD_PLACES]
 
     def _first(self, paths: Sequence[str]) -> Sight:
@@ -213,7 +213,7 @@ class Leads:
                 if self._known.pop(sight.path, None) is None:
                     return None
                 self._changed(None)
-                # There may be one in the other place, which nobody has looked at while there was this one.
+                # The file may exist at its other place, which was not read while this one existed.
                 return 0.0
             return verdict.wait
         verdict = doubt.broken(sight.content)
@@ -222,13 +222,13 @@ class Leads:
             drafts.append(feed.alert("warning", message, path=sight.path, error=sight.wrong))
             changes[sight.path] = doubt.told.encode()
         if verdict.wait is None and sight.path not in self._known:
-            # After a restart nothing else tells what the broken file said before: the state does.
+            # After a restart only the state has the earlier content of the broken file.
             self._known[sight.path] = LeadList(self._known_before(sight.path), [])
             self._changed(None)
         return verdict.wait
 
     def _known_before(self, path: str) -> dict[str, Data]:
-        """Return what a file said before, as far as the state shows it."""
+        """Return the earlier leads of a file, as far as the state has them."""
         known: dict[str, Data] = {}
         for id_ in self._ids:
             own = self._state.get(own_id(id_)) if _is_scored(path) else None
@@ -255,7 +255,7 @@ class Leads:
                 drafts.append(feed.alert("warning", f"Some leads are left out: {said}.", leads=odd[:50]))
 
     def _compare(self, ids: Iterable[str], lists: Sequence[LeadList]) -> Iterator[tuple[str, Data]]:
-        """Return what is to be told of some leads."""
+        """Return the types and data of the events about some leads."""
         plain, scored = lists[0].leads, lists[1].leads
         gone: list[str] = []
         for id_ in ids:
@@ -286,13 +286,13 @@ def _group_of(id_: str) -> int:
 
 
 def _in_order(ids: set[str], lists: Sequence[LeadList]) -> list[str]:
-    """Return ids in the order of the files; at the end those that no file has."""
+    """Return ids in the order of the files, then those that no file has."""
     found = dict.fromkeys(id_ for one in lists for id_ in one.leads if id_ in ids)
     return [*found, *sorted(ids - found.keys())]
 
 
 def _parts(leads: dict[str, Data]) -> list[list[Data]]:
-    """Cut leads into what one event tells."""
+    """Split leads into lists, each for one event."""
     parts: list[list[Data]] = []
     size = MAX_BASELINE_BYTES
     for lead in leads.values():

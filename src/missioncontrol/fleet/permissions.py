@@ -1,9 +1,9 @@
-"""Permission questions: what a runtime asks in the terminal is shown in the office, and answered there if wanted.
+"""Permission questions: what a runtime asks in the terminal is shown in the office, and can be answered there.
 
 A question that is held has options, and a request that waits for the answer; one that is not held only shows what
-waits in the terminal. Both are closed when they are decided there, which several things show: the tool came back,
-the turn ended, the transcript goes on. They are the log's, not this process's: after a restart what no request holds
-any more is closed, since the runtime asks in the terminal all the while.
+waits in the terminal. Both are closed when they are decided in the terminal: the tool returns, the turn ends, or the
+transcript continues. Questions are in the log and outlive this process: after a restart those that no request holds
+are closed, since the runtime still asks in the terminal.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ logger = logging.getLogger(__name__)
 
 ALLOW, DENY = "allow", "deny"
 LOOK_SECONDS = 1.0
-"""How often is looked whether a transcript says that something has been decided."""
+"""Seconds between two checks whether a transcript shows that a question has been decided."""
 
 GRACE_SECONDS = 2.0
-"""How long a session has to be at something else before that counts: what a hook says comes first."""
+"""Seconds after which a session's other activity counts as a decision: hooks have priority."""
 
 MAX_DENIED = 200
-"""How many denials are remembered until it shows whether they came in time."""
+"""How many denials are remembered until it is known whether they came in time."""
 
 _RETURNED = frozenset({"tool_asks", "tool_refused", "tool_ran"})
 _ENDED = frozenset({"turn_ends", "session_ends"})
@@ -49,9 +49,9 @@ class Permissions:
         """Prepare.
 
         Args:
-            questions: where they are asked.
-            tokens: where sessions are known.
-            host: what the fleet calls this host.
+            questions: publishes the questions.
+            tokens: knows the sessions.
+            host: the name of this host in the fleet.
         """
         self._questions = questions
         self._tokens = tokens
@@ -78,11 +78,11 @@ class Permissions:
         ]
 
     def settled(self, hook: Hook) -> list[str]:
-        """Return the ids of the open questions that a hook says are decided."""
+        """Return the ids of the open questions that are decided according to a hook."""
         return [one["id"] for one in self.open() if _settles(hook, _details(one))]
 
     def standing(self, hook: Hook) -> Hook:
-        """Return a hook as its session stands after it: with something else still asked, it goes on waiting."""
+        """Return a hook with the status of its session: `waiting` while another of its questions is open."""
         asked = [
             one
             for one in self.open()
@@ -100,7 +100,7 @@ class Permissions:
         return hook._replace(records=records)
 
     async def close(self, ids: list[str], reason: str = "elsewhere") -> None:
-        """Close questions; what cannot be closed was closed by somebody else, or is tried again later."""
+        """Close questions. Errors are ignored: the question is closed already, or is tried again later."""
         for id_ in ids:
             with suppress(MissionControlError):
                 await self._questions.close(id_, reason)
@@ -178,12 +178,12 @@ class Permissions:
                 await self._questions.warn(denied["id"], message)
 
     async def wait(self, id_: str, seconds: float, gone: Awaitable[None]) -> Data:
-        """Wait until a question is decided, its time is over, or who asked is gone; returns it as it stands then.
+        """Wait until a question is decided, its time is over, or the caller is gone; return its state then.
 
         Args:
-            id_: the question's.
-            seconds: how long at most.
-            gone: ends when who asked does not wait any longer; the question is withdrawn then.
+            id_: the question's id.
+            seconds: how long to wait at most.
+            gone: ends when the caller no longer waits; the question is withdrawn then.
         """
         waiting = asyncio.ensure_future(self._questions.wait(id_, seconds))
         leaving = asyncio.ensure_future(gone)
@@ -201,21 +201,21 @@ class Permissions:
             await asyncio.gather(waiting, leaving, return_exceptions=True)
 
     async def run(self) -> None:
-        """Close what was decided without a hook that says so, until cancelled."""
+        """Close questions that were decided without a hook, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if self._tokens.keeps_book:
                 await self.close(self._decided())
 
     def _decided(self) -> list[str]:
-        """Return the open questions that nobody holds any more, or whose session is at something else since."""
+        """Return the open questions that no request holds any more, or whose session has continued since."""
         return [one["id"] for one in self.open() if self._is_decided(one)]
 
     def _is_decided(self, question: Data) -> bool:
         try:
             return self._left_over(question) or self._overtaken(question)
         except Exception:
-            # Anybody may ask anything: one that cannot be understood stays open, and holds up none of the others.
+            # A question may have any details: one that cannot be read stays open, and does not affect the others.
             logger.debug("permission.odd", extra={"question": question.get("id")}, exc_info=True)
             return False
 
@@ -240,7 +240,7 @@ def _details(question: Data) -> Data:
 
 
 def _settles(hook: Hook, details: Data) -> bool:
-    """Report whether a hook shows that what a question asks is decided."""
+    """Return whether a question is decided according to a hook."""
     if details.get("session") == hook.session:
         return hook.phase in _ENDED or (hook.phase in _RETURNED and details.get("call") == hook.call)
     return hook.phase == "session_ends" and details.get("parent") == hook.session

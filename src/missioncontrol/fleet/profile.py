@@ -1,7 +1,7 @@
-"""An agent as its two files tell of it: pure functions from bytes to records.
+"""An agent's record from its files: pure functions from bytes to records.
 
-`state.json` is written by each agent in its own way: names with or without underscores, times as text or as numbers,
-a status that is a word, a number or an object. What can be understood is taken, the rest is passed over.
+Each agent writes `state.json` in its own form: names with or without underscores, times as text or as numbers, a
+status that is a word, a number or an object. Known forms are read, other fields are ignored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from missioncontrol.runtimes.lines import milliseconds
 from missioncontrol.state import deeper_than, kind_of
 
 MAX_FIELD_BYTES = 48 * 1024
-"""How much one of the fields that agents fill as they like may take of an event, as JSON."""
+"""How many bytes one of the fields with free content may have in an event, as JSON."""
 
 MAX_FIELD_DEPTH = 50
 MAX_TEXT = 300
@@ -28,11 +28,11 @@ _encode = msgspec.json.encode
 
 
 class Known(msgspec.Struct, omit_defaults=True):
-    """What is known of an agent, and kept: what each file and its runtime last told, and which complaints were made.
+    """What is known about an agent, and stored: the last content of its files, and the last report of its runtime.
 
-    `confirmed` is when `state.json` was last written; `told` maps a file's name to the fingerprint of what is
-    wrong with it. `identity` and `home_soul` are the `IDENTITY.md` and `SOUL.md` of the agent's own workspace.
-    `folder` says that its folder is there, `lost` that it was there once and is not now.
+    `confirmed` is when `state.json` was last written. `reported` maps the name of a broken file to the fingerprint of
+    the error that was reported. `identity` and `home_soul` are the `IDENTITY.md` and `SOUL.md` of the agent's own
+    workspace. `folder` is whether its folder exists, `lost` whether it existed earlier but no longer does.
     """
 
     state: dict[str, Any] | None = None
@@ -41,17 +41,17 @@ class Known(msgspec.Struct, omit_defaults=True):
     home_soul: dict[str, Any] | None = None
     previous: str | None = None
     confirmed: str | None = None
-    told: dict[str, str] = {}
+    reported: dict[str, str] = msgspec.field(default_factory=dict, name="told")
     runtime: RuntimeAgent | None = None
     folder: bool = False
     lost: bool = False
 
 
 def parse_state(data: bytes) -> dict[str, Any]:
-    """Read what `state.json` tells, under our names.
+    """Parse `state.json`; the result has the field names of an agent's record.
 
     Raises:
-        ValueError: it is not a JSON object; the message says what is wrong, in a few words.
+        ValueError: it is not a JSON object; the message has the reason, in a few words.
     """
     text = data.removeprefix(b"\xef\xbb\xbf")
     if not text.strip():
@@ -64,7 +64,7 @@ def parse_state(data: bytes) -> dict[str, Any]:
         raise ValueError(f"it is not JSON: {error}") from None
     if not isinstance(tree, dict):
         raise ValueError(f"it holds {_name_of(tree)} instead of an object")
-    told = {
+    fields = {
         "status": _status(_first(tree, ("status", "state", "current_status", "currentStatus"))),
         "name": _text(_first(tree, ("name", "agentName", "agent_name"))),
         "role": _text(tree.get("role")),
@@ -80,20 +80,20 @@ def parse_state(data: bytes) -> dict[str, Any]:
         "activeProjects": _if(list, _first(tree, ("active_projects", "activeProjects", "projects"))),
         "currentTask": _task(_first(tree, ("current_task", "currentTask", "task"))),
     }
-    return {field: value for field, value in told.items() if value is not None}
+    return {field: value for field, value in fields.items() if value is not None}
 
 
-def shorten(told: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Leave out the fields that are too large, or too deep, to be sent; return the rest and their names."""
-    large = [field for field, value in told.items() if not _fits(value)]
-    return {field: value for field, value in told.items() if field not in large}, large
+def shorten(fields: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the fields that are not too large or too deep to be sent, and the names of the others."""
+    large = [field for field, value in fields.items() if not _fits(value)]
+    return {field: value for field, value in fields.items() if field not in large}, large
 
 
 def compose(id_: str, known: Known) -> dict[str, Any]:
-    """Make the agent's record: `SOUL.md` says who it is, `state.json` and its runtime what it does.
+    """Return the agent's record: the identity from `SOUL.md`, the status from `state.json` and its runtime.
 
-    Of the two the newer word counts: what the runtime shows by itself, or what was written into the file since. What
-    `SOUL.md` does not say, the files in the agent's own workspace do.
+    Of the two statuses the newer one counts. Fields that `SOUL.md` lacks are taken from the files in the agent's own
+    workspace.
     """
     soul = {**(known.home_soul or {}), **(known.identity or {}), **(known.soul or {})}
     state, runtime = known.state or {}, known.runtime
@@ -118,7 +118,7 @@ def compose(id_: str, known: Known) -> dict[str, Any]:
 
 
 def _doing(known: Known) -> dict[str, Any]:
-    """Return the status with what it means, who says so, and when that was last seen to be so."""
+    """Return the status, its kind, its source, and when it was last confirmed."""
     state, runtime = known.state or {}, known.runtime
     written = None if known.confirmed is None else milliseconds(known.confirmed)
     if runtime is not None and runtime_decides(FileEvidence(state.get("status"), written), runtime):
@@ -133,7 +133,7 @@ def _doing(known: Known) -> dict[str, Any]:
 
 
 def moment(mtime_ns: int) -> str | None:
-    """Write a file's modification time, in nanoseconds since 1970; None for one that no calendar has."""
+    """Return a file's modification time, in nanoseconds since 1970, as text; None if no calendar has it."""
     milliseconds = mtime_ns // 1_000_000
     return rfc3339(milliseconds).decode() if 0 <= milliseconds <= _LAST_MOMENT else None
 
@@ -163,7 +163,7 @@ def _status(value: Any) -> str | None:
 
 
 def _time(value: Any) -> str | None:
-    """Keep a time as it is written; a number is taken as seconds or milliseconds since 1970."""
+    """Return a time as text; a number is taken as seconds or milliseconds since 1970."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e13:
         return rfc3339(int(value if value > 1e11 else value * 1000)).decode()
     return _text(value)

@@ -1,7 +1,7 @@
-"""Questions to a person: asked, answered, waited for.
+"""Questions to a person: ask, answer, and wait for the answer.
 
-What is asked is an event like everything else, so it outlives whoever asked and the server. The fold decides which
-answer counts; here is looked whether it was the one that was just given.
+A question is an event, so it outlives the caller and the server. The fold decides which answer counts; this module
+checks whether that is the one that was just given.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ MAX_EXPIRY_SECONDS = 30 * 86_400.0
 REASONS = ("withdrawn", "expired", "elsewhere")
 
 RETRY_SECONDS = 1.0
-"""When it is tried again to close a question that has expired and could not be closed."""
+"""Seconds after which closing an expired question is tried again."""
 
 logger = logging.getLogger(__name__)
 
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base 32: no letter that is taken for another one when it is read aloud."""
+"""Crockford's base 32, without letters that are easily confused."""
 
 
 def question(
@@ -49,17 +49,17 @@ def question(
     task_id: str | None = None,
     expires_at: int | None = None,
 ) -> Data:
-    """Write the `question` of a `question:asked`.
+    """Return the `question` of a `question:asked`.
 
     Args:
-        text: what is asked.
-        key: the same key gives the same id: asked again, it is the same question.
+        text: the text of the question.
+        key: the same key gives the same id, so that asking again does not make another question.
         kind: one of `QUESTION_KINDS`.
-        agent_id: who asks.
-        options: the answers there are; none where any text will do.
-        details: more that whoever answers should see.
+        agent_id: the agent that asks.
+        options: the possible answers; none if any text is allowed.
+        details: more information for the person who answers.
         task_id: the task that it is about.
-        expires_at: when nobody needs an answer any more, in milliseconds since 1970.
+        expires_at: when an answer is no longer needed, in milliseconds since 1970.
     """
     asked: Data = {
         "id": _id(key),
@@ -79,7 +79,7 @@ def question(
 
 
 class Questions:
-    """The questions of the fleet, and what can be done with them."""
+    """Asks, answers and closes the questions of the fleet."""
 
     name = "questions"
 
@@ -92,12 +92,12 @@ class Questions:
         self._once = secrets.token_hex(8)
 
     def attach(self, feed: Feed) -> None:
-        """Tell by this feed, and hear of what is answered at other nodes; only `run` lets questions expire."""
+        """Publish through this feed, and follow the answers of other nodes; only `run` lets questions expire."""
         self._feed = feed
-        feed.follow("question", self._heard)
+        feed.follow("question", self._notify_waiting)
 
     async def run(self, feed: Feed) -> None:
-        """Close what has expired, until cancelled."""
+        """Close expired questions, until cancelled."""
         self.attach(feed)
         feed.running()
         while True:
@@ -106,25 +106,25 @@ class Questions:
                 try:
                     await self.close(id_, "expired")
                 except (NotFound, Conflict):
-                    # Somebody has answered or closed it at this moment.
+                    # It has been answered or closed meanwhile.
                     continue
                 except Exception:
-                    # The others expire all the same; this one is tried again.
+                    # The others are closed regardless; this one is tried again.
                     logger.exception("question.not_closed", extra={"question": id_})
                     delay = RETRY_SECONDS
             patience = self._patience()
             await feed.inbox.take(patience if delay is None else max(delay, patience or 0.0))
 
     def release(self) -> None:
-        """Let nobody wait any longer: the server is about to stop."""
+        """End all waiting calls: the server is about to stop."""
         self._feed = None
         self._changed.set()
 
     def find(self, id_: str) -> Data:
-        """Return a question as it stands.
+        """Return a question.
 
         Raises:
-            NotFound: there is none of this id.
+            NotFound: no question has this id.
         """
         found = self._questions.get(id_) or self._questions.get(id_.upper())
         if found is None:
@@ -143,10 +143,10 @@ class Questions:
         return sorted(found, key=lambda one: (one["status"] != "open", one["askedAt"], one["event"]))
 
     def is_of_client(self, id_: str) -> bool:
-        """Return whether a question is one that a client may have asked: no permission and no budget.
+        """Return whether a question is of the kind that clients ask, not a permission or a budget.
 
         Raises:
-            NotFound: there is none of this id.
+            NotFound: no question has this id.
         """
         return bool(self.find(id_)["kind"] == CLIENT_KIND)
 
@@ -162,21 +162,21 @@ class Questions:
         expires_in: float | None = None,
         key: str | None = None,
     ) -> Data:
-        """Ask a person; returns the question once it is durable.
+        """Ask a person; return the question once it is durable.
 
         Args:
-            text: what is asked, in at most 4,000 characters.
-            agent_id: who asks.
-            options: the answers there are, at most 20; none where any text will do.
+            text: the text of the question, at most 4,000 characters.
+            agent_id: the agent that asks.
+            options: the possible answers, at most 20; none if any text is allowed.
             kind: `question`; `permission` and `budget` are for parts of the server alone.
-            details: more that whoever answers should see.
+            details: more information for the person who answers.
             task_id: the task that it is about.
-            expires_in: seconds after which no answer is needed any more.
-            key: asked again under the same key, it is the same question.
+            expires_in: seconds after which an answer is no longer needed.
+            key: identifies the question; asking again under the same key returns the same question.
 
         Raises:
-            BadQuestion: one of these is not as it should be.
-            Conflict: several hosts have an agent of this name, or the key is that of another question.
+            BadQuestion: an argument is not valid.
+            Conflict: several hosts have an agent of this name, or the key belongs to another question.
             QuotaExceeded: too many questions are open.
             Unavailable: the log cannot be written.
         """
@@ -193,30 +193,30 @@ class Questions:
         )
         if (known := self._questions.get(asked["id"])) is not None:
             return _same(known, asked)
-        # Of two that ask under one key at the same time the log keeps one. Others cannot know this key, under which any
-        # event of theirs would keep the question out of the log.
-        await self._tell("question:asked", {"question": asked}, key and f"question:{self._once}:{key}")
+        # Of two calls with one key at the same time the log keeps one. Other publishers cannot know the idempotency
+        # key: an event of theirs under it would keep the question out of the log.
+        await self._publish("question:asked", {"question": asked}, key and f"question:{self._once}:{key}")
         return _same(self._questions.get(asked["id"], asked), asked)
 
     async def answer(
         self, id_: str, answer: str, *, by: str | None = None, digest: str | None = None
     ) -> Data:
-        """Answer a question; returns it once that is durable.
+        """Answer a question; return it once the answer is durable.
 
         Args:
-            id_: the question's.
-            answer: one of its options, or any text where it has none.
-            by: who answers.
-            digest: that of the question as it was shown to the one who answers; a permission needs it.
+            id_: the question's id.
+            answer: one of its options, or any text if it has none.
+            by: the person who answers.
+            digest: the digest of the question as it was shown to that person; a permission needs it.
 
         Raises:
             BadQuestion: the answer is empty, or none of the question's options.
             NotFound: there is no such question.
             NotShown: the digest is not that of the question, or missing for a permission.
-            Conflict: it is not open any more, or cannot be shown whole or is a permission that only the terminal gives.
+            Conflict: it is no longer open, or cannot be shown whole, or is a permission that only the terminal gives.
             Unavailable: the log cannot be written.
         """
-        # Made in a thread and remembered; the question may be another one, or over, afterwards.
+        # The review is made in a thread and cached; the question may have changed or ended afterwards.
         await asyncio.to_thread(review, self._open(id_))
         asked = self._open(id_)
         _check_shown(asked, digest)
@@ -227,12 +227,12 @@ class Questions:
         return await self._end("question:answered", data)
 
     async def close(self, id_: str, reason: str = "withdrawn") -> Data:
-        """Close a question that needs no answer any more; returns it once that is durable.
+        """Close a question that no longer needs an answer; return it once that is durable.
 
         Raises:
             BadQuestion: there is no such reason.
             NotFound: there is no such question.
-            Conflict: it is not open any more.
+            Conflict: it is no longer open.
             Unavailable: the log cannot be written.
         """
         if reason not in REASONS:
@@ -240,7 +240,7 @@ class Questions:
         return await self._end("question:closed", {"questionId": self._open(id_)["id"], "reason": reason})
 
     async def wait(self, id_: str, seconds: float) -> Data:
-        """Wait until a question is no longer open, at most so many seconds; returns it as it stands then.
+        """Wait at most `seconds` until a question is no longer open; return its state then.
 
         Raises:
             NotFound: there is no such question.
@@ -256,10 +256,10 @@ class Questions:
         return asked
 
     async def warn(self, id_: str, message: str) -> None:
-        """Tell with an alert what became of a question after its end.
+        """Publish an alert about a question that has ended.
 
         Raises:
-            Unavailable: it cannot be kept.
+            Unavailable: the log cannot be written.
         """
         if self._feed is None:
             raise Unavailable("The server is about to stop; try again in a moment.")
@@ -274,13 +274,13 @@ class Questions:
         return asked
 
     async def _end(self, type_: str, data: Data) -> Data:
-        told = await self._tell(type_, data)
+        published = await self._publish(type_, data)
         ended = self.find(data["questionId"])
-        if ended["event"] != told:
+        if ended["event"] != published:
             raise Conflict(over(ended))
         return ended
 
-    async def _tell(self, type_: str, data: Data, key: str | None = None) -> int:
+    async def _publish(self, type_: str, data: Data, key: str | None = None) -> int:
         feed = self._feed
         if feed is None:
             raise Unavailable("The server is about to stop; try again in a moment.")
@@ -293,14 +293,14 @@ class Questions:
         known = self._fleet.table("agents" if table == "agents" else "tasks").keys()
         return id_ if id_ is None else find_id(id_, known, self._host) or id_
 
-    def _heard(self) -> None:
+    def _notify_waiting(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
         if self._feed is not None:
             self._feed.inbox.put()
 
     def _own(self) -> list[tuple[int, str]]:
-        """Return when which of this host's open questions expire."""
+        """Return the times at which this host's open questions expire, with their ids."""
         return [
             (at, one["id"])
             for one in self._questions.values()
@@ -318,7 +318,7 @@ class Questions:
 
 
 def over(asked: Data) -> str:
-    """Say what became of a question that is not open any more."""
+    """Return a sentence about the end of a question that is no longer open."""
     if asked["status"] == "answered":
         by = f" by {asked['answeredBy']}" if asked.get("answeredBy") else ""
         return f"The question {asked['id']} was answered{by} already: {str(asked['answer'])[:MAX_OPTION]!r}."
@@ -326,7 +326,7 @@ def over(asked: Data) -> str:
 
 
 def _same(known: Data, asked: Data) -> Data:
-    """Return the question that is there under an id, if it is the one that is asked."""
+    """Return the existing question with an id, if it is the same question."""
     if not asks_the_same(known, asked):
         raise Conflict(
             f"Under this key another question was asked already ({known['id']}): a question does not change. "
@@ -361,7 +361,7 @@ def _chosen(answer: str, options: Sequence[str]) -> str:
         return said
     if answer in options:
         return answer
-    # A log of an earlier release may have two options that differ in their case alone.
+    # A log of an earlier release may have two options that differ only in case.
     for option in options:
         if option.strip().casefold() == said.casefold():
             return option
@@ -391,7 +391,7 @@ def _check(
 
 
 def id_of_key(key: str) -> str:
-    """Return the id of the question that is asked under a key; only the asker knows the key."""
+    """Return the id of the question with a key; only the caller that asked knows the key."""
     return _id(key)
 
 

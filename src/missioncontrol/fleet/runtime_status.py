@@ -1,7 +1,7 @@
-"""What the runtimes say of their agents, for the one source that reports agents' statuses.
+"""The statuses of agents by their runtimes, for the source that publishes agents' statuses.
 
-What reads a runtime puts its evidence here; the source of agents decides between that and the agents' files. The rules
-are in `agent_status`.
+The sources that read runtimes put their evidence here; the source of agents decides between that and the agents'
+files. The rules are in `agent_status`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from missioncontrol.fleet.agent_status import RuntimeAgent, by_runtime
 class RuntimeStatusRegistry:
     """The agents of all runtimes.
 
-    `complete` says that each runtime has been looked at, so that who is missing is gone.
+    `complete` is whether all runtimes have been read, so that an agent that is missing is gone.
 
-    `without_folder` are agents whose folder in the workspace has gone, so that at most the runtimes know them: no
-    session means such a one by its name.
+    `without_folder` are agents whose folder in the workspace is gone, so that at most the runtimes know them. Sessions
+    are not assigned to them by name.
     """
 
     def __init__(self) -> None:
@@ -30,21 +30,21 @@ class RuntimeStatusRegistry:
         self._wake_reader: Callable[[], None] = lambda: None
 
     def follow(self, wake: Callable[[], None]) -> None:
-        """Have `wake` called after each change."""
+        """Register `wake`, which is called after each change."""
         self._wake = wake
 
     def follow_folders(self, wake: Callable[[], None]) -> None:
-        """Have `wake` called when `without_folder` has changed."""
+        """Register `wake`, which is called when `without_folder` has changed."""
         self._wake_reader = wake
 
     def folder(self, id_: str, *, there: bool) -> None:
-        """Note that an agent's folder has gone, or that it is there."""
+        """Note whether an agent's folder exists."""
         if there == (id_ in self.without_folder):
             (self.without_folder.discard if there else self.without_folder.add)(id_)
             self._wake_reader()
 
     def replace(self, agents: dict[str, RuntimeAgent]) -> None:
-        """Say which agents there are by what the runtimes have left behind, each by its id."""
+        """Replace the agents that were read from the runtimes' files, by id."""
         before = self._read
         changed = {id_ for id_ in agents.keys() | before.keys() if agents.get(id_) != before.get(id_)}
         if changed or not self.complete:
@@ -54,14 +54,14 @@ class RuntimeStatusRegistry:
             self._wake()
 
     def say(self, id_: str, agent: RuntimeAgent) -> None:
-        """Say what an agent does now, by its gateway."""
+        """Set the status of an agent that its gateway reports."""
         if self._live.get(id_) != agent:
             self._live[id_] = agent
             self._changed.add(id_)
             self._wake()
 
-    def fall_silent(self) -> None:
-        """Take back all that the gateway has said: nobody says any more whether it is still so."""
+    def forget_live(self) -> None:
+        """Forget all statuses that the gateway has reported: they are no longer confirmed."""
         if self._live:
             self._changed |= self._live.keys()
             self._live = {}
@@ -76,6 +76,6 @@ class RuntimeStatusRegistry:
         return self._read.keys() | self._live.keys()
 
     def take(self) -> set[str]:
-        """Return the ids of those that changed since this was last asked."""
+        """Return the ids of the agents that changed since the last call."""
         changed, self._changed = self._changed, set()
         return changed

@@ -77,7 +77,7 @@ def read_report(data: bytes) -> SentryReport:
 
 
 def level_of(word: Any) -> Level:
-    """Fold anybody's word for how bad it is into one of three."""
+    """Map a severity in free text to one of the three levels."""
     return _LEVELS.get(str(word).casefold(), "info")
 
 

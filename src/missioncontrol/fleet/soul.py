@@ -55,13 +55,13 @@ def parse_soul(data: bytes) -> dict[str, Any]:
         data: the file as it is.
 
     Returns:
-        what it tells of `name`, `role`, `codename`, `division` (texts) and `specialties` (a list of texts).
+        the fields that it has of `name`, `role`, `codename`, `division` (texts) and `specialties` (a list of texts).
 
     Raises:
         UnicodeDecodeError: it is not UTF-8.
     """
     text = _COMMENT.sub("", data.decode("utf-8-sig"))
-    told: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     specialties: list[str] = []
     waiting: str | None = None
     for line in _lines(text):
@@ -79,17 +79,17 @@ def parse_soul(data: bytes) -> dict[str, Any]:
             elif waiting is not None and line.strip():
                 bullet = _BULLET.fullmatch(line)
                 if not _OTHER_LABEL.fullmatch(line):
-                    told[waiting] = _value(bullet[1] if bullet else line)
+                    fields[waiting] = _value(bullet[1] if bullet else line)
                 waiting = None
         elif label == "specialties":
             waiting = label if not specialties and not _take_list(specialties, value) else None
-        elif label not in told and _clean(value):
-            told[label] = _value(value)
+        elif label not in fields and _clean(value):
+            fields[label] = _value(value)
             waiting = None
         else:
-            waiting = label if label not in told else None
+            waiting = label if label not in fields else None
     kept = [specialty[:MAX_SPECIALTY] for specialty in specialties if specialty][:MAX_SPECIALTIES]
-    result: dict[str, Any] = {label: value[:MAX_TEXT] for label, value in told.items() if value}
+    result: dict[str, Any] = {label: value[:MAX_TEXT] for label, value in fields.items() if value}
     if kept:
         result["specialties"] = kept
     return result
@@ -105,7 +105,7 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _label(line: str) -> tuple[str | None, str]:
-    """Take a line apart into the label that it begins with, if it is one of ours, and what follows."""
+    """Return the known label that a line begins with, None without one, and the text after it."""
     whole = _LABELS.get(line.strip(f"{_DECORATION}:：").lower())
     if whole is not None:
         return whole, ""

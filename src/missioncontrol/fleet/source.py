@@ -1,18 +1,18 @@
-"""What a source is, and what it is given to work with.
+"""The interface of sources, and the objects that they work with.
 
-A source watches one kind of thing and tells what changes. It is a class with a `name` and one coroutine `run`,
-which goes on until it is cancelled; whatever it raises ends this run only, and it is run again. So every run
-begins by recalling what the one before it remembered, and compares that with what is there now.
+A source watches one kind of thing and publishes its changes. It is a class with a `name` and one coroutine `run`,
+which runs until it is cancelled; an exception ends this run only, and `run` is called again. So every run begins by
+recalling what the previous one remembered, and compares that with the current state.
 
 Invariants:
 
-- what a source remembers is kept in the same transaction as the events that it tells, so that a restart neither
-  misses nor repeats;
-- what a source does off the event loop happens on its one thread, which is closed before the source runs again: two
+- what a source remembers is stored in the same transaction as the events that it publishes, so that a restart neither
+  loses nor repeats an event;
+- a source's work off the event loop happens on its one thread, which is closed before the source runs again: two
   threads never use the objects of one source;
-- while the log cannot take them, events wait here, in their order; nothing is dropped, and what changes meanwhile
-  is kept as a bounded set of places to look at;
-- a record that a quota leaves out stays pending: the source is woken when there is room, and looks at it again.
+- while the log does not accept them, events wait here, in their order; none is dropped, and later changes are kept as
+  a bounded set of places to scan;
+- a record that a quota leaves out stays pending: the source is woken when there is room, and checks it again.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ from missioncontrol.threads import OwnerThread
 from missioncontrol.watch.ignore import Ignore
 
 MARK = ""
-"""The key under which a source remembers that it has taken its baseline."""
+"""The key under which a source remembers that it has published its baseline."""
 
 CHUNK = 500
 CHUNK_BYTES = 2 * 1024 * 1024
-"""How many steps go into one append, and how much they may have to remember."""
+"""How many steps go into one append, and how many bytes they may have to remember."""
 
 MAX_WAITING_PATHS = 20_000
 MAX_RETRY_SECONDS = 5.0
 
 STALLED_SECONDS = 30.0
-"""How long a source's thread may be at one step before `/health` reports it."""
+"""How many seconds a source's thread may spend on one step before `/health` reports it."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -61,10 +61,10 @@ _T = TypeVar("_T")
 
 @dataclass
 class QueueFiles:
-    """What the source of tasks knows of the queue's file, for those who show it; it changes on the event loop.
+    """What the source of tasks knows about the queue's file, for other readers; it changes on the event loop.
 
-    `json_seen` says that the queue is, or has been, the JSON file, which then stays the queue; `path` is the file that
-    is the queue, None before there is one.
+    `json_seen` is whether the queue is or was the JSON file, which then stays the queue; `path` is the queue's file,
+    None before there is one.
     """
 
     json_seen: bool = False
@@ -73,13 +73,13 @@ class QueueFiles:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where the sources look: the folder, with all links resolved, and what in it is passed over.
+    """The workspace that sources watch: the folder, with all links resolved, and the paths that are ignored.
 
-    `state` is the fold over the log, as far as it is about this host and under the ids that are used here: it has in
-    it what `Feed.tell` has told, once that returns, and what others have published. `fleet` is the state of all hosts
-    under their full ids; with one host it is the same. `host` is what the fleet calls this one. `runtimes` is where
-    those who read runtimes say what agents are doing, `written` which transcripts have been written to.
-    `agent_workspaces` are the workspaces that agents have of their own, which the watch over the workspace finds.
+    `state` is the fold over the log, limited to this host and under the ids that are used here. It contains the events
+    of other publishers, and those of `Feed.tell` once it returns. `fleet` is the state of all hosts under their full
+    ids; with one host it is the same. `host` is the name of this host in the fleet. `runtimes` has the statuses that
+    runtimes report, `written` the transcripts that were written to. `agent_workspaces` are the agents' own workspaces,
+    which the watcher finds.
     """
 
     root: Path
@@ -95,18 +95,18 @@ class Workspace:
     agent_workspaces: AgentWorkspaces = field(init=False)
 
     def __post_init__(self) -> None:
-        """Hold the settings' quotas against the state of the fleet, and prepare for workspaces of agents."""
+        """Prepare the quotas of the settings, and the workspaces of agents."""
         object.__setattr__(self, "quotas", Quotas(self.config.quotas, self.fleet, self.host))
         object.__setattr__(self, "agent_workspaces", AgentWorkspaces(self.root, self.ignore))
 
 
 class SourceHealth(msgspec.Struct, rename="camel"):
-    """How a source is doing.
+    """The health of a source.
 
-    `lag` is how long the last change took from the file system's notification until it was durable, in seconds;
-    `last_event` is when that was. `error` stays after a failure until the source tells or looks again with success;
-    `note` says what is worth knowing though it works. `status` is `stalled` while the source's thread has not moved for
-    `STALLED_SECONDS`. `unreadable` counts the files that it skips now. The rest are counters since start.
+    `lag` is the time of the last change from the file system's notification until it was durable, in seconds;
+    `last_event` is when that was. `error` stays after a failure until the source publishes or scans successfully;
+    `note` is information about a source that works. `status` is `stalled` while the source's thread has not moved for
+    `STALLED_SECONDS`. `unreadable` is the number of files that are skipped now. The rest are counters since start.
     """
 
     name: str
@@ -124,9 +124,9 @@ class SourceHealth(msgspec.Struct, rename="camel"):
 
 
 class Batch(NamedTuple):
-    """Where to look: paths that may have changed, whole trees (`""` is the workspace), and when it was noticed.
+    """Where to scan: paths that may have changed, whole trees (`""` is the workspace), and when it was noticed.
 
-    `noticed` is monotonic; None where nothing was noticed, and somebody looks to be sure.
+    `noticed` is monotonic time; None for a scan without a notification.
     """
 
     paths: set[str]
@@ -135,7 +135,7 @@ class Batch(NamedTuple):
 
 
 class Inbox:
-    """Places that a source has yet to look at. Each is kept once; too many become the whole workspace."""
+    """Places that a source has yet to scan. Each is kept once; too many become the whole workspace."""
 
     def __init__(self) -> None:
         self._paths: set[str] = set()
@@ -155,7 +155,7 @@ class Inbox:
         self._something.set()
 
     async def take(self, seconds: float | None = None) -> Batch:
-        """Wait for places, at most so many seconds, and take all; an empty batch after the time is up."""
+        """Wait at most `seconds` for places, and return all; an empty batch after a timeout."""
         try:
             async with asyncio.timeout(seconds):
                 await self._something.wait()
@@ -168,10 +168,10 @@ class Inbox:
 
 
 class Step(NamedTuple):
-    """Events that belong together, and what is to be remembered once they are told (None: forgotten).
+    """Events that belong together, and what is remembered once they are published (None: forgotten).
 
-    `by_id` says that `changes` are under the ids of the records that the events are about: nothing is remembered of a
-    record that a quota leaves out.
+    `by_id` means that the keys of `changes` are the ids of the events' records: nothing is remembered about a record
+    that a quota leaves out.
     """
 
     drafts: Sequence[Draft]
@@ -180,9 +180,9 @@ class Step(NamedTuple):
 
 
 class Feed:
-    """A source's way to the log, the places it has to look at, and its thread.
+    """A source's access to the log, the places it has to scan, and its thread.
 
-    `looked` is set after its first look or failure. `thread` is there for one run of the source.
+    `looked` is set after its first scan or failure. `thread` is valid for one run of the source.
     """
 
     def __init__(
@@ -198,11 +198,11 @@ class Feed:
 
         Args:
             name: the source's name.
-            log: where events go.
-            health: how the source is doing; kept up to date here.
+            log: the log that events are appended to.
+            health: the health of the source; kept up to date here.
             watched: set once the workspace is watched.
             quotas: what may be added to the state; None for no bounds.
-            feeds: those of all sources by name, for `others_looked`.
+            feeds: the feeds of all sources by name, for `others_looked`.
         """
         self.inbox = Inbox()
         self.looked = asyncio.Event()
@@ -221,21 +221,21 @@ class Feed:
         self._keys = (f"{name}:{secrets.token_hex(6)}:{number}" for number in count(1))
 
     async def in_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Run something that may block on the source's thread; one piece of work after the other."""
+        """Run work that may block on the source's thread, in the order of the calls."""
         return await self.thread.run(work, *args, **kwargs)
 
     def begin_run(self) -> None:
-        """Give the next run of the source a thread of its own; the one before is closed."""
+        """Give the next run of the source a new thread; the previous one is closed."""
         self.thread = OwnerThread(self.thread.name)
 
     def skipping(self, paths: Sequence[str]) -> None:
-        """Say which files cannot be read now and are skipped."""
+        """Report the files that cannot be read now and are skipped."""
         self._health.unreadable = len(paths)
         more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
         self._skipping = f"skipped, cannot be read: {', '.join(paths[:3])}{more}" if paths else None
 
     def health(self) -> SourceHealth:
-        """Return how the source is doing at this moment."""
+        """Return the current health of the source."""
         health = self._health
         if self._skipping is not None:
             note = f"{health.note}; {self._skipping}" if health.note else self._skipping
@@ -248,14 +248,14 @@ class Feed:
         return msgspec.structs.replace(health, status="stalled", error=error)
 
     async def watched(self) -> None:
-        """Wait until the workspace is watched: what is looked at from then on cannot change unnoticed."""
+        """Wait until the workspace is watched: changes after a scan are then noticed."""
         await self._watched.wait()
 
     async def others_looked(self, name: str, seconds: float) -> bool:
-        """Wait until another source has taken its first look or has failed, but not for longer than so many seconds.
+        """Wait at most `seconds` until another source has finished its first scan or has failed.
 
         Returns:
-            Whether it has; also where there is no such source.
+            False after a timeout; True if there is no such source.
         """
         feed = self._feeds.get(name)
         if feed is None:
@@ -268,7 +268,7 @@ class Feed:
         return True
 
     def follow(self, category: str, wake: Callable[[], None] | None = None) -> None:
-        """Have `wake` called after every commit that has events of this category.
+        """Register `wake`, which is called after every commit with events of this category.
 
         Without `wake` the inbox wakes up, with an empty batch.
         """
@@ -276,14 +276,14 @@ class Feed:
         self._wake = wake or self.inbox.put
 
     def committed(self, records: Sequence[Record]) -> None:
-        """Hear of a commit, whoever made it."""
+        """Wake the source if it follows the records of a commit, or waits for room."""
         prefix = self._followed
         is_followed = prefix is not None and any(record.type.startswith(prefix) for record in records)
         if is_followed or self.has_room:
             self._wake()
 
     def await_room(self, wake: Callable[[], None] | None = None) -> None:
-        """Have `wake` called when there is room for records that a quota has left out; see `take_left_out`.
+        """Register `wake`, which is called when there is room for records that a quota left out; see `take_left_out`.
 
         Without `wake` the inbox wakes up, with an empty batch.
         """
@@ -298,8 +298,7 @@ class Feed:
     def take_left_out(self) -> set[str]:
         """Return the ids of records that a quota has left out, as many as there is room for now.
 
-        They are not kept here any more: the source looks at each again. Where others wait, and there is still room,
-        it is woken once more.
+        They are removed here: the source checks each again. It is woken again if others still wait and there is room.
         """
         taken: set[str] = set()
         for table in self._with_room():
@@ -311,7 +310,7 @@ class Feed:
                 del self._left_out[table]
             taken.update(some)
         if self._left_out and taken:
-            # Of what was taken some may be gone by now.
+            # Some of the records may no longer exist, which leaves room for others.
             self._wake()
         return taken
 
@@ -319,13 +318,13 @@ class Feed:
         return [table for table in self._left_out if self._quotas is not None and self._quotas.room(table)]
 
     def running(self) -> None:
-        """Say that the first look is done and all is well."""
+        """Report that the first scan is done and the source works."""
         self._health.status = "running"
         self._health.error = None
         self.looked.set()
 
     def note(self, note: str | None) -> None:
-        """Say something about this source that is worth knowing though it works."""
+        """Set the note in the source's health; None removes it."""
         self._health.note = note
 
     async def recall(self) -> dict[str, bytes]:
@@ -340,21 +339,21 @@ class Feed:
                 await asyncio.sleep(backoff.next())
 
     def draft(self, type_: str, data: dict[str, Any]) -> Draft:
-        """Make an event of this source that happens now."""
+        """Return an event of this source with the current time."""
         data.setdefault("timestamp", rfc3339(now()).decode())
         return Draft(type_, data, next(self._keys), self._name)
 
     def alert(self, level: Literal["critical", "warning", "info"], message: str, **details: Any) -> Draft:
-        """Make a `system:alert` of this source."""
+        """Return a `system:alert` of this source."""
         return self.draft(
             "system:alert", {"level": level, "message": message, "details": {"source": self._name, **details}}
         )
 
     async def append(self, drafts: Sequence[Draft], *, after: int | None = None) -> list[int]:
-        """Make events durable that somebody waits for, and return their ids; unlike `tell`, this fails if the log does.
+        """Make events durable for a caller that waits, and return their ids; unlike `tell`, this fails if the log does.
 
         Raises:
-            Outdated: somebody else has changed a task that they are about, after the event `after`.
+            Outdated: another writer has changed a task that they are about, after the event `after`.
             InputError: the log refuses one of them.
             Unavailable: the log cannot be written.
         """
@@ -372,20 +371,20 @@ class Feed:
         after: int | None = None,
         whole: bool = False,
     ) -> set[str]:
-        """Make steps durable, in their order, and return the ids of the records that a quota leaves out.
+        """Publish steps in their order, and return the ids of the records that a quota leaves out.
 
-        While the log is in trouble this waits and tries again. An event that the log refuses for what it is (too
-        large) is replaced by an alert that says so.
+        While the log is not available this waits and tries again. An event that the log refuses because of its content
+        (it is too large) is replaced by an alert with the reason.
 
         Args:
-            steps: each is told whole or not at all, except for what a quota leaves out.
-            noticed: when the change was noticed, monotonic, for the lag.
+            steps: each is published whole or not at all, except for what a quota leaves out.
+            noticed: when the change was noticed, in monotonic time, for the lag.
             after: the id up to which the log was seen when this was decided.
             whole: whether nothing may be left out.
 
         Raises:
-            Outdated: somebody else has changed a task that a step is about, after that; or there is no room, and it was
-                to be told whole. The steps before it are told.
+            Outdated: another writer has changed a task that a step is about, after that; or there is no room for all,
+                and `whole` is set. The steps before it are published.
         """
         everything: set[str] = set()
         for part in _portions(steps):
@@ -402,9 +401,9 @@ class Feed:
         return everything
 
     def _admit(self, drafts: list[Draft], whole: bool) -> tuple[list[Draft], set[str]]:
-        """Return what the quotas let through, and the ids of what they leave out, which is kept to be looked at again.
+        """Return the drafts that the quotas admit, and the ids of those they leave out, which are kept for later.
 
-        It is counted, and reported once for each quota.
+        What is left out is counted, and reported once for each quota.
         """
         if self._quotas is None:
             return drafts, set()
@@ -446,7 +445,7 @@ class Feed:
         except InputError as error:
             self._health.refused += 1
             return self.alert(
-                "warning", f"An event of type {draft.type} could not be told: {str(error)[:500]}"
+                "warning", f"An event of type {draft.type} could not be published: {str(error)[:500]}"
             )
         return draft
 
@@ -463,24 +462,24 @@ class Feed:
 
 
 class Source(Protocol):
-    """One kind of thing that is watched."""
+    """Watches one kind of thing."""
 
     name: str
 
     async def run(self, feed: Feed) -> None:
-        """Watch and tell until cancelled; begin with what the last run remembered."""
+        """Watch and publish until cancelled; begin with what the last run remembered."""
 
 
 @runtime_checkable
 class Following(Protocol):
-    """A source that is called with every commit, whether it runs or not."""
+    """A source that is called after every commit, whether it runs or not."""
 
     def committed(self, records: Sequence[Record]) -> None:
-        """Note what a commit has in it; the state may have it only afterwards."""
+        """Note the records of a commit; the state may have them only afterwards."""
 
 
 def _portions(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """Cut steps into what goes into one append each."""
+    """Split steps into groups, each for one append."""
     part: list[Step] = []
     size = 0
     for step in steps:

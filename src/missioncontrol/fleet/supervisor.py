@@ -1,11 +1,11 @@
-"""Runs the sources, and runs them again.
+"""Runs the sources, and restarts those that fail.
 
 Invariants:
 
-- a source that fails takes nothing else down: it is run again after a pause that doubles from 0.5 to 30 seconds,
-  with jitter, and begins again small once it has run well for a minute;
-- a series of failures is told once, as a `system:alert`;
-- nothing here is needed to read the log or to publish: with every source failed, the server still serves.
+- a source that fails does not affect others: it is restarted after a pause that doubles from 0.5 to 30 seconds, with
+  jitter, and is short again once a run has lasted for some seconds;
+- a series of failures is reported once, as a `system:alert`, until the source has run well for a minute;
+- reading the log and publishing do not depend on sources: with every source failed, the server still serves.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ LONGEST_PAUSE = 30.0
 WELL_AGAIN_SECONDS = 60.0
 
 RAN_SECONDS = 3.0
-"""After how long a run the next failure is no part of those before: its pause is the first one again."""
+"""After a run of this many seconds the pause before a restart is the shortest one again."""
 
 FIRST_LOOK_SECONDS = 1.0
 _OWN_FILES = ("events.sqlite", "search.sqlite", "transcripts.sqlite", "head", "lock")
@@ -84,12 +84,12 @@ class Supervisor:
 
         Args:
             workspace: the folder that is watched.
-            log: where events go.
+            log: the log that events are appended to.
             config: `sources` and the data folder are read from it.
-            state: the fold over the log, kept up to date by whoever owns it, who also calls `committed` afterwards.
+            state: the fold over the log; its owner keeps it up to date, and calls `committed` after each change.
             sources: the kinds to run.
-            fleet: the fold over what all hosts tell, where there are several; `state` is then this host's part of it.
-            host: what the fleet calls this one.
+            fleet: the fold over the events of all hosts, if there are several; `state` is then this host's part of it.
+            host: the name of this host in the fleet.
 
         Raises:
             ConfigError: a pattern of `sources.ignore` cannot be read.
@@ -114,7 +114,7 @@ class Supervisor:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Start the sources. Returns when each has looked once or failed, or after a second: the rest goes on."""
+        """Start the sources. Returns when each has scanned once or failed, or after a second; scans continue."""
         for source in self._sources:
             self._tasks.append(asyncio.create_task(self._keep_running(source), name=f"source {source.name}"))
         try:
@@ -124,13 +124,13 @@ class Supervisor:
         except TimeoutError:
             pass
 
-    def stand_by(self) -> None:
-        """Let tasks be changed and questions be answered here while another node watches the workspace."""
+    def start_standby(self) -> None:
+        """Accept changes of tasks and answers to questions while another node watches the workspace."""
         for source in (self.source(TaskQueue), self.source(Questions)):
             source.attach(self._feeds[source.name])
 
     async def stop(self) -> None:
-        """Stop the sources. What they have not told they find at the next start."""
+        """Stop the sources. Changes that they have not published are found at the next start."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -139,14 +139,14 @@ class Supervisor:
         with suppress(LookupError):
             self.source(Questions).release()
         for feed in self._feeds.values():
-            # Nobody is to wait for a first look that will not come.
+            # No task may wait for a first scan that will not happen.
             feed.looked.set()
 
     def source(self, kind: type[_S]) -> _S:
-        """Return the source of a kind, for what can be done with it.
+        """Return the source of a kind.
 
         Raises:
-            LookupError: it is not among those that were prepared.
+            LookupError: no such source was prepared.
         """
         for source in self._sources:
             if isinstance(source, kind):
@@ -154,20 +154,20 @@ class Supervisor:
         raise LookupError(f"there is no source of the kind {kind.__name__}")
 
     def rescan(self, folder: str) -> None:
-        """Have every source scan a folder of the workspace again; "" is the whole workspace."""
+        """Request a scan of a folder of the workspace by every source; "" is the whole workspace."""
         for feed in self._feeds.values():
             feed.inbox.put(trees=[folder])
 
     def host(self) -> HostFigures | None:
-        """Return how this machine is doing; None before the first look."""
+        """Return the figures of this machine; None before they are first read."""
         return next((source.figures for source in self._sources if isinstance(source, Host)), None)
 
     def health(self) -> dict[str, SourceHealth]:
-        """Return how each source is doing, by name; `workspace` is the watch that they share."""
+        """Return the health of each source by name; `workspace` is the watcher that they share."""
         return {name: feed.health() for name, feed in self._feeds.items()}
 
     def committed(self, records: Sequence[Record]) -> None:
-        """Wake the sources that follow what these events are about."""
+        """Wake the sources that follow these events."""
         for follower in self._followers:
             follower.committed(records)
         for feed in self._feeds.values():
@@ -180,7 +180,7 @@ class Supervisor:
     async def _keep_running(self, source: Source) -> None:
         health, feed = self._health[source.name], self._feeds[source.name]
         backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
-        telling: asyncio.Task[set[str]] | None = None
+        alerting: asyncio.Task[set[str]] | None = None
         try:
             while True:
                 started = monotonic()
@@ -190,7 +190,7 @@ class Supervisor:
                     try:
                         await source.run(feed)
                     finally:
-                        # Before the next run: what the thread still does, it does to the same objects.
+                        # Before the next run: the thread may still work on the same objects.
                         await feed.thread.close()
                     reason = "it ended by itself"
                 except Exception as error:
@@ -205,24 +205,24 @@ class Supervisor:
                 if ran > RAN_SECONDS:
                     backoff.reset()
                 if ran > WELL_AGAIN_SECONDS:
-                    telling = None
-                if telling is None:
+                    alerting = None
+                if alerting is None:
                     message = f"The source {source.name} failed and is started again: {reason}."
-                    telling = asyncio.create_task(feed.tell([Step([feed.alert("warning", message)], {})]))
-                    telling.add_done_callback(_log_failure)
+                    alerting = asyncio.create_task(feed.tell([Step([feed.alert("warning", message)], {})]))
+                    alerting.add_done_callback(_log_failure)
                 await asyncio.sleep(backoff.next())
         finally:
-            if telling is not None:
-                telling.cancel()
+            if alerting is not None:
+                alerting.cancel()
 
 
-def _log_failure(telling: asyncio.Task[set[str]]) -> None:
-    if not telling.cancelled() and (error := telling.exception()) is not None:
+def _log_failure(alerting: asyncio.Task[set[str]]) -> None:
+    if not alerting.cancelled() and (error := alerting.exception()) is not None:
         logger.error("source.alert_failed", extra={"reason": reason_of(error)}, exc_info=error)
 
 
 def _own_files(root: Path, data: Path) -> list[str]:
-    """Return what of our own lies in the workspace: telling it would never end, since telling writes it."""
+    """Return the server's own files in the workspace: reporting their changes would change them again."""
     if data == root:
         return [f"{name}{tail}" for name in _OWN_FILES for tail in ("", "-wal", "-shm", "-journal")]
     # It may also lie in an agent's workspace.

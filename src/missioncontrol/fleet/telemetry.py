@@ -1,7 +1,7 @@
-"""Takes telemetry in: reads it in the dialect it is in, hands on what it says, and counts what nobody understands.
+"""Receives telemetry: reads it in the sender's dialect, reports its records, and counts unknown items.
 
-Metrics that name no session are the same use as a sender's spans or events, and as the transcripts of its runtime,
-and nothing says which part of it. So they count only where their sender has told of use in no other way for
+Metrics without a session report the same use as the sender's spans or events, and as the transcripts of its runtime,
+without saying which part of it. So they count only if their sender has reported use in no other way for
 `GRACE_SECONDS`, and this machine has no transcripts of its runtime; until then they are held back.
 """
 
@@ -34,9 +34,9 @@ _OTHERS = "(others)"
 
 
 class SenderReport(msgspec.Struct, rename="camel"):
-    """What was received of a sender since the server started; `unknown` counts by name what nobody understands.
+    """What was received from a sender since the server started; `unknown` counts unknown items by name.
 
-    `heldBack` says why its metrics do not count; null where they do, or there are none.
+    `heldBack` is the reason why its metrics do not count; null if they do, or there are none.
     """
 
     service: str
@@ -56,14 +56,14 @@ class _Sender:
         self.report = SenderReport(sender.name, sender.instance, "")
         self.unknown: Counter[str] = Counter()
         self.since = monotonic()
-        self.tells_use = False
+        self.reports_use = False
         self.held: list[Record] = []
 
 
 class Receiver:
-    """Takes telemetry in.
+    """Receives telemetry.
 
-    `totals` counts items by what became of them: `used`, `noted`, `unknown`. `refused` counts exports.
+    `totals` counts items by outcome: `used`, `noted`, `unknown`. `refused` counts exports.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class Receiver:
         """Prepare.
 
         Args:
-            report: where what is said goes; returns when it is durable.
-            reads: says whether this machine has transcripts of a runtime.
+            report: receives the records; returns when they are durable.
+            reads: returns whether this machine has transcripts of a runtime.
         """
         self._report = report
         self._reads = reads
@@ -82,10 +82,10 @@ class Receiver:
         self.refused = 0
 
     async def take(self, kind: Kind, signals: Sequence[Signal]) -> None:
-        """Take in what a request has brought; returns once what it says is durable.
+        """Accept the signals of a request; returns once their records are durable.
 
         Raises:
-            Unavailable: it cannot be kept now, and is to be sent again; what of it was kept before counts once.
+            Unavailable: they cannot be stored now, and have to be sent again; records stored before count once.
         """
         outcomes: list[str] = []
         records: list[Record] = []
@@ -106,11 +106,11 @@ class Receiver:
             self._count(kind, signal, outcome)
 
     def outcomes(self) -> dict[str, float]:
-        """Return how many items say something, are known, and are not."""
+        """Return how many items were used, were only noted, and are unknown."""
         return {name: float(self.totals[name]) for name in ("used", "noted", "unknown")}
 
     def senders(self) -> list[SenderReport]:
-        """Return what was received, by sender; who was heard last comes first."""
+        """Return the reports of all senders, the most recently active first."""
         for known in self._senders.values():
             known.report.unknown = dict(known.unknown.most_common())
             known.report.held_back = self._held_back(known)
@@ -119,17 +119,17 @@ class Receiver:
         )
 
     def _admitted(self, signal: Signal, meaning: Meaning) -> Meaning:
-        """Return what counts now: of metrics without a session only what nobody else tells."""
+        """Return the records that count now; metrics without a session count only if nothing else reports the use."""
         sender = self._sender(signal.sender)
         uses = [record for record in meaning if isinstance(record, Usage)]
         if not isinstance(signal, Point):
             if uses:
-                sender.tells_use = True
+                sender.reports_use = True
                 sender.held.clear()
             return meaning
         if not uses or not uses[0].session.startswith(sender_session(signal.sender)):
             return meaning
-        if sender.tells_use or self._reads(uses[0].runtime):
+        if sender.reports_use or self._reads(uses[0].runtime):
             return []
         if monotonic() - sender.since >= GRACE_SECONDS:
             held, sender.held = sender.held, []
@@ -141,10 +141,10 @@ class Receiver:
     def _held_back(self, known: _Sender) -> str | None:
         if not known.report.metrics:
             return None
-        if known.tells_use:
-            return "its spans or events tell the same"
+        if known.reports_use:
+            return "its spans or events report the same"
         if known.held:
-            return "waiting whether its spans or events tell the same"
+            return "waiting whether its spans or events report the same"
         return None
 
     def _sender(self, sender: Sender) -> _Sender:
@@ -174,7 +174,7 @@ class Receiver:
 
 
 def _read(signal: Signal) -> Meaning | None:
-    # The first that knows a signal: a runtime says more of its own than the conventions do.
+    # The first reader that knows a signal: a runtime's own dialect has more than the conventions.
     for read in signal_readers():
         meaning = read(signal)
         if meaning is not None:

@@ -1,8 +1,8 @@
-"""The one watch over the workspace and the agents' own ones, from which every source learns where to look.
+"""Watches the workspace and the agents' workspaces, and passes changed paths to all sources.
 
-It runs as a source of its own, so that it is supervised and seen like the others. Notifications are hints and may be
-lost; so the whole workspace is handed out again every `RESCAN_SECONDS`, and every `POLL_SECONDS` where the system
-gives no notifications for all of it.
+It runs as a source, so that it is supervised and shown like the others. Notifications are hints and may be lost, so a
+scan of the whole workspace is requested every `RESCAN_SECONDS`, and every `POLL_SECONDS` if the system does not give
+notifications for all of it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from missioncontrol.watch.notifications import FileSystemEvents, WorkspaceGone, 
 RESCAN_SECONDS = 60.0
 POLL_SECONDS = 2.0
 FIND_SECONDS = 2.0
-"""How often is looked where agents have their workspaces: no notification reports that one was made or configured."""
+"""Seconds between two searches for agents' workspaces: no notification reports a new or newly configured one."""
 
 REST = 0.02
 """Seconds that a walk in the background rests after each 5 ms of work."""
 
 
 class Watcher:
-    """Hands places to look at to the inboxes."""
+    """Puts the places to scan into the inboxes."""
 
     name = "workspace"
 
@@ -39,14 +39,14 @@ class Watcher:
         """Prepare the watch.
 
         Args:
-            workspace: what to watch.
-            inboxes: who is told.
+            workspace: the workspace to watch.
+            inboxes: the inboxes of all sources.
             watched: set once watches are in place.
         """
         self._workspace = workspace
         self._inboxes = list(inboxes)
         self._watched = watched
-        self._told_polling = False
+        self._polling_reported = False
         self._agents = workspace.agent_workspaces
         self._finder = WorkspaceFinder(workspace.root, workspace.config.sources, workspace.config.data_path)
 
@@ -74,7 +74,7 @@ class Watcher:
                 inbox.put(paths, trees, at)
 
     async def _find_workspaces(self, feed: Feed) -> list[str]:
-        """Look where agents have their workspaces, and return which of them came, went or changed."""
+        """Find the agents' workspaces, and return those that were added, removed or changed."""
         return self._agents.replace(await feed.in_thread(self._finder.find))
 
     async def _follow_workspaces(self, feed: Feed, notices: FileSystemEvents) -> None:
@@ -82,7 +82,7 @@ class Watcher:
         while True:
             await asyncio.sleep(FIND_SECONDS)
             changed = await self._find_workspaces(feed)
-            # Before anything is looked at, so that nothing can change unnoticed in between.
+            # Before the scan, so that no change is missed in between.
             await notices.follow(self._agents.tops)
             if self._agents.version == version:
                 continue
@@ -96,7 +96,7 @@ class Watcher:
             started = monotonic()
             await notices.place(rest=rest)
             await self._hand_out_everything(feed)
-            # Only the first time is anybody waiting for it.
+            # Only the first scan is urgent: the start waits for it.
             rest = REST
             if notices.trouble is None:
                 feed.note(None)
@@ -123,7 +123,7 @@ class Watcher:
 
     async def _say_polling(self, feed: Feed, reason: str) -> None:
         feed.note(f"polling every {POLL_SECONDS:g} seconds: {reason}")
-        if not self._told_polling:
-            self._told_polling = True
-            message = f"The workspace is looked through every {POLL_SECONDS:g} seconds: {reason}."
+        if not self._polling_reported:
+            self._polling_reported = True
+            message = f"The workspace is scanned every {POLL_SECONDS:g} seconds: {reason}."
             await feed.tell([Step([feed.alert("warning", message)], {})])

@@ -246,7 +246,7 @@ async def test_metrics_without_a_session_count_only_where_nothing_else_tells(
     await machine.receive("traces", exports.spans(exports.OPENCLAW, ("openclaw.model.usage", span)))
     assert machine.told_of("scout")["tokens"] == 7
     assert await says(100) == 22
-    assert "tell the same" in str(machine.receiver.senders()[0].held_back)
+    assert "report the same" in str(machine.receiver.senders()[0].held_back)
 
 
 async def test_what_telemetry_repeats_of_a_session_changes_no_status(machine: Machine) -> None:

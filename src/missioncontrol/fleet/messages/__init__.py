@@ -1,4 +1,4 @@
-"""What is said in transcripts, kept to be read and to be found; it tells no events."""
+"""The messages of transcripts, stored for reading and search. This source publishes no events of its own."""
 
 from missioncontrol.fleet.messages.index import END, NAME, MessageIndex, SessionSpan, Utterance, first_id
 from missioncontrol.fleet.messages.source import Messages

@@ -154,7 +154,7 @@ class MessageIndex:
             writer.execute("DELETE FROM file WHERE path = ?", (path,))
 
     def begin_redaction(self, revision: str) -> bool:
-        """Say whether there are messages that these rules have not been applied to yet; `redact_some` does it.
+        """Return whether there are messages that these rules have not been applied to yet; `redact_some` does it.
 
         Args:
             revision: the name of the rules, which is noted.
@@ -316,7 +316,7 @@ class MessageIndex:
         return texts
 
     def knows(self, session: str) -> bool:
-        """Say whether anything of a session was ever kept."""
+        """Return whether anything of a session was ever kept."""
         with self._database.looking() as reader:
             return reader is not None and bool(_numbers(reader, [session]))
 

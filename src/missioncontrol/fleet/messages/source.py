@@ -1,10 +1,11 @@
-"""Keeps what is said in transcripts, behind whoever counts their use.
+"""Stores the messages of transcripts, independently of the source that counts their use.
 
-Which transcripts there are, and when they were written to, the source of tokens says; here each is read on from a
-position of its own, so that this may be behind, fail, or begin again without anything else noticing.
+The source of tokens reports which transcripts exist and were written to. Here each is read from a separate position,
+so this source may be behind, fail, or begin again without affecting others.
 
-Secrets are masked before a message is kept, so that they are neither shown nor found nor copied. What was kept by an
-earlier release, or with other rules, is masked in steps after the start, and until then when it is shown.
+Secrets are masked before a message is stored, so that they are neither shown nor found nor copied. Messages that an
+earlier release stored, or that were masked with other rules, are masked in steps after the start, and until then when
+they are shown.
 """
 
 from __future__ import annotations
