@@ -39,7 +39,7 @@ class Stumbling:
         if self.runs <= self.failures:
             raise RuntimeError("no footing")
         feed.running()
-        await feed.tell([Step([feed.draft("custom:walked", {"runs": self.runs})], {})])
+        await feed.publish([Step([feed.draft("custom:walked", {"runs": self.runs})], {})])
         await asyncio.Event().wait()
 
 
@@ -102,7 +102,7 @@ async def test_an_event_that_the_log_refuses_does_not_hold_up_the_others(world: 
         async def run(self, feed: Feed) -> None:
             feed.running()
             large = feed.draft("custom:large", {"text": "x" * 300_000})
-            await feed.tell([Step([large], {"large": b"1"}), Step([feed.draft("custom:small", {})], {})])
+            await feed.publish([Step([large], {"large": b"1"}), Step([feed.draft("custom:small", {})], {})])
             await asyncio.Event().wait()
 
     world.kinds = (Boasting,)

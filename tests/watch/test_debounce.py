@@ -36,14 +36,14 @@ def test_a_file_that_is_whole_again_is_complained_about_again() -> None:
     doubt = Debounce("a")
     doubt.broken(Content(b"{", OLD))
     doubt.whole()
-    assert doubt.told == ""
+    assert doubt.reported == ""
     assert doubt.broken(Content(b"[", OLD)).complain
 
 
 def test_what_was_told_before_a_restart_is_not_told_again() -> None:
     before = Debounce("a")
     before.broken("it is not a regular file")
-    assert Debounce("a", before.told).broken("it is not a regular file") == DebounceDecision()
+    assert Debounce("a", before.reported).broken("it is not a regular file") == DebounceDecision()
 
 
 def test_a_missing_file_is_believed_to_be_gone_after_some_looks() -> None:

@@ -137,7 +137,7 @@ class Agents:
             named = self._named(batch)
             if named is None or named or again:
                 sights = await self._look(feed, None if named is None else named | again)
-                self._forget(await feed.tell(self._compare(feed, sights), noticed=batch.noticed))
+                self._forget(await feed.publish(self._compare(feed, sights), noticed=batch.noticed))
 
     def _changed_by_runtimes(self) -> set[str]:
         """Return the agents whose status by the runtimes has changed, or whom the runtimes no longer know."""
@@ -161,7 +161,7 @@ class Agents:
             steps = [*self._baseline(feed), Step(alerts, {**forgotten, MARK: b"1"})]
         elif gone := memory.keys() - self._known.keys():
             steps = [Step([], dict.fromkeys(gone)), *steps]
-        self._forget(await feed.tell(steps))
+        self._forget(await feed.publish(steps))
 
     def _forget(self, left_out: Iterable[str]) -> None:
         """Treat agents that a quota has left out as unknown, so that they are new when there is room."""

@@ -127,7 +127,7 @@ class Files:
                 await self._take_over(feed, batch)
                 await self._look(feed, batch)
                 if active := self._activity.drafts(feed):
-                    await feed.tell([Step(active, {})])
+                    await feed.publish([Step(active, {})])
         finally:
             if walking is not None:
                 walking.cancel()
@@ -141,7 +141,7 @@ class Files:
             raise OSError(f"the workspace {self._root} cannot be read")
         if first:
             steps = await feed.in_thread(self._baseline, found)
-            await feed.tell(steps)
+            await feed.publish(steps)
             await self._mark(feed, self._workspaces.tops)
             return
         # Files that the user has chosen to ignore since are not deleted: they are only no longer reported.
@@ -187,12 +187,12 @@ class Files:
         """Add files to the index without events."""
         if files:
             kept, steps = await feed.in_thread(_steps_to_keep, files)
-            await feed.tell(steps)
+            await feed.publish(steps)
             self._index.update(kept)
 
     async def _forget(self, feed: Feed, paths: Collection[str]) -> None:
         """Remove files from the index without events."""
-        await feed.tell(await feed.in_thread(lambda: [Step([], {path: None}) for path in paths]))
+        await feed.publish(await feed.in_thread(lambda: [Step([], {path: None}) for path in paths]))
         for path in paths:
             self._index.pop(path, None)
 
@@ -204,7 +204,7 @@ class Files:
             changes[f"{top}/"] = (self._workspaces.agent_of(top) or "").encode()
         self._taken = taken
         if changes:
-            await feed.tell([Step([], changes)])
+            await feed.publish([Step([], changes)])
 
     async def _count(self, feed: Feed) -> None:
         """Count all files again, by agent, and outside of the workspace."""
@@ -342,7 +342,7 @@ class Files:
                 data["foundAtStart"] = True
             steps.append(Step([feed.draft("file:change", data)], {path: signature}))
         if steps:
-            await feed.tell(steps, noticed=noticed)
+            await feed.publish(steps, noticed=noticed)
         for path, signature, action in changes:
             agent = self._workspaces.agent_of(path)
             if signature is None:

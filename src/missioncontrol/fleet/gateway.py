@@ -109,10 +109,10 @@ class Gateway:
                 wait = self._complain(feed, path, content, str(error), drafts)
         elif isinstance(content, str):
             wait = self._complain(feed, path, content, content, drafts)
-        self._kept.complaint = self._doubt.told
+        self._kept.complaint = self._doubt.reported
         if wait is not None and wait <= 1.0:
             return wait
-        known = isinstance(content, Content) and wait is None and not self._doubt.told
+        known = isinstance(content, Content) and wait is None and not self._doubt.reported
         if known or content is None:
             self.report = report if known else None
         status, details = self._status(report)
@@ -125,7 +125,7 @@ class Gateway:
                 self._publish_status(feed, status, details, drafts, at_start=at_start)
         after = msgspec.json.encode(self._kept)
         if drafts or after != before or first:
-            await feed.tell([Step(drafts, {"kept": after, MARK: b"1"})])
+            await feed.publish([Step(drafts, {"kept": after, MARK: b"1"})])
         return wait
 
     def _status(self, report: SentryReport) -> tuple[str | None, Data]:

@@ -134,7 +134,7 @@ class Host:
             value=value,
             threshold=threshold,
         )
-        await feed.tell([Step([alert], {"levels": msgspec.json.encode(self._levels)})])
+        await feed.publish([Step([alert], {"levels": msgspec.json.encode(self._levels)})])
 
 
 def _level(value: float, before: Level, limits: Limits) -> Level:

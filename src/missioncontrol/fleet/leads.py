@@ -111,11 +111,11 @@ class Leads:
                 changes[MARK] = b"1"
                 for part in await asyncio.to_thread(_parts, leads):
                     draft = feed.draft("state:baseline", {"source": "leads", "leads": part})
-                    there -= await feed.tell([Step([draft], {})])
+                    there -= await feed.publish([Step([draft], {})])
                     # A log in memory appends without waiting.
                     await asyncio.sleep(0)
                 self._note_ids(there, there, changes)
-                await feed.tell([Step(drafts, changes)])
+                await feed.publish([Step(drafts, changes)])
                 return wait
             if pending is None:
                 pending = {*self._ids, *(id_ for one in lists for id_ in one.leads)}
@@ -127,15 +127,15 @@ class Leads:
                     marked = {**data, "foundAtStart": True} if at_start else data
                     steps.append(Step([feed.draft(type_, marked)], {}))
                 if len(steps) >= PORTION:
-                    left_out |= await feed.tell(steps, noticed=noticed)
+                    left_out |= await feed.publish(steps, noticed=noticed)
                     steps = []
                 await asyncio.sleep(0)
-            left_out |= await feed.tell(steps, noticed=noticed)
+            left_out |= await feed.publish(steps, noticed=noticed)
             # A lead that a quota leaves out is not known: another publisher may add a lead under its id.
             there = {id_ for id_ in pending - left_out if any(id_ in one.leads for one in lists)}
             self._note_ids(pending, there, changes)
             if changes:
-                await feed.tell([Step([], changes)])
+                await feed.publish([Step([], changes)])
         except BaseException:
             self._pending = None
             raise
@@ -200,7 +200,7 @@ class Leads:
     ) -> float | None:
         doubt = self._doubts[sight.path]
         if sight.leads is not None:
-            if doubt.told:
+            if doubt.reported:
                 changes[sight.path] = None
             doubt.whole()
             self._known[sight.path] = sight.leads
@@ -220,7 +220,7 @@ class Leads:
         if verdict.complain:
             message = f"{sight.path} cannot be used as it is: {sight.wrong}. The leads are kept as they were."
             drafts.append(feed.alert("warning", message, path=sight.path, error=sight.wrong))
-            changes[sight.path] = doubt.told.encode()
+            changes[sight.path] = doubt.reported.encode()
         if verdict.wait is None and sight.path not in self._known:
             # After a restart only the state has the earlier content of the broken file.
             self._known[sight.path] = LeadList(self._known_before(sight.path), [])

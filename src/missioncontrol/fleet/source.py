@@ -76,7 +76,7 @@ class Workspace:
     """The workspace that sources watch: the folder, with all links resolved, and the paths that are ignored.
 
     `state` is the fold over the log, limited to this host and under the ids that are used here. It contains the events
-    of other publishers, and those of `Feed.tell` once it returns. `fleet` is the state of all hosts under their full
+    of other publishers, and those of `Feed.publish` once it returns. `fleet` is the state of all hosts under their full
     ids; with one host it is the same. `host` is the name of this host in the fleet. `runtimes` has the statuses that
     runtimes report, `written` the transcripts that were written to. `agent_workspaces` are the agents' own workspaces,
     which the watcher finds.
@@ -350,7 +350,7 @@ class Feed:
         )
 
     async def append(self, drafts: Sequence[Draft], *, after: int | None = None) -> list[int]:
-        """Make events durable for a caller that waits, and return their ids; unlike `tell`, this fails if the log does.
+        """Make events durable for a caller that waits, and return their ids. Unlike `publish`, this never tries again.
 
         Raises:
             Outdated: another writer has changed a task that they are about, after the event `after`.
@@ -363,7 +363,7 @@ class Feed:
         self._count(drafts, None)
         return ids
 
-    async def tell(
+    async def publish(
         self,
         steps: Sequence[Step],
         *,
@@ -399,6 +399,8 @@ class Feed:
             self._count(drafts, noticed)
             everything |= left_out
         return everything
+
+    tell = publish
 
     def _admit(self, drafts: list[Draft], whole: bool) -> tuple[list[Draft], set[str]]:
         """Return the drafts that the quotas admit, and the ids of those they leave out, which are kept for later.

@@ -208,7 +208,7 @@ class Supervisor:
                     alerting = None
                 if alerting is None:
                     message = f"The source {source.name} failed and is started again: {reason}."
-                    alerting = asyncio.create_task(feed.tell([Step([feed.alert("warning", message)], {})]))
+                    alerting = asyncio.create_task(feed.publish([Step([feed.alert("warning", message)], {})]))
                     alerting.add_done_callback(_log_failure)
                 await asyncio.sleep(backoff.next())
         finally:

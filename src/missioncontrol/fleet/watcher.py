@@ -126,4 +126,4 @@ class Watcher:
         if not self._polling_reported:
             self._polling_reported = True
             message = f"The workspace is scanned every {POLL_SECONDS:g} seconds: {reason}."
-            await feed.tell([Step([feed.alert("warning", message)], {})])
+            await feed.publish([Step([feed.alert("warning", message)], {})])

@@ -51,23 +51,28 @@ class DebounceDecision(NamedTuple):
 
 
 class Debounce:
-    """The checks of one file whose content is read whole. `told` has to be kept across restarts."""
+    """The checks of one file whose content is read whole. `reported` has to be kept across restarts."""
 
-    def __init__(self, path: str, told: str = "") -> None:
+    def __init__(self, path: str, reported: str = "") -> None:
         """Begin with a file that is assumed to be whole.
 
         Args:
             path: the file's path.
-            told: the fingerprint of the content that was reported as broken; "" for none.
+            reported: the fingerprint of the content that was reported as broken; "" for none.
         """
         self.path = path
-        self.told = told
+        self.reported = reported
         self._looks = 0
         self._complaints = RepeatLimit()
 
+    @property
+    def told(self) -> str:
+        """The same as `reported`."""
+        return self.reported
+
     def whole(self) -> None:
         """Note that the file is whole."""
-        self._looks, self.told = 0, ""
+        self._looks, self.reported = 0, ""
         self._complaints.settled(self.path)
 
     def missing(self) -> DebounceDecision:
@@ -83,7 +88,7 @@ class Debounce:
         """
         if mark is None:
             mark = fingerprint(content.encode() if isinstance(content, str) else content.data)
-        if mark == self.told:
+        if mark == self.reported:
             return DebounceDecision()
         young = not isinstance(content, str) and (time_ns() - content.mtime_ns) / 1e9 < HALF_WRITTEN_SECONDS
         if young and (again := self._again()) is not None:
@@ -91,7 +96,7 @@ class Debounce:
         if (silence := self._complaints.wait(self.path)) > 0:
             return DebounceDecision(wait=silence)
         self._complaints.made(self.path)
-        self.told = mark
+        self.reported = mark
         return DebounceDecision(complain=True)
 
     def _again(self) -> DebounceDecision | None:

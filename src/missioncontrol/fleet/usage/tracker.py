@@ -221,7 +221,7 @@ class UsageTracker:
         if first:
             # A first reading that was interrupted is done again.
             stops = {key: kept for key, kept in memory.items() if key.startswith(STOPS)}
-            await feed.tell([Step([], dict.fromkeys(memory.keys() - stops.keys()))])
+            await feed.publish([Step([], dict.fromkeys(memory.keys() - stops.keys()))])
             memory = stops
         self._stops.recall(memory)
         memory = {key: kept for key, kept in memory.items() if not key.startswith(STOPS)}
@@ -310,7 +310,7 @@ class UsageTracker:
         parts = baseline_parts(found)
         drafts = [feed.draft("state:baseline", {"source": self.name, "tokens": part}) for part in parts]
         # One transaction: a baseline is published whole, or again.
-        await feed.tell([Step([*drafts, *alerts], {**remembered, MARK: b"1"})])
+        await feed.publish([Step([*drafts, *alerts], {**remembered, MARK: b"1"})])
         await self._publish_crossings(feed)
 
     async def _read(
@@ -370,7 +370,7 @@ class UsageTracker:
         for draft in drafts:
             draft.by = by
         if drafts or changes:
-            refused = await feed.tell([Step(drafts, changes)], noticed=noticed)
+            refused = await feed.publish([Step(drafts, changes)], noticed=noticed)
             # A move to an agent is published in any case.
             given = {one.after for one in page.transfers}
             self._left_out = (self._left_out - (complete - refused) | refused) - given
@@ -404,7 +404,7 @@ class UsageTracker:
 
     async def _publish_uses(self, feed: Feed, page: UsageBatch, agents: set[str]) -> None:
         drafts = [feed.draft("token:usage", data) for data in usage_events(self._state.tokens, page)]
-        refused = await feed.tell([Step(drafts, self._budgets.moved(set(), agents))])
+        refused = await feed.publish([Step(drafts, self._budgets.moved(set(), agents))])
         self._left_out = self._left_out - agents | refused
         await self._publish_crossings(feed)
 
@@ -440,11 +440,11 @@ class UsageTracker:
     async def _remember_stops(self, feed: Feed) -> None:
         self._note_stops()
         if changes := self._stops.changes():
-            await feed.tell([Step([], changes)])
+            await feed.publish([Step([], changes)])
 
     async def _publish_activity(self, feed: Feed) -> None:
         if active := self._activity.drafts(feed, self._state.table("agents")):
-            await feed.tell([Step(active, {})])
+            await feed.publish([Step(active, {})])
 
     async def _publish_crossings(self, feed: Feed, *, by: str | None = None) -> None:
         config = self._workspace.config.budgets
@@ -455,7 +455,7 @@ class UsageTracker:
                 drafts.append(feed.draft("question:asked", {"question": budget_question(crossing.data)}))
             # The question is asked by the server, not by the client that reported the use.
             drafts[0].by = by
-            await feed.tell([Step(drafts, {crossing.key: crossing.memory})])
+            await feed.publish([Step(drafts, {crossing.key: crossing.memory})])
 
     async def _show(self, feed: Feed) -> None:
         self._show_at = None
