@@ -1,11 +1,11 @@
-"""An agent's status, decided from the evidence that there is of it. Everything here is a pure function.
+"""An agent's status, decided from evidence. Everything here is a pure function.
 
 Evidence has a status, a time and a source. Times are those of the source's own clock, in milliseconds since 1970:
 
-- a session (its transcript, hooks or telemetry): when it last gave a sign;
-- a process: whether the program that runs a runtime's sessions is there at all; now;
+- a session (its transcript, hooks or telemetry): the time of its last activity;
+- a process: whether the program that runs a runtime's sessions runs; now;
 - a gateway: when it reported that a session of the agent runs, or has ended;
-- the runtime's settings: when they named the agent, of whom they say nothing else (`unknown`);
+- the runtime's settings: when they named the agent; its status is then `unknown`;
 - the agent's own file: when it was last written.
 
 Rules, in this order:

@@ -1,9 +1,9 @@
-"""The workspaces that agents have of their own, next to the watched workspace or anywhere else.
+"""The agents' own workspaces, next to the watched workspace or anywhere else.
 
-Their paths are relative to the watched workspace like all others, so most begin with `../`. A path is unique: no
-folder has two.
+Their paths are relative to the watched workspace like all others, so most begin with `../`. Each folder has exactly
+one path.
 
-The event loop replaces what is known as a whole, so that any thread may read it meanwhile.
+The event loop replaces all data at once, so that any thread may read it meanwhile.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from missioncontrol.watch.ignore import Ignore
 from missioncontrol.watch.paths import parent_of
 
 MAX_FORMER = 1_000
-"""Of how many workspaces that are gone is still known whose they were."""
+"""For how many workspaces that are gone the agent is remembered."""
 
 
 class Owned(NamedTuple):
-    """A workspace as it was found: whose it is, and its inode, by which a folder that was replaced is recognised."""
+    """A workspace as it was found: its agent, and its inode, by which a replaced folder is recognized."""
 
     agent: str
     inode: int
 
 
 class FoundWorkspaces(NamedTuple):
-    """The workspaces by path, the agent whose workspace is the watched one, and when this was looked up.
+    """The workspaces by path, the agent whose workspace is the watched one, and when they were found.
 
     `at` is in nanoseconds since 1970.
     """
@@ -40,14 +40,14 @@ class FoundWorkspaces(NamedTuple):
 
 
 class AgentWorkspaces:
-    """Which workspaces of agents there are, whose each file is, and which files of all that is watched are ignored."""
+    """The agents' workspaces, the agent of each file, and which of the watched files are ignored."""
 
     def __init__(self, root: Path, rules: Ignore) -> None:
         """Prepare; nothing is known before `replace`.
 
         Args:
             root: the watched workspace, with all links resolved.
-            rules: what is ignored in it. Its patterns hold in each workspace of an agent, relative to that.
+            rules: the ignore rules of it. Their patterns also apply in each agent's workspace, relative to that.
         """
         self._root = root
         self._rules = rules
@@ -61,7 +61,7 @@ class AgentWorkspaces:
         self._looked_at: int | None = None
         self._of_root: str | None = None
         self.version = 0
-        """Grows whenever a workspace comes, goes or becomes another agent's."""
+        """Increases whenever a workspace is added, removed or becomes another agent's."""
 
     @property
     def tops(self) -> tuple[str, ...]:
@@ -73,16 +73,16 @@ class AgentWorkspaces:
         return {owned.agent for owned in self._owned.values()}
 
     def home_of(self, agent: str) -> str | None:
-        """Return the path of an agent's workspace, "" for the watched one; None where it has none."""
+        """Return the path of an agent's workspace, "" for the watched one; None if it has none."""
         home = self._homes.get(agent)
         return "" if home is None and agent == self._of_root else home
 
     def folders_of(self, agent: str) -> list[str]:
-        """Return the paths of an agent's workspaces, the watched one excluded."""
+        """Return the paths of an agent's workspaces, without the watched one."""
         return [path for path, owned in self._owned.items() if owned.agent == agent]
 
     def named_by(self, path: str) -> str | None:
-        """Return the agent about whom this path says something: its workspace, or a file in it that names it."""
+        """Return the agent that a path is about: the path is its workspace, or a file in it that names the agent."""
         owned = self._owned.get(path)
         if owned is not None:
             return owned.agent

@@ -61,10 +61,10 @@ class HookIngest:
             await self.report(runtime, hook.records)
 
     async def report(self, runtime: str, records: Sequence[Record]) -> None:
-        """Have records entered that a hook has brought about.
+        """Report the records of a hook to the usage ledger.
 
         Raises:
-            Unavailable: they cannot be kept.
+            Unavailable: they cannot be stored.
         """
         entering = asyncio.create_task(self._tokens.report(records))
         self._entering.add(entering)
@@ -76,7 +76,7 @@ class HookIngest:
             self.counts[runtime].late += 1
 
     def refuse(self, runtime: str, hook: Hook, reason: str) -> Unavailable:
-        """Count a hook that cannot be kept, and return the error that says so."""
+        """Count a hook that cannot be stored, and return the error for its sender."""
         self._count(runtime, hook.event)
         self.counts[runtime].lost += bool(hook.records)
         return Unavailable(f"This hook was not kept: {reason}", retry_after=5)

@@ -106,16 +106,16 @@ class Permissions:
                 await self._questions.close(id_, reason)
 
     async def ask(self, runtime: str, hook: Hook, asked: Asked, *, seconds: float) -> Data:
-        """Ask what a hook asks, and return the question.
+        """Publish the question of a hook, and return it.
 
         Args:
-            runtime: the name of the runtime whose hook it is.
+            runtime: the name of the hook's runtime.
             hook: the hook.
-            asked: what it asks.
+            asked: the request of the hook.
             seconds: how long it may be answered here; with 0 it is only shown.
 
         Raises:
-            Unavailable: it cannot be kept.
+            Unavailable: it cannot be stored.
             QuotaExceeded: too many are open.
         """
         try:

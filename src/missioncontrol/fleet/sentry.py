@@ -1,4 +1,4 @@
-"""What Sentry's `state.json` says of the gateway: pure functions from bytes to what it means."""
+"""Reads the gateway's status and alerts from Sentry's `state.json`: pure functions from bytes to a report."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class SentryAlert(NamedTuple):
 
 
 class SentryReport(NamedTuple):
-    """The gateway as Sentry sees it; `status` is None where Sentry does not say.
+    """The gateway according to Sentry; `status` is None if the file has none.
 
-    `last_check` is when Sentry has looked, and `listed` its alerts as it has written them.
+    `last_check` is the time of Sentry's last check, and `listed` are its alerts as it has written them.
     """
 
     status: str | None
@@ -46,7 +46,7 @@ def read_report(data: bytes) -> SentryReport:
     """Read Sentry's state.
 
     Raises:
-        ValueError: it is not a JSON object; the message says what is wrong, in a few words.
+        ValueError: it is not a JSON object; the message has the reason, in a few words.
     """
     try:
         tree = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))

@@ -1,9 +1,9 @@
-"""Reads `SOUL.md` and `IDENTITY.md`, in which an agent says who it is.
+"""Reads `SOUL.md` and `IDENTITY.md`, the files with an agent's identity.
 
-People and agents write it as they like, so everything about its form is taken as it comes: labels bold or not, in a
-list or a table, as headings with the value below; any kind of bullet, quote and line ending. The first value of a
-label counts. What is inside a code block or a comment says nothing, nor does a hint in brackets where a value belongs,
-as the usual templates have them: `_(pick something you like)_`.
+People and agents write them in any form, so all of these are accepted: labels bold or not, in a list or a table, as
+headings with the value below; any kind of bullet, quote and line ending. The first value of a label counts. Code
+blocks and comments are ignored, and so is a hint in brackets instead of a value, as the usual templates have them:
+`_(pick something you like)_`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LABELS = {
     "specialty": "specialties",
     "speciality": "specialties",
 }
-# Each is linear: none can fail after it has read on, so no part of the text is read twice.
+# Each takes linear time: none can fail after a long match, so no part of the text is read twice.
 _COMMENT = re.compile(r"<!--(?:[^-]|-(?!->))*+(?:-->)?")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _HEADING = re.compile(r"\s*+#{1,6}+\s++(.*)", re.DOTALL)
@@ -41,7 +41,7 @@ _LABELLED = re.compile(
 _OTHER_LABEL = re.compile(
     r"\s*+(?:[-*+•]\s++)?+(?:\*\*|__)[^*_]{1,60}(?:[:：](?:\*\*|__)|(?:\*\*|__)\s*[:：]).*", re.DOTALL
 )
-"""A label that is none of ours; it is no value of the one above it."""
+"""An unknown label, which is not the value of the label above it."""
 
 _DECORATION = " \t*_`|"
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "„": "“", "「": "」"}
@@ -49,10 +49,10 @@ _SEPARATORS = re.compile(r"[,;·|]|/(?=\s)")
 
 
 def parse_soul(data: bytes) -> dict[str, Any]:
-    """Read who the agent is.
+    """Parse the identity of an agent.
 
     Args:
-        data: the file as it is.
+        data: the content of the file.
 
     Returns:
         the fields that it has of `name`, `role`, `codename`, `division` (texts) and `specialties` (a list of texts).

@@ -61,7 +61,7 @@ class SourceFiles(NamedTuple):
 
 
 def find_source_files(root: Path, ignore: FolderRule, *, json_seen: bool) -> SourceFiles:
-    """Look up which files are read; in a thread.
+    """Return the files that other sources read; in a thread.
 
     Args:
         root: the workspace.
@@ -81,7 +81,7 @@ def find_source_files(root: Path, ignore: FolderRule, *, json_seen: bool) -> Sou
 
 
 def find_agents(root: Path, ignore: FolderRule) -> tuple[str | None, list[str]]:
-    """Find the folder where agents live, and the names of their folders in it; in a thread."""
+    """Return the folder of the agents, and the names of the folders in it; in a thread."""
     for folder in AGENT_FOLDERS:
         if names := list(_agents_in(root, ignore, folder)):
             return folder, names

@@ -1,6 +1,6 @@
-"""What was said in transcripts, in a database of its own: to be read session by session, and to be found by its words.
+"""The messages of transcripts, in a separate database: for reading by session, and for full-text search.
 
-It is a copy of what the runtimes keep. It lives as long as the settings say, also where a runtime throws its own away.
+It is a copy of the runtimes' transcripts. Messages are kept as long as configured, even if a runtime deletes its own.
 
 Invariants:
 
@@ -25,7 +25,7 @@ NAME = "transcripts.sqlite"
 VERSION = 1
 ORIGIN = "transcripts"
 TRIM_ROWS = 2_000
-"""How many messages are thrown away in one step."""
+"""How many messages are deleted in one step."""
 
 REDACT_ROWS = 200
 """How many messages are masked in one step."""
@@ -34,11 +34,11 @@ MERGE_PAGES = 500
 """How many pages of the index of words are merged in one step."""
 
 OPENING_MESSAGES = 20
-"""Among how many messages at its beginning the first one of the user is looked for."""
+"""How many messages at the beginning of a session are searched for the first one of the user."""
 
 _DIGEST_BITS = 22
 END = (1 << 63) - 1
-"""An id above all that there are."""
+"""An id above all ids."""
 
 _SCHEMA = """
 CREATE TABLE file (path TEXT PRIMARY KEY, position BLOB NOT NULL) WITHOUT ROWID;
@@ -149,27 +149,27 @@ class MessageIndex:
         return entered
 
     def forget_file(self, path: str) -> None:
-        """A file is gone: what was said in it stays, until it is too old."""
+        """Forget the position of a file that is gone; its messages stay until they are too old."""
         with self._database.writing() as writer:
             writer.execute("DELETE FROM file WHERE path = ?", (path,))
 
     def begin_redaction(self, revision: str) -> bool:
-        """Return whether there are messages that these rules have not been applied to yet; `redact_some` does it.
+        """Return whether there are messages to which these rules were not applied yet; `redact_some` applies them.
 
         Args:
-            revision: the name of the rules, which is noted.
+            revision: the name of the rules, which is stored.
         """
         if self._database.meta("redaction") != revision:
             with self._database.writing() as writer:
-                # Those that are entered from now on are masked: the newest id is the last one to be masked again.
+                # Messages that are entered from now on are masked: the newest id is the last one to be masked again.
                 (last,) = writer.execute("SELECT max(id) FROM message").fetchone()
                 _note(writer, redaction=revision, unmasked="" if last is None else f"0 {last} 0")
         return bool(self._database.meta("unmasked"))
 
     def redact_some(self, redact: Callable[[str], str]) -> bool:
-        """Mask the secrets in some of the messages that were kept before; says whether there is more to do.
+        """Mask the secrets in some of the messages that were stored before; return whether there is more to do.
 
-        What they were is overwritten in the file too; in the index of words, by merging its segments at the end.
+        The old text is overwritten in the file as well; in the index of words, by merging its segments at the end.
 
         Args:
             redact: masks the secrets of a text.
@@ -203,10 +203,10 @@ class MessageIndex:
         return more
 
     def trim(self, since: int, most_bytes: int) -> bool:
-        """Throw away one step of what is too old or too much; says whether there is more of it.
+        """Delete some of the messages that are too old or too many; return whether there may be more.
 
         Args:
-            since: what was said before goes, in milliseconds since 1970.
+            since: messages before this time, in milliseconds since 1970, are deleted.
             most_bytes: how large the file may be.
         """
         with self._database.writing() as writer:
@@ -226,18 +226,18 @@ class MessageIndex:
     def find(
         self, match: str, *, first: int, before: int, sessions: Sequence[str] | None, limit: int, most: int
     ) -> tuple[list[Utterance], int]:
-        """Look for messages.
+        """Search for messages.
 
         Args:
-            match: what for, as FTS5 reads it.
-            first: the smallest id that is wanted.
-            before: the id below which it is looked.
-            sessions: only what was said in these; None for all.
-            limit: how many are wanted.
-            most: up to where they are counted.
+            match: the query in the syntax of FTS5.
+            first: the smallest id to return.
+            before: only ids below this one.
+            sessions: only messages of these sessions; None for all.
+            limit: how many to return at most.
+            most: where counting ends.
 
         Returns:
-            the newest ones, newest first; and how many there are, counted up to `most`.
+            the newest messages, newest first; and how many there are, counted up to `most`.
 
         Raises:
             QueryTooSlow: it takes too long.
@@ -261,14 +261,14 @@ class MessageIndex:
             return [said for id_ in ids[:limit] if (said := _said(reader, id_)) is not None], len(ids)
 
     def page(self, session: str, *, after: int, before: int, limit: int, newest: bool) -> list[Utterance]:
-        """Return what was said in a session between two ids, in its order.
+        """Return the messages of a session between two ids, in their order.
 
         Args:
             session: the session.
-            after: only what comes after this id.
-            before: only what comes before this one.
-            limit: how many at most.
-            newest: whether those at the end are wanted where there are more, else those at the beginning.
+            after: only messages after this id.
+            before: only messages before this id.
+            limit: how many to return at most.
+            newest: whether to return the last ones if there are more, else the first ones.
         """
         with self._database.looking() as reader:
             if reader is None:
@@ -283,7 +283,7 @@ class MessageIndex:
         return page[::-1] if newest else page
 
     def sessions(self) -> list[SessionSpan]:
-        """Return all sessions of which something is kept."""
+        """Return all sessions that have stored messages."""
         with self._database.looking() as reader:
             if reader is None:
                 return []
@@ -299,7 +299,7 @@ class MessageIndex:
         ]
 
     def first_texts(self, sessions: Sequence[str], length: int) -> dict[str, str]:
-        """Return what the user said first in some sessions, or else what was said first; cut to `length` characters."""
+        """Return the first user message of sessions, else their first message; cut to `length` characters."""
         texts: dict[str, str] = {}
         with self._database.looking() as reader:
             if reader is None:
@@ -316,7 +316,7 @@ class MessageIndex:
         return texts
 
     def knows(self, session: str) -> bool:
-        """Return whether anything of a session was ever kept."""
+        """Return whether messages of a session were ever stored."""
         with self._database.looking() as reader:
             return reader is not None and bool(_numbers(reader, [session]))
 

@@ -103,17 +103,17 @@ class Messages:
                     trim_at = monotonic() + (TRIM_PAUSE_SECONDS if trimmed else TRIM_SECONDS)
         finally:
             self._open = False
-            # On the thread that reads and writes, and so after what it is at.
+            # On the thread that reads and writes, and so after its current work.
             await feed.thread.close(self._index.close)
 
     async def find(
         self, match: str, *, first: int, before: int, sessions: Sequence[str] | None, limit: int, most: int
     ) -> tuple[list[Utterance], int]:
-        """Look for messages; see `MessageIndex.find`.
+        """Search for messages; see `MessageIndex.find`.
 
         Raises:
             QueryTooSlow: it takes too long.
-            Unavailable: nothing can be looked for at the moment.
+            Unavailable: the index cannot be read at the moment.
         """
         found, count = await self._ask(
             self._index.find, match, first=first, before=before, sessions=sessions, limit=limit, most=most
@@ -123,7 +123,7 @@ class Messages:
     async def page(
         self, session: str, *, after: int, before: int, limit: int, newest: bool
     ) -> list[Utterance] | None:
-        """Return what was said in a session; None where nothing of it was ever kept. See `MessageIndex.page`.
+        """Return messages of a session; None if it was never stored. See `MessageIndex.page`.
 
         Raises:
             QueryTooSlow: it takes too long.
@@ -137,7 +137,7 @@ class Messages:
         return await self._masked(found)
 
     async def sessions(self) -> list[SessionSpan]:
-        """Return the sessions of which something is kept, in no order.
+        """Return the sessions that have stored messages, in no particular order.
 
         Raises:
             QueryTooSlow: it takes too long.
@@ -146,7 +146,7 @@ class Messages:
         return await self._ask(self._index.sessions)
 
     async def first_texts(self, sessions: Sequence[str], length: int) -> dict[str, str]:
-        """Return what the user said first in some sessions; see `MessageIndex.first_texts`.
+        """Return the first user message of sessions; see `MessageIndex.first_texts`.
 
         Raises:
             QueryTooSlow: it takes too long.
@@ -157,7 +157,7 @@ class Messages:
         return {id_: self._shown(text)[:length] for id_, text in texts.items()}
 
     async def _masked(self, found: list[Utterance]) -> list[Utterance]:
-        """Mask what was kept before, as long as there may be some of it."""
+        """Mask messages, as long as the index may have unmasked ones."""
         if not self._unmasked:
             return found
         return await asyncio.to_thread(lambda: [said._replace(text=redact(said.text)) for said in found])
@@ -166,7 +166,7 @@ class Messages:
         return redact(text) if self._unmasked else text
 
     async def _ask(self, look: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Look into the index, in a thread. Where it cannot be read the run ends, and the next opens or rebuilds it."""
+        """Read the index in a thread. If that fails, the run of the source ends, and the next one repairs the index."""
         if not self._open:
             reason = self._trouble or "the index of transcripts is being opened"
             raise Unavailable(f"Nothing can be read at the moment: {reason}.", retry_after=RETRY_SECONDS)
@@ -181,12 +181,12 @@ class Messages:
             ) from None
 
     def _since(self) -> int:
-        """Return before which time nothing is kept; a clock that has jumped is doubted for an hour, as for the log."""
+        """Return the time before which nothing is kept; 0 for an hour after the clock has jumped, as for the log."""
         self._doubt.jump()
         return 0 if self._doubt.left else int(self._clock.wall() - self._days * DAY_MS)
 
     def _read_some(self, transcript: Transcript, thread: OwnerThread) -> bool:
-        """Read a file on by one portion; says whether there may be more.
+        """Read the next portion of a file; return whether there may be more.
 
         Raises:
             FileNotFoundError: it is gone.
@@ -205,12 +205,12 @@ class Messages:
             self._index.forget_file(path)
             raise
         except (UnreadableError, OSError):
-            # The source of tokens complains of it, and says when it can be read again.
+            # The source of tokens reports the file, and when it can be read again.
             return False
         except WorkStopped:
             raise
         except Exception:
-            # Whatever it is, the file has brought it about: the others are read on.
+            # The file has caused the error, so the other files are still read.
             logger.exception("messages.unreadable", extra={"path": path})
             return False
         if not position or position == kept:

@@ -19,7 +19,7 @@ _KEY = "aliases"
 
 
 class Alias(msgspec.Struct, omit_defaults=True):
-    """The task of an alias, and the numbers of the newest contents in which it stood under it."""
+    """The task of an alias, and the numbers of the newest contents in which it had the alias."""
 
     task: str
     contents: list[int] = []
@@ -29,7 +29,7 @@ _aliases = msgspec.json.Decoder(dict[str, list[Alias]])
 
 
 class Aliases:
-    """The aliases, those that were given last at the end; and of each task under which it stood."""
+    """The aliases, in the order in which they were last given; and the aliases of each task."""
 
     def __init__(self) -> None:
         self._aliases: dict[str, list[Alias]] = {}
@@ -37,11 +37,11 @@ class Aliases:
         self._changed = False
 
     def __bool__(self) -> bool:
-        """Return whether there is any."""
+        """Return whether there are any."""
         return bool(self._aliases)
 
     def of(self, alias: str) -> Sequence[str]:
-        """Return the tasks that have stood under an id that is not theirs, the newest first."""
+        """Return the tasks that have had an alias, the newest first."""
         return [one.task for one in reversed(self._aliases.get(alias, ()))]
 
     def concern(self, id_: str) -> bool:
@@ -53,7 +53,7 @@ class Aliases:
         return task in self._names
 
     def with_tasks(self, ids: Iterable[str]) -> set[str]:
-        """Return ids with the tasks that have stood under them."""
+        """Return ids together with the tasks of which they are aliases."""
         found = set(ids)
         return found | {one.task for id_ in found for one in self._aliases.get(id_, ())}
 
@@ -75,7 +75,7 @@ class Aliases:
         self._changed = True
 
     def stood(self, alias: str, task: str, content: int) -> None:
-        """Note that a task stood under an alias in a content."""
+        """Note that a task had an alias in a content."""
         found = self._find(alias, task)
         if found is not None and content not in found.contents:
             found.contents.append(content)
@@ -83,7 +83,7 @@ class Aliases:
             self._changed = True
 
     def contents(self, alias: str, task: str) -> Collection[int]:
-        """Return the contents in which a task is known to have stood under an alias."""
+        """Return the contents in which a task is known to have had an alias."""
         found = self._find(alias, task)
         return () if found is None else found.contents
 
@@ -98,7 +98,7 @@ class Aliases:
                 del self._names[old.task]
 
     def changes(self) -> dict[str, bytes | None]:
-        """Return what is to be remembered, and take it as remembered."""
+        """Return what is to be stored, and treat it as stored."""
         if not self._changed:
             return {}
         self._changed = False

@@ -1,4 +1,4 @@
-"""`TASK_QUEUE.json` as a text: what is in it, and how to change that and nothing else.
+"""`TASK_QUEUE.json` as a text: reads its content, and changes only the parts that are edited.
 
 A queue is edited by people and models, each with a way of writing of their own. So the text is never written again as
 a whole: what does not change keeps its bytes, a changed value replaces the old one where it is, and what is new is
@@ -32,7 +32,7 @@ from missioncontrol.json_text.spans import (
 EMPTY = b'{\n  "tasks": [],\n  "history": [],\n  "nextId": 1\n}\n'
 _INDENTED = re.compile(r"\n([ \t]+)\S")
 _SAMPLES = 20
-"""How many tasks are looked at for how lists are written."""
+"""How many tasks are checked for the layout of lists."""
 
 _SAMPLE_CHARACTERS = 4096
 
@@ -44,7 +44,7 @@ _NAMES: tuple[ArrayName, ...] = ("tasks", "history")
 
 @dataclass
 class Edit:
-    """What is to become of one element: values to set, names to take away."""
+    """The edit of one element: values to set, and names to remove."""
 
     updates: Mapping[str, Any]
     removed: Sequence[str] = ()
@@ -67,7 +67,7 @@ class ArrayEdits:
 class Edits:
     """The edits of a document.
 
-    `updated` is the time, for a document that says when it was last changed; alone it is no reason to write.
+    `updated` is the time for a document that has the time of its last change; alone it is no reason to write.
     """
 
     tasks: ArrayEdits = field(default_factory=ArrayEdits)
@@ -85,9 +85,9 @@ class Edits:
 
 
 class JsonStyle(NamedTuple):
-    """How an object is written: what is between its members, and between a name and its value.
+    """The layout of an object: the text between its members, and between a name and its value.
 
-    `column` is the indentation of its members; None where they are in one line.
+    `column` is the indentation of its members; None if they are in one line.
     """
 
     joint: str
@@ -114,7 +114,7 @@ class Document(JsonFile):
 
     @property
     def tasks(self) -> list[Block] | None:
-        """The blocks of tasks; None where the root names none."""
+        """The blocks of tasks; None if the root has none."""
         return self.blocks("tasks")
 
     @property
@@ -124,21 +124,21 @@ class Document(JsonFile):
 
     @property
     def next_id(self) -> int | None:
-        """The number that the next task is to have, as the file says it."""
+        """The number of the next task, according to the file."""
         value = self.root.get("nextId")
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
     @property
     def takes_next_id(self) -> bool:
-        """Return whether the number of the next task has a place here: not in a bare list, nor over something else."""
+        """Return whether the number of the next task can be written: not into a bare list, nor over another value."""
         return self._is_object and ("nextId" not in self.root or self.next_id is not None)
 
     @property
     def takes_history(self) -> bool:
-        """Report whether tasks that are over have a place here: not in a bare list, nor over something else."""
+        """Return whether tasks that are over can be written: not into a bare list, nor over another value."""
         return self._is_object and "history" not in self.root
 
-    # What it is to become.
+    # Edits.
 
     def edited(self, edits: Edits) -> bytes:
         """Return the text with these edits."""
@@ -147,7 +147,7 @@ class Document(JsonFile):
     def with_edits(self, edits: Edits) -> Document:
         """Return the queue with these edits; blocks that none of them is about are shared with this one."""
         if edits.history.added and self.blocks("history") is None:
-            # It is added empty first, so that its entries are written like the tasks.
+            # It is first added empty, so that its entries are written like the tasks.
             writer = self._writer()
             writer.insert({"history": []})
             return self._rewritten(writer, {}).with_edits(edits)
@@ -172,7 +172,7 @@ class Document(JsonFile):
         return _Writer(self, skeleton.decode(), self._is_object)
 
     def _rewritten(self, writer: _Writer, blocks: Mapping[str, list[Block]]) -> Document:
-        """Return the document with what was written, and with these blocks in the place of its own."""
+        """Return the document with the written text, and with these blocks instead of its own."""
         bom = BOM if self._gaps[0].startswith(BOM) else b""
         document = Document(bom + writer.text().encode())
         own = {array.name: array.blocks for array in self._arrays}
@@ -187,7 +187,7 @@ class Document(JsonFile):
 
 
 class _Writer:
-    """Writes into a queue in the manner of what is there. `skeleton` is its text with empty arrays."""
+    """Writes into a queue in its existing layout. `skeleton` is its text with empty arrays."""
 
     def __init__(self, document: Document, skeleton: str, is_object: bool) -> None:
         self._skeleton = skeleton
@@ -214,7 +214,7 @@ class _Writer:
         self._unit = indented[1] if indented else "  "
 
     def _opened(self, name: ArrayName) -> int:
-        """Return where the bracket of an array is; where the root has no such member, that of the root."""
+        """Return the position of an array's bracket; of the root's if it has no such member."""
         member = self._members.get(name)
         return self._start if member is None else member.value_start
 
@@ -287,7 +287,7 @@ class _Writer:
         joint: str,
         tail: str,
     ) -> None:
-        """Let the array end with what was added, or with the last task that stays."""
+        """End the array after the added elements, or after the last one that stays."""
         while edited:
             last = edited[-1]
             pieces = _pieces(last) if isinstance(last, Block) else last
@@ -372,7 +372,7 @@ class _Writer:
         return written.replace("\n", f"{self._newline}{manner.column}")
 
     def _spread(self, texts: Iterable[str]) -> bool:
-        """Return whether lists and objects inside a task go over several lines: as the first that is there does."""
+        """Return whether lists and objects inside a task span several lines, as the first existing one does."""
         for text in texts:
             if "\n" in text:
                 for member in members_at(text, 0)[0]:

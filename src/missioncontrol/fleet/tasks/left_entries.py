@@ -1,4 +1,4 @@
-"""The entries of the queue's file that are left as they are, and what was reported of them."""
+"""The entries of the queue's file that are left unchanged, and which of them were reported."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from missioncontrol.fleet.tasks.plan import Plan
 from missioncontrol.fleet.tasks.reading import Copy
 
 _KEY = "odd"
-"""Under this key is remembered what was reported."""
+"""The key under which the reported entries are remembered."""
 
 
 class LeftEntries:
-    """What cannot be kept as a task, and tasks beyond the quota: named by an alert when that changes.
+    """Entries that cannot be kept as tasks, and tasks over the quota: reported by an alert when they change.
 
-    `refused` says that there are tasks in the file for which there was no room.
+    `refused` is whether there are tasks in the file for which there was no room.
     """
 
     def __init__(self, memory: Mapping[str, bytes], most: int) -> None:
@@ -33,7 +33,7 @@ class LeftEntries:
 
     def changed(self, feed: Feed, plan: Plan, copy: Copy) -> tuple[Draft | None, dict[str, bytes | None]]:
         """Return the alert about a copy of the file, where it differs from the last one, and what to remember."""
-        # A plan about some tasks says nothing of the others.
+        # A plan about some tasks does not include the others.
         self.refused = plan.refused > 0 or (self.refused and not plan.about_all)
         mark, odd = copy.odd_mark, copy.odd
         if self.refused:

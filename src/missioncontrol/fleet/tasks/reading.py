@@ -29,7 +29,7 @@ from missioncontrol.state.limits import MAX_TASKS
 from missioncontrol.watch.tree import fingerprint
 
 MAX_ODD = 20
-"""How many entries that are left as they are a complaint names."""
+"""How many entries that are left unchanged an alert names."""
 
 _GROWTH = 6
 """How many times as long as in the file a value can be as we write it: a control character becomes six."""
@@ -47,17 +47,17 @@ class Odd(NamedTuple):
 
 
 class Content(NamedTuple):
-    """What is in a block of tasks."""
+    """The entries of a block of tasks."""
 
     entries: list[Entry]
     odd: list[Odd]
 
 
 class Everything(Container[str]):
-    """All ids that there can be."""
+    """Contains every id."""
 
     def __contains__(self, id_: object) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
 
@@ -109,7 +109,7 @@ class Copy:
         return bases
 
     def task(self, id_: str, known: Task | None) -> Task | None:
-        """Return a task that is in the file, or that is over and in its history; None where it is in neither.
+        """Return a task that is in the file, or that is over and in its history; None if it is in neither.
 
         Args:
             id_: its id.
@@ -139,7 +139,7 @@ def read_queue(data: bytes, known: Copy | None = None) -> Copy:
 
 
 def copy_of(document: Document, known: Copy | None = None) -> Copy:
-    """Return what is in a document; `known` as in `read_queue`."""
+    """Return the copy in a document; `known` as in `read_queue`."""
     fresh: list[Entry] = []
     odd: list[str] = []
     marks: list[str] = []

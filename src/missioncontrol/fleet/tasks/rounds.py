@@ -1,4 +1,4 @@
-"""Rounds: each brings the queue's file and the state in step once. Here are the callers who wait for one.
+"""Rounds: each synchronizes the queue's file and the state once. This module has the callers that wait for one.
 
 A caller waits for what a round has done, never for a particular one, so that many callers share few rounds:
 
@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from time import monotonic
 
 DOUBT_SECONDS = 0.25
-"""For how long a caller waits for a file that is missing or half written, and may be whole in a moment."""
+"""Seconds for which a caller waits for a file that is missing or half written."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Waiter:
-    """A caller; `after` is how many rounds had begun when it came, `ids` the tasks that the file is to have."""
+    """A waiting caller; `after` is the number of rounds begun before its call, `ids` the tasks it wants written."""
 
     after: int
     since: float
@@ -36,7 +36,7 @@ class _Waiter:
 
 
 class Rounds:
-    """The rounds of one queue, and the callers who wait for them."""
+    """The rounds of one queue, and the callers that wait for them."""
 
     def __init__(self) -> None:
         self._begun = 0
@@ -47,7 +47,7 @@ class Rounds:
 
     @property
     def is_open(self) -> bool:
-        """Whether there are rounds to wait for."""
+        """Whether callers can wait for rounds."""
         return self._request is not None
 
     @property
@@ -72,7 +72,7 @@ class Rounds:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a caller makes a change, and will wait for the file to be written."""
+        """Whether a caller is making a change, and will wait for the file to be written."""
         return self._busy > 0
 
     @property
@@ -81,17 +81,17 @@ class Rounds:
         return self._held > 0
 
     def open(self, request: Callable[[], None]) -> None:
-        """Let callers wait from now on; `request` has a round begin as soon as possible."""
+        """Let callers wait from now on; `request` starts a round as soon as possible."""
         self._request = request
 
     def close(self) -> None:
-        """Let all callers go on: there are no more rounds."""
+        """Release all callers: there are no more rounds."""
         self._request, self._running = None, False
         self._release(lambda waiter: True)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Begin no round for the changes that are made meanwhile, unless another caller asks for one."""
+        """Start no round for the changes made in this context, unless another caller requests one."""
         self._held += 1
         try:
             yield
@@ -102,7 +102,7 @@ class Rounds:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Make a change, and wait for the file to be written."""
+        """Mark the context in which a caller makes a change and waits for the file to be written."""
         self._busy += 1
         try:
             yield
@@ -127,9 +127,9 @@ class Rounds:
 
         Args:
             merged: the state has what was in the file.
-            tried: whatever is to be in the file was written, or could not be; False where another round has to do it.
+            tried: all changes for the file were written, or could not be; False if another round has to write them.
             doubtful: the file is missing or half written, and is read again soon.
-            has: says whether the file has these tasks as the state has them.
+            has: returns whether the file has these tasks as the state has them.
         """
         self._running = False
         latest = monotonic() - DOUBT_SECONDS
@@ -147,7 +147,7 @@ class Rounds:
     # What callers wait for.
 
     async def merged(self, seconds: float) -> None:
-        """Wait until a round that begins from now on has merged the file into the state, so many seconds at most."""
+        """Wait at most `seconds` until a round that begins from now on has merged the file into the state."""
         await self._wait(None, seconds)
 
     async def written(self, ids: Collection[str], seconds: float) -> None:
@@ -165,7 +165,7 @@ class Rounds:
         waiter = _Waiter(self._begun, monotonic(), ids, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         if not self._running:
-            # At its end the running one may have done all; if not, another follows.
+            # The running round may do everything; if not, another one follows.
             self._request()
         try:
             with suppress(TimeoutError):
@@ -185,9 +185,9 @@ class Rounds:
 
 
 class SharedCheck:
-    """A check in a thread that callers share: each gets the result of one that began after it asked.
+    """A check in a thread that callers share: each gets the result of a check that began after its call.
 
-    At most one runs at a time, so that a file system that does not answer occupies one thread and not all.
+    At most one runs at a time, so that a file system that does not answer occupies only one thread.
     """
 
     def __init__(self, check: Callable[[], bool]) -> None:
@@ -201,7 +201,7 @@ class SharedCheck:
         self._next: asyncio.Task[bool] | None = None
 
     async def __call__(self) -> bool:
-        """Return what the next check says."""
+        """Return the result of the next check."""
         if self._next is None:
             self._next = asyncio.create_task(self._follow(self._running))
         return await asyncio.shield(self._next)

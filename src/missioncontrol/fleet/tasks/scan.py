@@ -1,4 +1,4 @@
-"""Scans of the queue's files: what is in them, and whether they may have changed since. All of it is for threads."""
+"""Scans of the queue's files: their content, and whether they may have changed since. Everything here blocks."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SCAN_BYTES = 1024 * 1024
 
 
 class Outside(NamedTuple):
-    """What the files look like without reading them, and when that was seen, in nanoseconds since 1970.
+    """The signatures of the files, and when they were taken, in nanoseconds since 1970.
 
-    `is_exact` says that no later write leaves them as they are.
+    `is_exact` is whether every later write changes them.
     """
 
     signatures: Mapping[str, Signature | None]
@@ -34,8 +34,8 @@ class Outside(NamedTuple):
     def may_differ(self, later: Outside) -> bool:
         """Return whether a file may have been written between the two.
 
-        A file that was written just before this was seen may have been written once more without a trace: the second
-        write can have the same time.
+        A file that was written just before its signature was taken may have been written again without a trace: the
+        second write can have the same time.
         """
         if self.signatures != later.signatures:
             return True
@@ -48,10 +48,10 @@ class Outside(NamedTuple):
 
 
 class Known(NamedTuple):
-    """The file as it is known: where it is, what it has in it, and the text of the table where it is one.
+    """The file as it is known: its path, its content, and the text of the table if it is one.
 
-    `has_been_json` says that there has been a JSON file; then the table is not read any more. `is_new` says that
-    nothing is known of what the file has been.
+    `has_been_json` is whether a JSON file has existed; then the table is no longer read. `is_new` is whether nothing is
+    known of the file's earlier contents.
     """
 
     path: str
@@ -64,9 +64,9 @@ class Known(NamedTuple):
 class Seen(NamedTuple):
     """The file as it was just scanned.
 
-    `copy` is None where it is missing, and where `wrong` says what is wrong; then `mark` is the fingerprint of its
-    content. `same` says that it is the copy that is known; `is_caught`, that it was replaced before it was read, and
-    need not be what the file has now.
+    `copy` is None if it is missing, or if it is broken: `wrong` is the reason, and `mark` the fingerprint of its
+    content. `same` is whether it is the known copy; `is_caught`, whether it was replaced before it was read, so that
+    the file may have another content now.
     """
 
     path: str = JSON_FILE
@@ -79,10 +79,10 @@ class Seen(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """What a scan has found, and what the files looked like before it.
+    """The result of a scan, and the signatures of the files before it.
 
-    `late` says in how many seconds to look again for writers of a file that was replaced; `is_late` that there is one,
-    whose content is not in what was found.
+    `late` is the number of seconds until a replaced file has to be checked again for late writes; `is_late` is whether
+    there is one whose content is not in the result.
     """
 
     seen: Seen
@@ -107,19 +107,19 @@ class Scanner:
         self._ids = ids
 
     def outside(self) -> Outside:
-        """Return what the files look like at this moment."""
-        # The time first: whatever is written after it is not taken for older.
+        """Return the current signatures of the files."""
+        # The time is taken first, so that a later write is not taken for an older one.
         at_ns = time_ns()
         return Outside(look(self._root, TASK_FILES), at_ns)
 
     def may_differ(self, known: Outside | None) -> bool:
-        """Return whether a file may have been written since it was seen like this."""
+        """Return whether a file may have been written since these signatures were taken."""
         if known is None or self._file.has_caught or self._file.is_former_touched:
             return True
         return known.may_differ(self.outside())
 
     def scan(self, known: Known) -> Scan:
-        """Read the file, unless it is known to be as it was read last."""
+        """Read the file, unless it is known to be unchanged."""
         try:
             late = self._file.late()
         except OSError:
@@ -133,7 +133,7 @@ class Scanner:
                 try:
                     document = Document(data, known.copy.document)
                 except ValueError:
-                    # It was half written: its author goes on in the file itself.
+                    # It was half written: its author continues in the file itself.
                     continue
                 if document.tasks is not None:
                     return Seen(JSON_FILE, None, copy_of(document, known.copy), is_caught=True)
@@ -173,7 +173,7 @@ class Scanner:
                 return Seen(path, content, copy_of(document, before))
             return Seen(path, content, read_table(content.data))
         except ValueError as error:
-            # An id that is in there is not given to another task.
+            # An id in it must not be given to another task.
             self._ids.above(_numbered(content.data))
             return Seen(path, content, wrong=str(error), mark=fingerprint(content.data))
 

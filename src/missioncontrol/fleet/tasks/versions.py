@@ -15,11 +15,11 @@ _FEW_VALUES = frozenset({"status", "priority"})
 
 
 class Version(msgspec.Struct, omit_defaults=True):
-    """A task as it stood in the file from the content numbered `since` to the one before `until`.
+    """A version of a task that was in the file from the content numbered `since` to the one before `until`.
 
-    `noted` is when it was first seen, in milliseconds since 1970; 0 where that is not known. `let_go`, of a task's
-    first version, says that the state let go of the task: it is in the file's history alone. It stays where a copy
-    lacks the task, until that is merged: the task is either put back into the file, or was deleted by hand.
+    `noted` is when it was first seen, in milliseconds since 1970; 0 if that is not known. `let_go`, of a task's first
+    version, means that the state has removed the task, which is in the file's history alone. If a copy lacks the task,
+    it stays until that copy is merged: the task is either put back into the file, or was deleted by hand.
     """
 
     task: Task
@@ -52,11 +52,11 @@ class Counter(msgspec.Struct):
 
 
 class RevisionWindow(NamedTuple):
-    """What a copy shows of the contents that it can have been made of: those from `since` to the one before `until`.
+    """The contents that a copy can have been made of: those from `since` to the one before `until`.
 
-    `known` says that something in it shows that it was made of this file at all; `restored`, that it is an old content
-    as a whole; `counted`, that the file has had its `nextId`. Numbers from `new_from` on were new to its author;
-    `newest` returns the latest time in it.
+    `known` is whether anything in it shows that it was made of this file; `restored`, whether it is an old content as a
+    whole; `counted`, whether the file has had its `nextId`. Numbers from `new_from` on were new to its author; `newest`
+    returns the latest time in it.
     """
 
     since: int = 0
@@ -73,14 +73,14 @@ class RevisionWindow(NamedTuple):
 
 
 def thin(known: list[Version]) -> None:
-    """Forget the second of a task's versions; the first stays, for it says since when the task has been there."""
+    """Forget the second version of a task. The first one stays, since it has the time when the task was added."""
     first, second = known[0], known.pop(1)
     if first.until == second.since:
         first.until = second.until
 
 
 def nearest(task: Task, bases: Sequence[Task]) -> Task:
-    """Return the one that a task differs least from, of equals the last; but not for the sake of its time alone."""
+    """Return the version that differs least from a task, the last of equals; its time alone does not count."""
     best, least = bases[-1], _distance(bases[-1], task)
     for base in reversed(bases[:-1]):
         distance = _distance(base, task)
@@ -90,14 +90,14 @@ def nearest(task: Task, bases: Sequence[Task]) -> Task:
 
 
 def _distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> int:
-    """Count the fields in which two tasks differ, but for the time of the last change; those with few values half."""
+    """Return in how many fields two tasks differ, without `updated`; fields with few values count half."""
     names = (one.keys() | other.keys()) - {"updated"}
     differing = [name for name in names if name not in one or name not in other or one[name] != other[name]]
     return sum(1 if name in _FEW_VALUES else 2 for name in differing)
 
 
 def over_since(known: Sequence[Version]) -> int | None:
-    """Return since when a task is over, in milliseconds since 1970; None where its newest version is not over."""
+    """Return since when a task is over, in milliseconds since 1970; None if its newest version is not over."""
     since: int | None = None
     for version in reversed(known):
         if not is_over(version.task):

@@ -38,16 +38,16 @@ PATIENT_TRIES = 3
 """How often a file that cannot be read is tried before it is complained about."""
 
 RETRY_SECONDS = 300.0
-"""When a file that cannot be read is tried again though it looks the same: the reason may lie elsewhere."""
+"""Seconds after which an unreadable file is tried again although it looks the same: the cause may be elsewhere."""
 
 MAX_ILLEGIBLE = 100
-"""How many files whose name is not UTF-8 are named."""
+"""How many files whose name is not UTF-8 are reported."""
 
 SECOND_LOOKS = (0.02, 0.1, 0.3, 0.6)
-"""After how many seconds each a database that has changed is looked at again.
+"""Seconds between the checks of a database after it has changed.
 
-SQLite writes its log before it says, in memory that it shares, that the new frames are committed; no notification
-follows the latter (https://www.sqlite.org/walformat.html, section 2.1).
+SQLite writes its log before it marks the new frames as committed in shared memory, which causes no notification
+(https://www.sqlite.org/walformat.html, section 2.1).
 """
 
 _AT = "at:"
@@ -60,9 +60,9 @@ logger = logging.getLogger(__name__)
 
 
 class FailedFile(NamedTuple):
-    """A file that could not be read: how often, what it looked like then, when that was, and how long it took.
+    """A file that could not be read: the number of tries, its change times, the time of the last try, its duration.
 
-    Both are in seconds, the moment monotonic.
+    `at` is monotonic time, `took` is in seconds.
     """
 
     tries: int
@@ -71,9 +71,9 @@ class FailedFile(NamedTuple):
     took: float
 
     def is_due(self, looks: Signature, now: float) -> bool:
-        """Return whether it is to be tried again: at first soon, later where it looks different or after a while.
+        """Return whether it is to be tried again: at first soon, later if it has changed or after a while.
 
-        One that takes long to fail is given a tenth of the time, however often it changes.
+        A file that takes long to fail uses at most a tenth of the time, however often it changes.
         """
         since = now - self.at
         if self.tries < PATIENT_TRIES:
@@ -82,8 +82,8 @@ class FailedFile(NamedTuple):
 
 
 class SecondLook(NamedTuple):
-    """A database that has changed a moment ago: what it looked like, how often it was looked at since, and when it is
-    to be looked at next, in seconds, monotonic."""
+    """A database that has just changed: its signature, the number of checks since, and the monotonic time of the next
+    one."""
 
     signature: Signature
     looks: int
@@ -142,8 +142,8 @@ class TranscriptScanner:
         """Prepare; nothing is opened yet.
 
         Args:
-            workspace: whose settings say where runtimes are.
-            thread: what all of this is used on; it says when to stop.
+            workspace: its settings have the places of runtimes.
+            thread: the thread on which this is used; it reports when to stop.
         """
         self._workspace = workspace
         self._thread = thread
@@ -152,12 +152,12 @@ class TranscriptScanner:
         self._homes: dict[Path, str] = {}
         self._roster: dict[str, RuntimeAgent] = {}
         self._rosters: dict[str, dict[str, tuple[RuntimeAgent, Path | None]]] = {}
-        """The agents that each runtime's settings name, with the folders in which they work."""
+        """The agents in the settings of each runtime, with the folders in which they work."""
 
         self._configs: dict[str, Signature] = {}
         self._ledger = UsageLedger(Owners(workspace.root, {}, self._homes))
         self._alive: dict[str, bool | None] = {}
-        """Whether the process runs that runs a runtime's sessions."""
+        """Whether the process of a runtime's sessions runs."""
 
         self._positions: dict[str, msgspec.Struct] = {}
         self._kept: dict[str, bytes] = {}
@@ -169,7 +169,7 @@ class TranscriptScanner:
         self._processes: dict[str, FileReader] = {}
         self._ended: set[str] = set()
         self._failures: dict[str, FailedFile] = {}
-        # What has changed since it could not be read, and is to be tried again when its time has come.
+        # Unreadable files that have changed since, and are tried again when they are due.
         self._postponed: dict[str, None] = {}
         self._second_looks: dict[str, SecondLook] = {}
         self._illegible: dict[str, None] = {}
@@ -177,7 +177,7 @@ class TranscriptScanner:
         self._written: list[Transcript] = []
 
     def recall(self, memory: Mapping[str, bytes]) -> dict[str, KnownSession]:
-        """Take over what was remembered, and return the sessions that are known by it."""
+        """Restore what was stored, and return the known sessions."""
         self._ledger.recall(memory, now())
         self._kept = {key.removeprefix(_AT): kept for key, kept in memory.items() if key.startswith(_AT)}
         return {id_: session.known() for id_, session in self._ledger.sessions.all()}
@@ -189,7 +189,7 @@ class TranscriptScanner:
         self._databases.clear()
 
     def find(self) -> FoundPlaces:
-        """Look where the runtimes are."""
+        """Find the places of the runtimes."""
         before = (self._places, dict(self._configs))
         self._places = registry.find_all(self._workspace.config.sources, self._workspace.root)
         for place in self._places.values():
@@ -321,7 +321,7 @@ class TranscriptScanner:
         return shown == name
 
     def _read(self, transcript: Transcript) -> bool:
-        """Read a file on; says whether there is more in it."""
+        """Read the next part of a file; return whether there is more in it."""
         path, name = transcript.path, str(transcript.path)
         signature = _signature(path)
         # The status of a database's file does not show whether it has changed: SQLite is asked.
@@ -351,10 +351,10 @@ class TranscriptScanner:
         return False
 
     def _look_again(self, name: str, signature: Signature) -> None:
-        """See to it that a database is looked at a few times more after it has changed."""
+        """Schedule a few more checks of a database after it has changed."""
         look = self._second_looks.get(name)
         looks = 0 if look is None or look.signature != signature else look.looks + 1
-        # The last one is kept, so that what looks the same begins no new round.
+        # The last check is kept, so that an unchanged signature does not restart them.
         wait = SECOND_LOOKS[looks] if looks < len(SECOND_LOOKS) else math.inf
         self._second_looks[name] = SecondLook(signature, looks, monotonic() + wait)
 
