@@ -117,7 +117,7 @@ def by_sessions(
 
 
 def is_silent(session: SessionEvidence, now: int) -> bool:
-    """Report whether a session that works has given no sign for so long that it may have died; times as above."""
+    """Return whether a busy session has had no activity for so long that it may have died; times as above."""
     return session.doing == "busy" and now - session.at >= SILENT_SECONDS * 1000
 
 

@@ -70,11 +70,11 @@ class FileReader(ABC):
 
     @property
     def session(self) -> str | None:
-        """The session that the file's process works on; None where the file is not of a process."""
+        """The session that the file's process works on; None if the file is not a process's."""
         return None
 
     def is_over(self) -> bool | None:
-        """Report whether the file's process has ended; None where that cannot be known."""
+        """Return whether the file's process has ended; None if that cannot be known."""
         return None
 
     def close(self) -> None:  # noqa: B027 - most have nothing open between two readings

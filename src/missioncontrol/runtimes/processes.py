@@ -1,4 +1,4 @@
-"""Whether a process that a runtime has named still runs: the same one, and not another that was given its number."""
+"""Checks whether a process that a runtime has named still runs, and not another one with the same number."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import psutil
 MAX_PID = 1 << 31
 
 _STATE, _START_TIME = 0, 19
-"""Where these are in `/proc/PID/stat` after the name (proc(5))."""
+"""The positions of these fields in `/proc/PID/stat` after the name (proc(5))."""
 
 
 def is_running(pid: int, started: int | None) -> bool | None:
-    """Report whether a process runs; None where that cannot be known.
+    """Return whether a process runs; None if that cannot be known.
 
     Args:
         pid: its number.
@@ -33,7 +33,7 @@ def is_running(pid: int, started: int | None) -> bool | None:
         return None
     try:
         fields = text.rpartition(")")[2].split()
-        # A process that has ended stays in the table until its parent asks for its end.
+        # A process that has ended stays in the table until its parent waits for it.
         return fields[_STATE] not in "ZX" and (started is None or int(fields[_START_TIME]) == started)
     except (ValueError, IndexError):
         return None

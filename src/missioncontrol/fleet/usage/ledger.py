@@ -126,7 +126,7 @@ class UsageLedger:
         self._by = by
         for record in records:
             if len(record.session) > MAX_NAME:
-                # It would be the key of sums that are kept.
+                # It would become a key of stored sums.
                 self.refused += 1
                 if self.refused == 1:
                     reason = f"the id of a session has {len(record.session):,} characters"
@@ -199,7 +199,7 @@ class UsageLedger:
         self._standings.set_living(living)
         for id_ in over:
             if (session := self.sessions.peek(id_)) is not None and session.doing != "offline":
-                # When it ended nobody has seen: its last sign is its own.
+                # The time of its end is not known, so its last activity stays its own.
                 self._turn(Turn(id_, session.at, "offline", evidence=session.evidence), now)
 
     def _changed(self, id_: str, session: Session) -> None:

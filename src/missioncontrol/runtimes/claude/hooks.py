@@ -74,7 +74,7 @@ _TOOL_EVENTS = frozenset(
 )
 _WAITING_FOR = frozenset({"permission_prompt", "elicitation_dialog"})
 _IDLE = "idle_prompt"
-"""A minute after a turn has ended: nothing is waited for but the next prompt."""
+"""Sent a minute after the end of a turn: Claude Code waits only for the next prompt."""
 _MESSAGES = re.compile(r"needs your (?:permission|approval|attention)|waiting for your input", re.IGNORECASE)
 _GOES_ON = frozenset({"clear", "resume"})
 """Why a session ends whose program goes on with another one."""
@@ -321,7 +321,7 @@ def _status(payload: _Payload, event: str, call: ToolCall | None) -> tuple[Statu
 
 
 def _goes_on(payload: _Payload) -> bool:
-    """Report whether tasks still run in the background: they wake the session by themselves."""
+    """Return whether tasks still run in the background: they wake the session by themselves."""
     tasks = decode(_tasks, payload.background_tasks) if payload.background_tasks else None
     return any(task.status == "running" for task in tasks or ())
 

@@ -51,7 +51,7 @@ class ProcessFile(FileReader):
         self._process: _Process | None = None
 
     def read(self, position: Any) -> tuple[list[Record], Any]:
-        """Return who the session is, and what it does."""
+        """Return the identity and the status of the session."""
         try:
             process = _processes.decode(read_whole(self._path, MAX_BYTES))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -78,7 +78,7 @@ class ProcessFile(FileReader):
         return None if self._process is None else self._process.session_id
 
     def is_over(self) -> bool | None:
-        """Report whether the process has ended without removing its file; None where that cannot be known."""
+        """Return whether the process has ended without removing its file; None if that cannot be known."""
         process = self._process
         if process is None or (process.pid_domain is not None and not _is_here(process.pid_domain)):
             return None
@@ -94,7 +94,7 @@ class ProcessFile(FileReader):
 
 @cache
 def _here() -> tuple[frozenset[str], str]:
-    """Return by what names this machine goes, and its namespace of process numbers."""
+    """Return the names of this machine, and its namespace of process numbers."""
     names = set()
     for file in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id", "/var/lib/dbus/machine-id"):
         try:
