@@ -400,8 +400,6 @@ class Feed:
             everything |= left_out
         return everything
 
-    tell = publish
-
     def _admit(self, drafts: list[Draft], whole: bool) -> tuple[list[Draft], set[str]]:
         """Return the drafts that the quotas admit, and the ids of those they leave out, which are kept for later.
 

@@ -65,11 +65,6 @@ class Debounce:
         self._looks = 0
         self._complaints = RepeatLimit()
 
-    @property
-    def told(self) -> str:
-        """The same as `reported`."""
-        return self.reported
-
     def whole(self) -> None:
         """Note that the file is whole."""
         self._looks, self.reported = 0, ""

@@ -1,6 +1,6 @@
 """Which task each entry of a copy is.
 
-An entry is the task that has its id, unless it is plainly another: somebody has given a new task an id that was taken
+An entry is the task that has its id, unless it is plainly another: an author has given a new task an id that was taken
 meanwhile. Then it is given an id of its own, and known again in every later copy of its author, who goes on with his
 own id for it (`aliases.py`), also when he has edited it. Of several tasks that an entry can be by its id, it is the one
 that it is most like; and no task is two entries. An entry without an id that is none of those that are known by their
@@ -40,7 +40,7 @@ class Mine(Protocol):
 class Named(NamedTuple):
     """The entries of a copy by the id of the task that each is.
 
-    `new` are the ids that were given now, or that no task has had. `aliases` has the tasks that stand in the copy under
+    `new` are the ids that were given now, or that no task has had. `aliases` has the tasks that are in the copy under
     another id, by their own.
     """
 
@@ -80,14 +80,14 @@ class _Used(Container[str]):
 def named(
     past: RevisionHistory, ids: Ids, mine: Mine, copy: Copy, among: Collection[str] | None, *, at: int = 0
 ) -> Named:
-    """Say which task each entry of a copy is; one that is none of those that are known is given an id.
+    """Return which task each entry of a copy is; one that is none of those that are known is given an id.
 
     Args:
         past: what the file has been.
         ids: gives ids, and knows under which other ones tasks have stood.
         mine: the tasks that there are.
-        copy: what somebody has written.
-        among: the ids to look at; those that may stand in their place are among them.
+        copy: what an author has written.
+        among: the ids to look at; those that may be in their place are among them.
         at: the time that it is, in milliseconds since 1970.
     """
     found = Named({}, set(), {})
@@ -186,10 +186,10 @@ def _with_id(entry: Entry, id_: str) -> Entry:
 
 
 def is_another(past: RevisionHistory, mine: Task | None, entry: Entry) -> bool:
-    """Say whether an entry has come to its id independently of the task that we have under it."""
+    """Report whether an entry has come to its id independently of the task that we have under it."""
     if mine is None or entry.id is None or mine.get("description") == entry.task.get("description"):
         return False
-    return not past.has_stood(entry.id) or not _is_born_with(mine, entry.task)
+    return not past.was_in_file(entry.id) or not _is_born_with(mine, entry.task)
 
 
 def likeness(past: RevisionHistory, mine: Task | None, id_: str, task: Task) -> int:
@@ -201,7 +201,7 @@ def likeness(past: RevisionHistory, mine: Task | None, id_: str, task: Task) -> 
 
 
 def is_like(past: RevisionHistory, mine: Task | None, id_: str, task: Task) -> bool:
-    """Say whether an entry is a task that had another id in it."""
+    """Report whether an entry is a task that had another id in it."""
     return likeness(past, mine, id_, task) > _PERHAPS
 
 
@@ -216,8 +216,8 @@ def _likeness(known: Task, task: Task) -> int:
 
 
 def _is_born_with(known: Task, task: Task) -> bool:
-    """Say whether two tasks of different words are one by their time; two can have been made in the same moment."""
+    """Report whether two tasks of different words are one by their time; two can have been made in the same moment."""
     if known.get("created") != task.get("created"):
         return False
-    # Whoever edits a task leaves most of it in it.
+    # An author who edits a task leaves most of it as it is.
     return known.get("created") is None or 2 * len(known.keys() & task.keys()) >= len(known)

@@ -1,9 +1,9 @@
 """The task queue: what can be done with tasks, while `sync.py` keeps the file in step.
 
-The tasks are those of the folded state. What is done with them is decided here, one thing after the other, told as an
-event, durable, and in the file before it returns; so of two agents who claim a task exactly one gets it. Before
-anything is decided the file is checked, so that what an agent has just written into it is known. Yet the file is never
-needed: while it is missing, broken or cannot be written, the queue goes on.
+The tasks are those of the folded state. What is done with them is decided here, one thing after the other, published
+as an event, durable, and in the file before it returns; so of two agents who claim a task exactly one gets it. Before
+anything is decided the file is checked, so that what an agent has just written into it is known. Yet the file is
+never needed: while it is missing, broken or cannot be written, the queue goes on.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class TaskQueue:
         self._ready.set()
 
     def attach(self, feed: Feed) -> None:
-        """Let what is done with tasks be told by this feed; the file is kept in step by `run` alone."""
+        """Publish what is done with tasks through this feed; the file is kept in step by `run` alone."""
         self._feed = feed
         self._set_ready()
 
@@ -240,7 +240,7 @@ class TaskQueue:
 
     @staticmethod
     def contains(task: Task, text: str) -> bool:
-        """Say whether a text, in lower case, is in a task's id, description, assignee, tags or notes."""
+        """Report whether a text, in lower case, is in a task's id, description, assignee, tags or notes."""
         return text in words_of(task).casefold()
 
     async def markdown(self) -> str:
@@ -301,7 +301,7 @@ class TaskQueue:
                 }
                 task = in_its_status({**task, **given}, {}, time)
                 try:
-                    await self._tell(feed, created(fitting(task)), self._fleet.id)
+                    await self._publish(feed, created(fitting(task)), self._fleet.id)
                 except Outdated:
                     # Another node has given this id at the same moment.
                     continue
@@ -347,7 +347,7 @@ class TaskQueue:
                 seen = self._fleet.id
                 task = self._current(id_, if_match)
                 try:
-                    await self._tell(feed, deleted(task["id"]), seen)
+                    await self._publish(feed, deleted(task["id"]), seen)
                 except Outdated:
                     continue
                 return task
@@ -371,11 +371,11 @@ class TaskQueue:
             by: who gives it.
             start: begin it at once: its status becomes in_progress.
             notes: what to add to its notes.
-            claim: only if nobody else has it and it is not over.
+            claim: only if no other agent has it and it is not over.
             if_match: only if the task is still as this entity tag says.
 
         Raises:
-            Conflict: it is claimed, and somebody else's, or over.
+            Conflict: it is claimed, and another agent's, or over.
         """
         if not agent.strip():
             raise BadTask("agentId must name the agent that the task is given to.")
@@ -396,7 +396,7 @@ class TaskQueue:
         return await self._change(id_, make, given=True, by=by, if_match=if_match)
 
     async def claim_next(self, agent: str, *, tags: Collection[str] = (), start: bool = False) -> Task | None:
-        """Give an agent the most urgent pending task that nobody has, or return None where there is none.
+        """Give an agent the most urgent pending task that is not assigned, or return None where there is none.
 
         Of several who ask at the same moment, on whichever nodes, each gets another one.
 
@@ -418,7 +418,7 @@ class TaskQueue:
                 try:
                     claimed = await self._decide(task["id"], make, given=True)
                 except (Conflict, NotFound):
-                    # Somebody else was first; there may be another one.
+                    # Another agent was first; there may be another one.
                     continue
                 written.append(claimed)
                 return claimed
@@ -516,11 +516,11 @@ class TaskQueue:
                 new = in_its_status(make(old), old, time)
                 if new == old:
                     return old
-                told = changed(old, fitting({**new, "updated": time}), given=given, by=by)
+                event = changed(old, fitting({**new, "updated": time}), given=given, by=by)
                 try:
-                    await self._tell(feed, told, seen)
+                    await self._publish(feed, event, seen)
                 except Outdated:
-                    # Somebody else was first: it is decided again, by what the task is now.
+                    # Another caller was first: it is decided again, by what the task is now.
                     continue
                 return self._tasks.get(old["id"], new)
 
@@ -535,9 +535,9 @@ class TaskQueue:
             )
         return task
 
-    async def _tell(self, feed: Feed, told: TaskEvent | None, seen: int) -> None:
-        if told is not None:
-            draft = feed.draft(told.type, told.data)
+    async def _publish(self, feed: Feed, event: TaskEvent | None, seen: int) -> None:
+        if event is not None:
+            draft = feed.draft(event.type, event.data)
             draft.by = author()
             await feed.append([draft], after=seen)
 

@@ -1,26 +1,41 @@
 """What the file has been: each task's versions, and of which content of the file a copy was made.
 
-Whoever edits the queue often writes back a copy that was read minutes ago. To see what was changed in it, it must be
+Agents that edit the queue often write back a copy that was read minutes ago. To see what was changed in it, it must be
 compared with the file as it was then. So every content of the file has a number, and of each task the newest versions
-are kept with the numbers between which they stood in the file. The rules:
+are kept with the numbers between which they were in the file. Of three tasks with their versions, by content:
 
-1. A copy was made no earlier than any of the versions that stand in it unchanged, nor than its `nextId` as it was
+    content      1     2     3     4     5     6
+    TASK-1       a     a     b     b     b     c
+    TASK-2             d     d     d     e     e
+    TASK-3                         f     f     f
+
+A copy [a, d] was made of content 2: `d` came with it (rule 1), and `a` was replaced after it (rule 2). So TASK-3 was
+not deleted in it: it came later (rule 5).
+
+A copy [b, x] is an edit of TASK-2, and was made of content 3 to 5. Which version `x` was made of, `d` or `e`, its
+`updated` says, or the smaller difference (rule 4).
+
+A copy [c, e] was made of content 6, and lacks TASK-3, which was there then: it was deleted (rule 5).
+
+The rules:
+
+1. A copy was made no earlier than any of the versions that are in it unchanged, nor than its `nextId` as it was
    before tasks were added to it.
 2. It was made before the first of those versions was replaced, and before its `nextId` was; but what rule 1 excludes
    was put back by hand, and says nothing.
 3. A task that is one of its versions of that time was not edited. A copy that is an old content as a whole was not made
    to change nothing: a task in it that has the `updated` of its newest version was put back by hand. But one that was
    merged when it came is that same copy, written again.
-4. Any other task was edited. Among its versions of that time, but for those with a later `updated`, it was made of one
-   with the same `updated` if there is one, and of those of the one that it differs least from, of equals the newest. Of
-   a version that it would differ from in `updated` alone it was not made, since nobody touches a task to change
-   nothing.
+4. Any other task was edited. Among its versions of that time, but for those with a later `updated`, it was made of
+   one with the same `updated` if there is one, and of those of the one that it differs least from, of equals the
+   newest. Of a version that it would differ from in `updated` alone it was not made, since no author touches a task
+   to change nothing.
 5. A task that is missing, in `tasks` as in `history`, was deleted, unless the author of the copy cannot have known it:
    it came into the file later than rule 2 allows; or it was not there all the time from rule 1 to rule 2, and comes, by
    its number or by its time, after all that was known then. A copy of which nothing at all is known deletes nothing.
 
-6. Whoever empties the file may have lost it. A copy with at least half of the tasks that went in that moment brings
-   them back, as a backup does; any other copy does not bring back what was deleted.
+6. An author who empties the file may have lost it. A copy with at least half of the tasks that went in that moment
+   brings them back, as a backup does; any other copy does not bring back what was deleted.
 
 A task that is over moves into the file's `history`, and is in the file all the same. Some time later the state lets go
 of it: its versions stay for a while, so that it is known again in an old copy.
@@ -91,7 +106,7 @@ class RevisionHistory:
         self._let_go: dict[str, None] = {}
 
     def __bool__(self) -> bool:
-        """Say whether there has been a file."""
+        """Report whether there has been a file."""
         return self._counter.content > 0
 
     @property
@@ -104,8 +119,8 @@ class RevisionHistory:
         known = self.versions.get(id_)
         return known[-1].task if known and known[-1].until == FOREVER else None
 
-    def has_stood(self, id_: str) -> bool:
-        """Say whether a task is known to have been in the file."""
+    def was_in_file(self, id_: str) -> bool:
+        """Report whether a task is known to have been in the file."""
         known = self.versions.get(id_)
         return known is not None and known[0].since <= self._counter.reached
 
@@ -198,13 +213,13 @@ class RevisionHistory:
                 changed.add(id_)
         self._index(changed)
         next_ids = self._counter.next_ids
-        told_anew = next_id is not None and (not next_ids or next_ids[-1].value != next_id)
-        if next_id is not None and told_anew:
+        is_new = next_id is not None and (not next_ids or next_ids[-1].value != next_id)
+        if next_id is not None and is_new:
             if next_ids:
                 next_ids[-1].until = content
             next_ids.append(NextId(next_id, content))
             del next_ids[:-MAX_NEXT_IDS]
-        new = bool(changed) or told_anew or not self
+        new = bool(changed) or is_new or not self
         if new:
             self._counter.content = content
             self._changed |= changed
@@ -216,13 +231,13 @@ class RevisionHistory:
         return new
 
     def mend(self) -> None:
-        """Note that the newest content is somebody's copy, which does not stay as it is."""
+        """Note that the newest content is an author's copy, which does not stay as it is."""
         self._counter.mended.append(self._counter.content)
         del self._counter.mended[:-MAX_NEXT_IDS]
         self._counted = True
 
     def was_emptied(self) -> None:
-        """Note that all tasks are missing in the newest content, and that this may be somebody's mistake: rule 6."""
+        """Note that all tasks are missing in the newest content, and that this may be a mistake: rule 6."""
         self._counter.emptied = self._counter.content
         self._counted = True
 
@@ -311,7 +326,7 @@ class RevisionHistory:
             del self._gone[id_], self.versions[id_]
             self._changed.add(id_)
 
-    # What a copy tells.
+    # What a copy shows.
 
     def origin(
         self,
@@ -321,15 +336,16 @@ class RevisionHistory:
         among: Collection[str] | None = None,
         own: Collection[int] = (),
     ) -> RevisionWindow:
-        """Say of which contents a copy can have been made: rules 1 and 2.
+        """Return the contents that a copy can have been made of: rules 1 and 2.
 
         Args:
             copy: its tasks by id.
             next_id: its `nextId`.
-            new_from: the lowest number that was new to whoever made it; None where only `next_id` tells.
+            new_from: the lowest number that was new to its author; None where only `next_id` shows that.
             among: the ids that `copy` is about.
             own: the contents of its author alone, the oldest first.
         """
+        # `since` is the newest begin of what is in the copy unchanged, `ends` are the ends of the same.
         since, edited, new = 0, False, False
         ends: list[int] = []
         for id_, task in copy.items():
@@ -340,21 +356,26 @@ class RevisionHistory:
                 ends.append(same[-1].until)
             edited |= not same
             new |= not known
+        # The tasks that were not asked about are in the copy as they are now, and count as unchanged.
         others = 0 if among is None else self._open - sum(id_ in self._first for id_ in among)
         if among is not None and others:
             since = max(since, self._latest_first(among))
             ends.append(FOREVER)
+        # `nextId` is a clock as well: its author added tasks from the number that it had when the copy was made.
         first = min((one for one in (next_id, new_from) if one is not None), default=None)
         counted = [known for known in self._counter.next_ids if known.value == first]
         if counted:
             ends.append(counted[-1].until)
             if not new or new_from is not None:
                 since = max(since, counted[0].since)
+        # What ended before another part began was put back by hand, and says nothing.
         until = min((end for end in ends if end > since), default=FOREVER)
         if inside := [content for content in own if since <= content < until]:
-            told = [content for content in inside if any(one.since <= content < one.until for one in counted)]
-            inside = told or inside
+            # Its author goes on with a content of its own, of those that fit its `nextId` where there are any.
+            fitting = [one for one in inside if any(known.since <= one < known.until for known in counted)]
+            inside = fitting or inside
             since, until = inside[0], inside[-1] + 1
+        # Old as a whole: nothing in it was edited, and something in it has been replaced since.
         some = bool(copy) or others > 0
         old = some and not edited and min(ends, default=FOREVER) <= self._counter.reached
         old = old and since not in self._counter.mended
@@ -392,7 +413,7 @@ class RevisionHistory:
         return max((time for time in times if time is not None), default=None)
 
     def _lacks(self, copy: Mapping[str, Task], content: int, among: Collection[str] | None) -> bool:
-        """Say whether anything of a content is missing in a copy."""
+        """Report whether anything of a content is missing in a copy."""
         return any(
             id_ not in copy
             and any(version.since <= content < version.until for version in self.versions.get(id_, ()))
@@ -417,7 +438,7 @@ class RevisionHistory:
         return nearest(task, same_time or earlier or possible)
 
     def unseen(self, id_: str, origin: RevisionWindow) -> bool:
-        """Say whether whoever made a copy that lacks a task cannot have known it: rule 5."""
+        """Report whether the author of a copy that lacks a task cannot have known it: rule 5."""
         known = self.versions.get(id_)
         if not known or not origin.known or known[0].since >= origin.until:
             return True
@@ -432,7 +453,7 @@ class RevisionHistory:
         return came is not None and newest is not None and came > newest
 
     def _lasted(self, known: Sequence[Version], origin: RevisionWindow) -> bool:
-        """Say whether a task was there in all contents that a copy can have been made of."""
+        """Report whether a task was there in all contents that a copy can have been made of."""
         there = origin.since
         for version in known:
             if version.since <= there < version.until:
@@ -440,7 +461,7 @@ class RevisionHistory:
         return there >= min(origin.until, self._counter.content + 1)
 
     def seen(self, id_: str, origin: RevisionWindow) -> Task | None:
-        """Return the version of a task that whoever made a copy saw last; None where it was not there."""
+        """Return the version of a task that a copy's author saw last; None where it did not exist."""
         met = [version.task for version in self.versions.get(id_, ()) if origin.meets(version)]
         return met[-1] if met else None
 

@@ -1,19 +1,20 @@
-"""Keeps `TASK_QUEUE.json` and the state's tasks in step, whoever edits either.
+"""Keeps `TASK_QUEUE.json` and the state's tasks in step, whichever of them is edited.
 
-With a file that somebody has written, this is done, in this order:
+With a file that an agent has written, this is done, in this order:
 
 1. it is merged with the state, and the merged content is noted among the file's versions as the next one;
-2. what the merge changes in the state is told, in one transaction with the versions where that is not too much for one;
+2. what the merge changes in the state is published, in one transaction with the versions where that is not too much
+   for one;
 3. the merged content is written, if the file is still the one that was read; if not, all begins again.
 
 Whenever the process ends in between, the next one reads the file, finds what it knows, and comes to the same end.
-Before 2, nothing has happened. After parts of 2, what was told is no change of either side any more. After 2, the file
-is a content that is known, without an edit: only the state has changed, and is written into it. After 3, both are the
-same. So nothing is lost, and nothing told twice.
+Before 2, nothing has happened. After parts of 2, what was published is no change of either side any more. After 2,
+the file is a content that is known, without an edit: only the state has changed, and is written into it. After 3,
+both are the same. So nothing is lost, and nothing published twice.
 
 What is done costs what has changed since both sides were last in step: the blocks of the file that differ, and the
 tasks of the state that events were about. Only the first look, and one after something went wrong, is about all tasks;
-it is made in a thread, and what it finds is told in portions.
+it is made in a thread, and what it finds is published in portions.
 
 Callers of the queue do not wait for a moment: `fresh` has a round begin if the file may have changed, and `written` one
 that has tasks written; both return when that is done (`rounds.py`). What others publish about tasks is gathered first.
@@ -22,9 +23,9 @@ A task that is over moves from the file's `tasks` into its `history` with 3, unl
 it. When it has been over for long enough (`_let_go`) it moves there in any case, and then the state lets go of it: one
 event, in one transaction with what is remembered of it, a portion in each round.
 
-A broken file is told once and never written over; the queue goes on without it, and merges it when it is whole. A file
-that is gone deletes nothing, and is written again with the next change. Where there has never been one, the table in
-`TASK_QUEUE.md` is read.
+A broken file is reported once and never written over; the queue goes on without it, and merges it when it is whole. A
+file that is gone deletes nothing, and is written again with the next change. Where there has never been one, the
+table in `TASK_QUEUE.md` is read.
 """
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ NO_HISTORY = History.of(())
 
 _FOLDER = parent_of(JSON_FILE)
 
-# Under these keys is remembered: the broken file that was told; that the file was told to be gone; that there has been
-# JSON.
+# Under these keys is remembered: the broken file that was reported; that the file was reported to be gone; that there
+# has been JSON.
 _BROKEN, _GONE, _JSON = "broken", "gone", "json"
 
 logger = logging.getLogger(__name__)
@@ -192,7 +193,7 @@ class Sync:
             await self.rounds.written(ids, WRITTEN_SECONDS)
 
     def _has(self, ids: Collection[str]) -> bool:
-        """Say whether the file has these tasks as the state has them."""
+        """Report whether the file has these tasks as the state has them."""
         return not self._unwritten and all(self._agrees(id_) for id_ in ids)
 
     async def run(self, feed: Feed, begun: Callable[[], None], ready: Callable[[], None]) -> None:
@@ -200,7 +201,7 @@ class Sync:
 
         Args:
             feed: the way to the log.
-            begun: called once it is known which ids the file has, while its tasks are still told.
+            begun: called once it is known which ids the file has, while its tasks are still being published.
             ready: called once the first look has been taken.
         """
         self._begun = begun
@@ -281,7 +282,7 @@ class Sync:
             logger.warning("tasks.not_written", extra={"reason": reason_of(error)})
 
     def _is_pending(self) -> bool:
-        """Say whether something is to be written that can be."""
+        """Report whether something is to be written that can be."""
         return not self._blocked and (self._unwritten or self._differs())
 
     async def _begin(self, feed: Feed) -> None:
@@ -294,7 +295,7 @@ class Sync:
         self._due = min(self._due, monotonic() + seconds)
 
     def _differs(self) -> bool:
-        """Say whether the state's tasks are others than those that were agreed on."""
+        """Report whether the state's tasks are others than those that were agreed on."""
         if self._all:
             return not self._start
         if self._gone:
@@ -303,7 +304,7 @@ class Sync:
         return bool(self._touched)
 
     def _agrees(self, id_: str) -> bool:
-        """Say whether a task of the state is as the file has it, or is about to; then it is in memory once."""
+        """Report whether a task of the state is as the file has it, or is about to; then it is in memory once."""
         task, agreed = self._state.get(id_), self._past.agreed(id_)
         if task is not agreed:
             if task != agreed:
@@ -336,7 +337,7 @@ class Sync:
         return True
 
     def _is_doubted(self) -> bool:
-        """Say whether the file was judged just now, and is to be judged again later: callers may look in between."""
+        """Report whether the file was judged just now, and is to be judged again later: callers may look in between."""
         if monotonic() >= self._judge_at:
             return False
         self._doubtful = True
@@ -372,7 +373,7 @@ class Sync:
         if verdict.complain:
             message = f"{seen.path} cannot be used as it is: {seen.wrong}. The tasks are kept as they were."
             alert = feed.alert("warning", message, path=seen.path, error=seen.wrong)
-            await feed.tell([Step([alert], {_BROKEN: self._doubt.told.encode()})])
+            await feed.publish([Step([alert], {_BROKEN: self._doubt.reported.encode()})])
 
     # A file that is not there.
 
@@ -391,11 +392,11 @@ class Sync:
             self._gone, self._all = True, False
             message = f"{JSON_FILE} is gone. The tasks are kept; it is written again with the next change."
             alert = feed.alert("warning", message, path=JSON_FILE)
-            await feed.tell([Step([alert], {_GONE: b"1"})])
+            await feed.publish([Step([alert], {_GONE: b"1"})])
             return
         if self._first:
             self._first = False
-            await feed.tell([Step([], {MARK: b"1"})])
+            await feed.publish([Step([], {MARK: b"1"})])
         if self._all:
             # From now on it is known what changes; what is there is written where there has never been a file.
             self._all = False
@@ -406,7 +407,7 @@ class Sync:
             known = self._copy if self._path == JSON_FILE else None
             copy, edits = await asyncio.to_thread(self._from_nothing, known, tasks)
             for steps in self._memory():
-                await feed.tell(steps)
+                await feed.publish(steps)
             self._take(JSON_FILE, copy, same=True)
             await self._write(feed, copy, edits, there=False)
 
@@ -421,27 +422,31 @@ class Sync:
         self, feed: Feed, seen: Seen, copy: Copy, noticed: float | None, outside: Outside
     ) -> bool:
         path = seen.path
-        # Those that there was no room for are found only among all.
+        # Tasks that the quota kept out are found only among all.
         self._all |= self._has_room()
         moves = await self._to_move(copy)
-        # Where it was caught, the file is read once this is known: then others may rely on it.
+        # A file that was caught while its author replaced it is read again before callers may rely on it.
         is_file = not seen.is_caught and not self._late
         if not copy.rest and not moves and self._in_step():
+            # Nothing differs: the cheapest and by far the most frequent case.
             self._doubt.whole()
             self._is_read(outside, is_file)
             return is_file
-        settled: dict[str, bytes | None] = {_BROKEN: None} if self._doubt.told else {}
+        # What is no longer wrong is forgotten in the transaction that publishes the merge.
+        settled: dict[str, bytes | None] = {_BROKEN: None} if self._doubt.reported else {}
         self._doubt.whole()
         if self._gone:
             settled[_GONE] = None
         if path == JSON_FILE and not self._queue.json_seen:
             settled[_JSON] = b"1"
+        # From here on no caller changes a task, so that the state is the one that the merge was made for.
         async with Turn(self._order) as turn:
             known_until = self._folded.id
             differing = {*self._touched, *self._changed, *self._renamed, *self._past.ahead}
             among: set[str] | None = {*differing, *copy.left, *moves}
             ours: Mapping[str, Task] = self._state
             if self._all or self._gone or copy.document is None:
+                # After a loss of track all tasks are compared, with a copy of the state, since a thread reads it.
                 among, ours = None, self._state.copy()  # type: ignore[attr-defined]
             self._touched, self._all = set(), False
             try:
@@ -458,11 +463,13 @@ class Sync:
                     moves=moves,
                 )
                 self._begun()
-                await self._tell(turn, feed, plan, copy, settled, noticed, known_until)
+                await self._publish(turn, feed, plan, copy, settled, noticed, known_until)
             except Outdated:
+                # Another node has changed a task meanwhile: all is decided again, by what it is now.
                 await self._begin_again(feed)
                 return False
             except BaseException:
+                # Parts may be published: the next round compares all.
                 self._all = True
                 raise
             self._changed, self._renamed = set(), plan.renamed
@@ -496,16 +503,16 @@ class Sync:
         return self._most - len(self._fleet)
 
     def _in_step(self) -> bool:
-        """Say whether there is nothing to do about a file that is as it is known."""
-        if self._gone or self._unwritten or self._doubt.told or self._all or self._changed:
+        """Report whether there is nothing to do about a file that is as it is known."""
+        if self._gone or self._unwritten or self._doubt.reported or self._all or self._changed:
             return False
         return not self._differs()
 
     def _has_room(self) -> bool:
-        """Say whether there is room for tasks of the file that there was no room for."""
+        """Report whether there is room for tasks of the file that there was no room for."""
         return self._left.refused and self._room > 0
 
-    async def _tell(
+    async def _publish(
         self,
         turn: Turn,
         feed: Feed,
@@ -515,21 +522,21 @@ class Sync:
         noticed: float | None,
         after: int,
     ) -> None:
-        """Tell and remember a plan, task by task and in portions; at the first sight, what is there is state.
+        """Publish and remember a plan, task by task and in portions; the first time, all that exists is state.
 
         Raises:
-            Outdated: a task was changed elsewhere after the event `after`, before this was told of it.
+            Outdated: a task was changed elsewhere after the event `after`, before this was known here.
         """
         last = partial(self._last_step, feed, plan, copy, settled)
         kind: Kind = "baseline" if self._first else "start" if self._start else "change"
         for steps in portions(feed, plan, self._past, self.ids, kind, last):
-            # What others told between the portions is known here, so that the log need not go through it each time.
+            # What others published between the portions is known here: the log need not search it each time.
             if not self._touched.isdisjoint(named := about(steps)):
                 raise Outdated("A task was changed elsewhere at this moment.", self._folded.id)
             # A task that is noted as the file's and not in the state would be taken for deleted.
-            await feed.tell(steps, noticed=noticed, after=after if named else None, whole=True)
+            await feed.publish(steps, noticed=noticed, after=after if named else None, whole=True)
             if self._first:
-                # What is there by now can be changed already, and is changed before the rest is told.
+                # What is in the state by now can be changed already, and is changed before the rest is published.
                 await turn.pass_on()
             after = self._folded.id
             self._touched = {id_ for id_ in self._touched if not self._agrees(id_)}
@@ -562,15 +569,15 @@ class Sync:
             self._soon(seconds)
             if reason:
                 message = f"{JSON_FILE} cannot be written: {reason}. The tasks are kept; it is tried again."
-                await feed.tell([Step([feed.alert("warning", message, path=JSON_FILE)], {})])
+                await feed.publish([Step([feed.alert("warning", message, path=JSON_FILE)], {})])
             return
         if written is None:
             self._again = True
             if self._writer.was_shown:
-                # Somebody may come with a copy of it.
+                # An agent may come with a copy of it.
                 self._changed |= set(self._past.ahead)
                 self._past.reached()
-                await feed.tell([Step([], self._past.counter())])
+                await feed.publish([Step([], self._past.counter())])
             self._soon(AGAIN_SECONDS if self._late else 0.0)
             return
         new, others = written
@@ -611,7 +618,7 @@ class Sync:
             ids = list(islice((id_ for id_ in over if self._agrees(id_)), PORTION))
             if ids:
                 try:
-                    await feed.tell(let_go(feed, self._past, ids), after=seen)
+                    await feed.publish(let_go(feed, self._past, ids), after=seen)
                 except Outdated:
                     await self._begin_again(feed)
                     return
@@ -622,5 +629,5 @@ class Sync:
 
 
 def _concerns(batch: Batch) -> bool:
-    """Say whether a batch speaks of the file."""
+    """Report whether a batch speaks of the file."""
     return not batch.trees.isdisjoint(("", _FOLDER)) or not batch.paths.isdisjoint((*TASK_FILES, _FOLDER))
