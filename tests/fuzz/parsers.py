@@ -34,8 +34,10 @@ from missioncontrol.fleet.usage.lines import use_of
 from missioncontrol.fleet.usage.sessions import Owners
 from missioncontrol.protocol.messages import decode_message, message_ref, since_in
 from missioncontrol.runtimes.base import Place
+from missioncontrol.runtimes.base import Transcript as FoundTranscript
 from missioncontrol.runtimes.claude import hooks as claude_hooks
 from missioncontrol.runtimes.claude import settings as claude_settings
+from missioncontrol.runtimes.claude.processes import ProcessFile
 from missioncontrol.runtimes.claude.transcript import ClaudeParser
 from missioncontrol.runtimes.claude.transcript import Memory as ClaudeMemory
 from missioncontrol.runtimes.codex import settings as codex_settings
@@ -54,6 +56,7 @@ from missioncontrol.runtimes.records import Record as Said
 from missioncontrol.runtimes.records import UnreadableError
 from missioncontrol.search.query import parse_query
 from missioncontrol.state import FleetState
+from missioncontrol.threads import OwnerThread
 from tests.fuzz import samples
 from tests.fuzz.mutation import Mutator, dumps
 
@@ -311,6 +314,12 @@ def _exports(kind: Kind) -> list[Target]:
     ]
 
 
+def _claude_process(path: Path) -> None:
+    reader = ProcessFile(FoundTranscript(path, "claude-process"), OwnerThread("fuzz"))
+    enter(reader.read(None)[0])
+    assert reader.is_over() in (True, False, None)
+
+
 def _ndjson(lines: Sequence[Any]) -> bytes:
     return b"\n".join(dumps(line) for line in lines) + b"\n"
 
@@ -330,6 +339,12 @@ def targets() -> list[Target]:
     unreadable = (UnreadableError, FileNotFoundError)
     return [
         _transcript("claude", samples.CLAUDE_LINES, lambda: ClaudeParser(ClaudeMemory(session="s"))),
+        Target(
+            "claude-process",
+            _in_a_file(_claude_process, "1.json"),
+            [samples.CLAUDE_PROCESS],
+            unreadable,
+        ),
         _transcript("codex", samples.CODEX_LINES, lambda: CodexParser(CodexMemory(session="s"))),
         _transcript("openclaw", openclaw, lambda: OpenClawParser("a", OpenClawMemory(session="s"))),
         _messages("claude", samples.CLAUDE_LINES),

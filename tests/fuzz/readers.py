@@ -71,6 +71,9 @@ def _lines(mutator: Mutator, lines: list[dict[str, Any]]) -> bytes:
 
 def claude(mutator: Mutator) -> list[Step]:
     name = _name(mutator)
+    if mutator.chance.random() < 0.2:
+        path = f"home/.claude/sessions/{mutator.chance.choice(('1', '0', name))}.json"
+        return _file(mutator, path, lambda: mutator.document(samples.CLAUDE_PROCESS))
     below = mutator.chance.choice((f"{name}.jsonl", f"{name}/subagents/agent-{name}.jsonl"))
     return _file(
         mutator, f"home/.claude/projects/-mad/{below}", lambda: _lines(mutator, samples.CLAUDE_LINES)

@@ -10,6 +10,17 @@ from tests.runtimes.hooks import payloads
 from tests.runtimes.installs import SAMPLES
 from tests.runtimes.telemetry import exports
 
+CLAUDE_PROCESS: dict[str, Any] = {
+    "pid": 1,
+    "sessionId": "s-1",
+    "cwd": "/home/x",
+    "procStart": "1",
+    "version": "2.1.332",
+    "status": "waiting",
+    "waitingFor": "permission prompt",
+    "statusUpdatedAt": 1_795_946_400_000,
+}
+
 CLAUDE_LINES: list[dict[str, Any]] = [
     {
         "type": "user",
@@ -27,6 +38,9 @@ CLAUDE_LINES: list[dict[str, Any]] = [
         "timestamp": "2026-11-29T10:00:01.000Z",
         "isSidechain": False,
         "costUSD": 0.25,
+        "parentUuid": "u-1",
+        "requestId": "req_1",
+        "forkedFrom": {"sessionId": "s-0", "messageUuid": "a-0"},
         "message": {
             "id": "msg_1",
             "role": "assistant",
@@ -43,6 +57,11 @@ CLAUDE_LINES: list[dict[str, Any]] = [
                 "cache_creation_input_tokens": 5,
                 "cache_read_input_tokens": 7,
                 "cache_creation": {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 2},
+                "speed": "fast",
+                "inference_geo": "us",
+                "service_tier": "batch",
+                "server_tool_use": {"web_search_requests": 2},
+                "iterations": [{"type": "advisor_message", "model": "claude-opus-4-7", "input_tokens": 4}],
             },
         },
     },
