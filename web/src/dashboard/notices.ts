@@ -5,6 +5,7 @@ import type { LiveFleet } from "../fleet/live";
 import { chime } from "../page/chime";
 import { pathOfAgent } from "../page/route";
 import type { Router } from "../page/router";
+import { serverNow } from "../page/server-clock";
 import type { Settings } from "../page/settings";
 import type { Toasts } from "../page/toasts";
 import { isKind, kindOf } from "../state/status";
@@ -76,7 +77,7 @@ export class Notices {
 
   start(): void {
     this.#live.follow((events) => {
-      const recent = Date.now() - FRESH_MS;
+      const recent = serverNow() - FRESH_MS;
       const fresh = events.filter(({ time }) => Date.parse(time) > recent);
       for (const event of fresh) {
         // Whoever changes its status no longer waits for what it has asked.

@@ -4,6 +4,7 @@ import { batch, computed, signal } from "@preact/signals";
 import { type Data, type Gap, isData, type LogEvent, parseCursor, parseGap } from "../client/protocol";
 import { fetchSigned } from "../client/session-key";
 import { oncePerFrame } from "../page/frame";
+import { serverNow, setServerTime } from "../page/server-clock";
 import { readStored, store } from "../page/storage";
 import type { ConnectionState } from "../realtime/options";
 import { MCRealtimeClient } from "../realtime/realtime-client";
@@ -43,7 +44,7 @@ export class LiveFleet {
   readonly simulation = signal(false);
   readonly workspace = signal<string | null>(null);
   /** The time of day, by the second. */
-  readonly time = signal(Date.now());
+  readonly time = signal(serverNow());
   /** The moment of the past that is shown; null for the present. */
   readonly pastAt = signal<number | null>(null);
   /** The moment that is shown. */
@@ -106,7 +107,7 @@ export class LiveFleet {
       .on("stateChange", (connection) => this.#status(connection));
     this.#client.connect().catch(() => {});
     setInterval(() => {
-      this.time.value = Date.now();
+      this.time.value = serverNow();
     }, 1000);
     addEventListener("online", () => {
       this.networkUp.value = true;
@@ -216,15 +217,18 @@ export class LiveFleet {
 
   #status(connection: Connection): void {
     const wasStale = this.connection.peek().stale;
-    this.time.value = Date.now();
+    this.time.value = serverNow();
     if (!connection.stale) {
       this.frozenAt.value = null;
       void this.#readSystemStatus();
     } else if (!wasStale) {
       this.#flush();
-      this.frozenAt.value = Date.now();
+      this.frozenAt.value = serverNow();
     }
-    this.connection.value = connection;
+    // All times on the page are by the server's clock; the client knows this computer's.
+    const { retryAt } = connection;
+    this.connection.value =
+      retryAt === null ? connection : { ...connection, retryAt: retryAt - Date.now() + serverNow() };
   }
 
   #take(item: LogEvent | Gap): void {
@@ -280,14 +284,16 @@ export class LiveFleet {
     const time = event ? Date.parse(event.time) : Number.NaN;
     if (time > (this.lastEventAt.peek() ?? 0)) {
       this.lastEventAt.value = time;
-      this.time.value = Date.now();
+      this.time.value = serverNow();
     }
   }
 
   /** Learn what the log does not tell: whether the fleet is simulated, and where it lives. */
   async #readSystemStatus(): Promise<void> {
     try {
+      const asked = Date.now();
       const response = await fetchSigned("/api/system/status");
+      setServerTime(response.headers.get("date"), asked, Date.now());
       const status: unknown = response.ok ? await response.json() : null;
       if (isData(status)) {
         const server: Data = isData(status.server) ? status.server : {};

@@ -7,6 +7,7 @@
 import { signal } from "@preact/signals";
 import { readJson, readPage, readSnapshot } from "../client/http";
 import { type Cursor, type LogEvent, parsePage } from "../client/protocol";
+import { serverNow } from "../page/server-clock";
 import { type FleetState, foldEvents, stateFromSnapshot } from "../state/index";
 
 export const SPEEDS = [1, 10, 100] as const;
@@ -131,7 +132,7 @@ export class Rewind {
     this.#state = due.length > 0 ? foldEvents(this.#state, due) : this.#state;
     this.#listener.playPast(next, this.#state, due);
     this.moment.value = next;
-    if (this.#atEnd && this.#coming.length === 0 && next >= Date.now()) {
+    if (this.#atEnd && this.#coming.length === 0 && next >= serverNow()) {
       this.live();
     }
   }
@@ -175,7 +176,7 @@ export const SERVER_ARCHIVE: Archive = {
     const query = `since=${cursor.epoch}:0&limit=1`;
     const page = parsePage(await readJson(`/api/events?${query}`, { apiUrl: "" }));
     const [first] = page?.events ?? [];
-    return first ? { from: timeOf(first), to: Date.now() } : null;
+    return first ? { from: timeOf(first), to: serverNow() } : null;
   },
 };
 

@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { serverNow } from "../../page/server-clock";
 import {
   askForCode,
   type Browser,
@@ -17,7 +18,7 @@ import { ago, moment } from "../../words/age";
 
 function usedAgo(used: string): string {
   const time = moment(used);
-  return time === null ? used : ago(time, Date.now());
+  return time === null ? used : ago(time, serverNow());
 }
 
 export function Person() {

@@ -3,6 +3,7 @@ import { shortId } from "../../fleet/hosts";
 import type { LiveFleet } from "../../fleet/live";
 import { isOver, PRIORITY_WORDS, STATUS_WORDS, type Status, type Task } from "../../fleet/task";
 import { pathOfTask } from "../../page/route";
+import { serverNow } from "../../page/server-clock";
 import { HostBadge } from "../../parts/host-badge";
 import { Portrait } from "../../parts/portrait";
 import { moment } from "../../words/age";
@@ -36,7 +37,7 @@ function Card({ task, home, live, host, holder, claimedBy, reached, ...on }: Tas
   const { id, description, priority, status, tags, subtasks, assignedTo } = task;
   const done = subtasks.filter(({ completed }) => completed).length;
   const due = moment(task.record.due);
-  const late = due !== null && due < Date.now() && !isOver(task);
+  const late = due !== null && due < serverNow() && !isOver(task);
   return (
     <li
       class={`task-card ${priority}${claimedBy === null ? "" : " claimed"}`}
