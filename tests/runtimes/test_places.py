@@ -13,7 +13,7 @@ from missioncontrol.runtimes.claude.runtime import ClaudeCode
 from missioncontrol.runtimes.codex.runtime import Codex
 from missioncontrol.runtimes.openclaw.places import find_openclaw, roster
 from missioncontrol.runtimes.records import UnreadableError
-from missioncontrol.runtimes.registry import transcript_of, transcripts
+from missioncontrol.runtimes.registry import links, transcript_of, transcripts
 from tests.runtimes.installs import install
 
 
@@ -86,6 +86,32 @@ def test_the_settings_have_their_former_name_in_a_former_place(tmp_path: Path) -
     place = find_openclaw(str(tmp_path), tmp_path)
     assert place is not None
     assert roster(place) == {"old": None}
+
+
+@pytest.mark.parametrize("which", ["projects", "projects/-home-dev-app"])
+def test_a_folder_of_transcripts_may_be_a_link_to_elsewhere(tmp_path: Path, which: str) -> None:
+    session = "projects/-home-dev-app/d48e37bc.jsonl"
+    real, home = tmp_path / "real", tmp_path / "home/.claude"
+    (real / session).parent.mkdir(parents=True)
+    (real / session).touch()
+    (home / which).parent.mkdir(parents=True)
+    (home / which).symlink_to(real / which)
+    place = find_claude(str(home), {})
+    assert place is not None
+    assert [one.path for one in transcripts(place)] == [home / session]
+    assert links(place) == {real / which: home / which}
+
+
+def test_links_that_lead_nowhere_or_back_are_not_followed(tmp_path: Path) -> None:
+    projects = tmp_path / "projects"
+    (projects / "p").mkdir(parents=True)
+    (projects / "p/s.jsonl").touch()
+    for name, target in (("loop", projects / "loop"), ("up", tmp_path), ("gone", tmp_path / "nothing")):
+        (projects / name).symlink_to(target)
+    (projects / "file").symlink_to(projects / "p/s.jsonl")
+    place = find_claude(str(tmp_path), {})
+    assert place is not None
+    assert [one.path for one in transcripts(place)] == [projects / "p/s.jsonl"]
 
 
 def test_rollouts_below_an_agent_are_the_agents(tmp_path: Path) -> None:
@@ -197,7 +223,7 @@ def test_codexs_rollouts_are_found_also_when_they_were_put_away(tmp_path: Path) 
     ]
 
 
-def test_links_are_not_followed(tmp_path: Path) -> None:
+def test_links_to_files_and_within_a_place_are_not_followed(tmp_path: Path) -> None:
     touch(tmp_path, "real/agents/scout/sessions/a.jsonl", "out/b.jsonl")
     state = tmp_path / "real"
     (state / "agents/scout/sessions/linked.jsonl").symlink_to(tmp_path / "out/b.jsonl")
@@ -209,7 +235,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "other/agents").symlink_to(state / "agents")
     linked = find_openclaw(str(tmp_path / "other"), tmp_path)
     assert linked is not None
-    assert transcripts(linked) == []
+    assert [one.path.name for one in transcripts(linked)] == ["a.jsonl"]
 
 
 @pytest.mark.parametrize("sample", ["2026.7.35-jsonl", "2026.9.6-sqlite"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -116,9 +116,35 @@ def find_all(sources: SourcesConfig, workspace: Path) -> dict[str, Place]:
 
 
 def transcripts(place: Place) -> list[Transcript]:
-    """Return what there is to read at a place, by path. Symbolic links are not followed."""
-    found = (transcript_of(place, path) for folder in place.watched for path in _files(place, folder))
+    """Return what there is to read at a place, by path; no symbolic links are followed but `links`."""
+    linked = frozenset(links(place).values())
+    found = (transcript_of(place, path) for folder in place.watched for path in _files(place, folder, linked))
     return sorted(transcript for transcript in found if transcript is not None)
+
+
+def links(place: Place) -> dict[Path, Path]:
+    """Return the symbolic links to folders that are followed at a place, by the real paths of what they lead to.
+
+    They are those that people make to keep transcripts elsewhere: a watched folder itself, or a folder in one.
+    """
+    found: dict[Path, Path] = {}
+    home = place.folder.resolve()
+    for folder in place.watched:
+        try:
+            if folder.is_symlink():
+                candidates = [folder]
+            else:
+                with os.scandir(folder) as entries:
+                    candidates = [Path(entry.path) for entry in entries if entry.is_symlink()]
+            for link in candidates:
+                target = link.resolve()
+                # What is in the place anyway would be read twice.
+                if target.is_dir() and not target.is_relative_to(home) and not home.is_relative_to(target):
+                    found.setdefault(target, link)
+        except (OSError, RuntimeError):
+            # It is gone, is not ours to read, or leads to itself.
+            continue
+    return found
 
 
 def transcript_of(place: Place, path: Path) -> Transcript | None:
@@ -135,11 +161,11 @@ def enters(place: Place, parts: tuple[str, ...]) -> bool:
     return len(parts) <= _MAX_DEPTH and runtimes()[place.runtime].enters(place, parts)
 
 
-def _files(place: Place, folder: Path) -> Iterator[Path]:
-    """Walk a folder, without following links and without entering what holds no transcripts."""
-    if folder.is_symlink():
+def _files(place: Place, folder: Path, linked: Collection[Path]) -> Iterator[Path]:
+    """Walk a folder, without following other links than those and without entering what holds no transcripts."""
+    if folder.is_symlink() and folder not in linked:
         return
-    pending = [folder]
+    pending = [folder, *(link for link in linked if link.parent == folder)]
     while pending:
         current = pending.pop()
         try:

@@ -93,12 +93,19 @@ class SecondLook(NamedTuple):
 class WatchFilter:
     """Ignores the folders of a place that contain nothing to read."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, link: Path | None = None) -> None:
+        """Prepare.
+
+        Args:
+            place: whose folders they are.
+            link: the link in it that leads to the folder that is watched; None where that is the place's own.
+        """
         self._place = place
+        self._root = place.folder if link is None else link
 
     def folder(self, path: str) -> bool:
         """Return whether a folder of the place is ignored."""
-        folder = self._place.folder / path
+        folder = self._root / path
         if any(watched.is_relative_to(folder) for watched in self._place.watched):
             return False
         if not any(folder.is_relative_to(watched) for watched in self._place.watched):
@@ -172,6 +179,8 @@ class TranscriptScanner:
         # Unreadable files that have changed since, and are tried again when they are due.
         self._postponed: dict[str, None] = {}
         self._second_looks: dict[str, SecondLook] = {}
+        # The links that are followed, by what they lead to.
+        self._links: dict[Path, Path] = {}
         self._illegible: dict[str, None] = {}
         self._complaints: list[tuple[str, str]] = []
         self._written: list[Transcript] = []
@@ -195,6 +204,11 @@ class TranscriptScanner:
         for place in self._places.values():
             self._read_roster(place)
         roots = {place.folder: WatchFilter(place) for place in self._places.values() if place.folder.is_dir()}
+        self._links = {}
+        for place in self._places.values():
+            for target, link in registry.links(place).items():
+                self._links[target] = link
+                roots[target] = WatchFilter(place, link)
         return FoundPlaces(before != (self._places, self._configs), roots, frozenset(self._places))
 
     def read(self, paths: Iterable[str] | None, agents: Mapping[str, Data]) -> ScanResult:
@@ -306,11 +320,18 @@ class TranscriptScanner:
         for name in (*paths, *retried):
             for tail in _SIDE_FILES:
                 name = name.removesuffix(tail)
-            path = Path(name)
+            path = self._at_its_place(Path(name))
             for place in self._places.values():
                 if (transcript := registry.transcript_of(place, path)) is not None and self._is_text(path):
-                    found[name] = transcript
+                    found[str(path)] = transcript
         return [found[name] for name in sorted(found)]
+
+    def _at_its_place(self, path: Path) -> Path:
+        """Return the path that a file has below its place, where a link leads to it."""
+        for target, link in self._links.items():
+            if path.is_relative_to(target):
+                return link / path.relative_to(target)
+        return path
 
     def _is_text(self, path: Path) -> bool:
         """Return whether a path can be sent and stored; one that cannot, since it is not UTF-8, is named once."""
