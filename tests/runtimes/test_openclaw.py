@@ -139,3 +139,20 @@ def test_bytes_that_are_not_utf_8_do_not_take_the_figures_along() -> None:
     line = json.dumps(answer(1)).encode().replace(b"fake-1", b"fake-\xff")
     (usage,) = usages(OpenClawParser("scout", Memory(session="s")).parse(line))
     assert (usage.model, usage.input) == ("fake-\N{REPLACEMENT CHARACTER}", 100)
+
+
+@pytest.mark.parametrize(
+    ("provider", "voice", "subscription"),
+    [
+        ("anthropic", "transcript", False),
+        ("openai-codex", "transcript", True),
+        # The program's own transcript has the same use.
+        ("claude-cli", "logs", False),
+        ("codex-cli", "logs", False),
+    ],
+)
+def test_a_provider_may_be_a_subscription_or_another_program_on_the_machine(
+    provider: str, voice: str, subscription: bool
+) -> None:
+    (usage,) = usages(parse(answer(1, provider=provider)))
+    assert (usage.voice, usage.subscription) == (voice, subscription)

@@ -192,3 +192,25 @@ def test_an_index_that_is_half_written_is_an_error_with_a_reason(tmp_path: Path)
     (tmp_path / "sessions.json").write_text('{"agent:main', encoding="utf-8")
     with pytest.raises(UnreadableError, match="not JSON"):
         read_index(tmp_path / "sessions.json", "main")
+
+
+@pytest.mark.parametrize(
+    "odd", [{}, {"claude-cli": None}, {"other-cli": "x"}, ["claude-cli"], {"claude-cli": "s"}]
+)
+def test_the_index_names_the_sessions_of_the_programs_that_run_a_sessions_turns(
+    tmp_path: Path, odd: Any
+) -> None:
+    index = tmp_path / "sessions.json"
+    ids = {"claude-cli": "claude-session", "codex-cli": "codex-session", "other-cli": "x"}
+    index.write_text(
+        json.dumps(
+            {"k": {"sessionId": "s", "cliSessionIds": ids}, "o": {"sessionId": "s", "cliSessionIds": odd}}
+        )
+    )
+    found = [(one.session, one.runtime, one.parent) for one in infos(read_index(index, "main"))]
+    assert found == [
+        ("s", "openclaw", None),
+        ("claude-session", "claude", "s"),
+        ("codex-session", "codex", "s"),
+        ("s", "openclaw", None),
+    ]

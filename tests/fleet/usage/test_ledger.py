@@ -280,3 +280,18 @@ def test_whose_a_session_is_hangs_on_its_first_message_alone_also_after_a_restar
     for one in (ledger, again):
         take(one, SessionInfo("a", "claude", first_user_message="You are Forge.", persona="Forge"))
         assert one.sessions["a"].agent == "scout"
+
+
+@pytest.mark.parametrize("linked_first", [True, False])
+def test_a_turn_that_two_programs_have_written_down_counts_once(linked_first: bool) -> None:
+    ledger = make_ledger()
+    relayed = Usage("openclaw:1", "openclaw", "o", NOW, "m", input=30, output=300, cost=0.03, voice="logs")
+    link = SessionInfo("c", "claude", parent="o")
+    own = [Usage(f"claude:{number}", "claude", "c", NOW, "m", input=15, output=150) for number in range(2)]
+    opened = SessionInfo("o", "openclaw", agent="main")
+    first: list[Record] = [link, relayed] if linked_first else [relayed, link]
+    page = take(ledger, opened, *first, *own)
+    sums = page.agents()
+    assert set(sums) == {"main"}
+    assert sum(one.input + one.output for _, one in sums["main"]) == 330
+    assert sum(one.cost for _, one in sums["main"]) == 0.03

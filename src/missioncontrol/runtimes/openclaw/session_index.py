@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from missioncontrol.runtimes.files.regular import read_whole
-from missioncontrol.runtimes.lines import Time, milliseconds, shorten
-from missioncontrol.runtimes.openclaw.transcript import RUN_STATUSES, RUNTIME
+from missioncontrol.runtimes.lines import MAX_NAME, Time, milliseconds, shorten
+from missioncontrol.runtimes.openclaw.transcript import CLI_BACKENDS, RUN_STATUSES, RUNTIME
 from missioncontrol.runtimes.records import (
     MAX_LABEL,
     Record,
@@ -20,6 +20,9 @@ from missioncontrol.runtimes.records import (
 MAX_INDEX = 64 << 20
 
 
+_ABSENT = msgspec.Raw(b"")
+
+
 class _Entry(msgspec.Struct, rename="camel"):
     session_id: str | None = None
     updated_at: Time = None
@@ -28,10 +31,12 @@ class _Entry(msgspec.Struct, rename="camel"):
     display_name: str | None = None
     spawned_by: str | None = None
     parent_session_key: str | None = None
+    cli_session_ids: msgspec.Raw = _ABSENT
 
 
 _indexes = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _entries = msgspec.json.Decoder(_Entry)
+_cli_sessions = msgspec.json.Decoder(dict[str, str | None])
 
 
 def read_index(path: Path, agent: str | None) -> list[Record]:
@@ -71,6 +76,20 @@ def read_index(path: Path, agent: str | None) -> list[Record]:
                 title=title and shorten(title, MAX_LABEL),
             )
         )
+        records += _backends(entry.session_id, entry.cli_session_ids)
         if entry.status in RUN_STATUSES and (at := milliseconds(entry.updated_at)):
             records.append(Turn(entry.session_id, at, *RUN_STATUSES[entry.status]))
     return records
+
+
+def _backends(session: str, found: msgspec.Raw) -> list[Record]:
+    """Return the sessions of other programs in which a session's turns run: they belong to it."""
+    try:
+        ids = _cli_sessions.decode(found) if found else {}
+    except (ValueError, RecursionError):
+        return []
+    return [
+        SessionInfo(id_, CLI_BACKENDS[backend], parent=session)
+        for backend, id_ in ids.items()
+        if backend in CLI_BACKENDS and id_ and len(id_) <= MAX_NAME and id_ != session
+    ]

@@ -35,6 +35,14 @@ RUN_STATUSES: dict[str, tuple[Status, str | None]] = {
 """What OpenClaw notes of a session's last run, as the status of a turn with its detail."""
 
 _ENDED = frozenset({"stop", "length", "end_turn", "max_tokens"})
+CLI_BACKENDS = {"claude-cli": "claude", "codex-cli": "codex"}
+"""Providers that are other programs on the same machine, and whose: their own transcripts have the same use."""
+
+_SUBSCRIPTIONS = frozenset(
+    {"openai-codex", "google-gemini-cli", "github-copilot", "qwen-portal", "minimax-portal"}
+)
+"""Providers that are signed in to with an account, and paid by a subscription."""
+
 _INJECTED = "openclaw"
 """The provider of messages that no model wrote: what the gateway itself puts into a transcript."""
 
@@ -220,6 +228,9 @@ class OpenClawParser:
             at=memory.at,
             model=model,
             provider=provider,
+            # The program's own transcript has the same use: of both the larger counts.
+            voice="logs" if provider in CLI_BACKENDS else "transcript",
+            subscription=provider in _SUBSCRIPTIONS,
             input=count(used.input),
             output=count(used.output),
             cache_read=count(used.cache_read),
