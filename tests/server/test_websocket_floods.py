@@ -45,3 +45,13 @@ async def test_a_large_message_in_many_slices_is_taken_whole(server: MissionCont
         events = [{"type": "custom:step", "data": {"n": n, "text": "x" * 900}} for n in range(1000)]
         await socket.send(message("publish", events=events))
         assert len((await socket.receive_message("published"))["data"]["ids"]) == 1000
+
+
+async def test_many_messages_that_cost_much_are_taken_in_several_turns(server: MissionControl) -> None:
+    async with await RawSocket.websocket(server.url, "?events=none:of-them") as socket:
+        await socket.receive_message("connected")
+        await socket.send(message("subscribe", events=[f"custom:{'x' * 60}-{n}" for n in range(250)]))
+        await socket.send(b"".join(message("subscribe", events=["a:b"], ref=n) for n in range(1000)))
+        for n in range(1000):
+            while (await socket.receive_message("subscribed")).get("ref") != n:
+                pass

@@ -22,6 +22,7 @@ import http
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -45,7 +46,10 @@ DEFLATE_BYTES = 512 * 1024
 """A larger message, such as a snapshot, goes out uncompressed: compressing it would hold the loop."""
 
 SLICE_BYTES = 16 * 1024
-"""How much of what was read is taken in one turn of the loop: it may be thousands of control frames."""
+"""How much of what was read is parsed at once: it may be thousands of control frames."""
+
+TURN_SECONDS = 0.005
+"""After so long others have a turn of the event loop before the rest of what was read is taken."""
 
 CLOSE_SECONDS = 10.0
 STUCK_SECONDS = 60.0
@@ -144,6 +148,7 @@ class WebSocketProtocol(asyncio.Protocol):
         "_conversation",
         "_decoder",
         "_endpoint",
+        "_frames",
         "_heard_at",
         "_heartbeats",
         "_loop",
@@ -152,10 +157,10 @@ class WebSocketProtocol(asyncio.Protocol):
         "_rest",
         "_server_state",
         "_silent",
-        "_slice_is_due",
         "_socket",
         "_timer",
         "_transport",
+        "_turn_is_due",
         "_ws",
         "access_peer",
         "encoding",
@@ -186,9 +191,11 @@ class WebSocketProtocol(asyncio.Protocol):
         self._conversation: Conversation | None = None
         self._parts: bytearray | None = None
         self._paused = False
-        # What was read and is still to be taken, a slice in each turn of the loop.
+        # What was read and is still to be parsed, a slice at a time, and what was parsed and is still to be taken,
+        # from its end.
         self._rest: memoryview | None = None
-        self._slice_is_due = False
+        self._frames: list[Frame] = []
+        self._turn_is_due = False
         self._decoder: codecs.IncrementalDecoder | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._silent = 0
@@ -216,53 +223,68 @@ class WebSocketProtocol(asyncio.Protocol):
         self._server_state.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; much of it in slices, with a turn of the loop after each."""
+        """Take what came; much of it in several turns of the loop."""
         self._silent = 0
         self._heard_at = self._loop.time()
         if self._rest is not None:
             # The transport had read it before it was paused.
             self._rest = memoryview(bytes(self._rest) + data)
-        elif len(data) <= SLICE_BYTES:
-            self._take(data)
+            return
+        if not self._frames and len(data) <= SLICE_BYTES:
+            self._parse(data)
+            if len(self._frames) == 1 and not self._paused:
+                # Nearly always.
+                self._frame(self._frames.pop())
         else:
             self._rest = memoryview(data)
-            self._transport.pause_reading()
-            self._take_slice()
+        if self._frames or self._rest is not None:
+            if not self._transport.is_closing():
+                self._transport.pause_reading()
+            self._take_turn()
 
-    def _take_slice_soon(self) -> None:
-        if not self._slice_is_due:
-            self._slice_is_due = True
-            self._loop.call_soon(self._take_slice)
+    def _take_turn_soon(self) -> None:
+        if not self._turn_is_due:
+            self._turn_is_due = True
+            self._loop.call_soon(self._take_turn)
 
-    def _take_slice(self) -> None:
-        self._slice_is_due = False
-        rest = self._rest
-        if rest is None or self._paused:
-            return
-        if self._transport.is_closing():
-            self._rest = None
-            return
-        # First, as what comes of the slice may pause, resume or close.
-        self._rest = rest[SLICE_BYTES:] or None
-        self._take(bytes(rest[:SLICE_BYTES]))
-        if self._rest is not None:
-            self._take_slice_soon()
-        elif not self._paused:
-            self.resume_reading()
+    def _take_turn(self) -> None:
+        """Take frames, one after the other, until the conversation wants no more or the turn is over.
 
-    def _take(self, data: bytes) -> None:
-        """Feed the parser and act on what comes out."""
+        Each frame may ask for a whole snapshot: the next one is taken when there is room for its answer.
+        """
+        self._turn_is_due = False
+        until = monotonic() + TURN_SECONDS
+        while not self._paused:
+            if self._transport.is_closing():
+                self._frames.clear()
+                self._rest = None
+                return
+            if self._frames:
+                self._frame(self._frames.pop())
+            elif (rest := self._rest) is not None:
+                # First, as what comes of the slice may pause, resume or close.
+                self._rest = rest[SLICE_BYTES:] or None
+                self._parse(bytes(rest[:SLICE_BYTES]))
+            else:
+                self.resume_reading()
+                return
+            if monotonic() >= until:
+                self._take_turn_soon()
+                return
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser, which answers control frames by itself; all earlier frames have been taken."""
         ws = self._ws
         try:
             ws.receive_data(data)
         except EOFError:
             return
         self._flush_ws()
-        for event in ws.events_received():
-            if isinstance(event, Frame):
-                self._frame(event)
-            elif isinstance(event, Request):
+        received = ws.events_received()
+        for event in received:
+            if isinstance(event, Request):
                 self._answer(event)
+        self._frames = [event for event in reversed(received) if isinstance(event, Frame)]
         if self._ws.handshake_exc is not None and self._conversation is None:
             self._flush_ws()
 
@@ -392,8 +414,8 @@ class WebSocketProtocol(asyncio.Protocol):
     def resume_reading(self) -> None:
         """Take data from the peer again."""
         self._paused = False
-        if self._rest is not None:
-            self._take_slice_soon()
+        if self._frames or self._rest is not None:
+            self._take_turn_soon()
         elif not self._transport.is_closing():
             self._transport.resume_reading()
 
