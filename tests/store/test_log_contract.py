@@ -22,6 +22,7 @@ from missioncontrol.store import (
     StateCheckpoint,
 )
 from missioncontrol.store.jetstream import JetStreamLog
+from missioncontrol.store.log import NEWEST_BYTES, may_have_older
 
 pytestmark = pytest.mark.anyio
 
@@ -176,6 +177,21 @@ async def test_newest_come_first_and_may_end_before_an_id(log: Log) -> None:
     assert [record.id for record in await log.newest(EVERYTHING, limit=3)] == [10, 9, 8]
     assert [record.id for record in await log.newest(Patterns(["agent"]), limit=2)] == [5, 4]
     assert [record.id for record in await log.newest(EVERYTHING, limit=9, before=3)] == [2, 1]
+
+
+async def test_newest_that_are_large_are_fewer_and_the_rest_can_be_read_from_there(log: Log) -> None:
+    for start in range(0, 40, 5):
+        await log.append(
+            [Draft("custom:large", {"n": n, "pad": "x" * 250_000}) for n in range(start, start + 5)]
+        )
+    ids: list[int] = []
+    before: int | None = None
+    while page := await log.newest(EVERYTHING, limit=40, before=before):
+        assert sum(len(record.body) for record in page) < NEWEST_BYTES + 300_000
+        assert may_have_older(page, 40) or page[-1].id == 1
+        ids += [record.id for record in page]
+        before = page[-1].id
+    assert ids == list(range(40, 0, -1))
 
 
 async def test_reading_beyond_the_head_gives_nothing(log: Log) -> None:

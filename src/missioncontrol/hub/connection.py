@@ -39,6 +39,8 @@ from missioncontrol.store import Log
 PAGE_EVENTS = 2_000
 PAGE_BYTES = 256 * 1024
 MAX_OUTSTANDING = 64
+"""How much a client may have asked for that is not answered yet: publications count as one, a history as all of it,
+since its answer may be large."""
 
 logger = logging.getLogger(__name__)
 
@@ -292,7 +294,7 @@ class Connection:
                 case Append():
                     self._start(self._append(action))
                 case ReadHistory():
-                    self._start(self._history(action))
+                    self._start(self._history(action), MAX_OUTSTANDING)
 
     def _go_on(self) -> None:
         """Make the client live where memory reaches far enough, else have the log read."""
@@ -370,18 +372,18 @@ class Connection:
         self.session.closed()
         self.sink.close(CloseCode.FULL, f"{reason}; try again in a second")
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a request in the background; with too many under way, take no more from the client."""
+    def _start(self, work: Coroutine[Any, Any, None], weight: int = 1) -> None:
+        """Run a request in the background; with too much under way, take no more from the client."""
         task = asyncio.get_running_loop().create_task(work)
         if self._tasks is None:
             self._tasks = set()
         self._tasks.add(task)
-        task.add_done_callback(self._finished)
-        self._outstanding += 1
-        if self._outstanding == MAX_OUTSTANDING:
+        task.add_done_callback(partial(self._finished, weight))
+        self._outstanding += weight
+        if self._outstanding >= MAX_OUTSTANDING:
             self.sink.pause_reading()
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, weight: int, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             # A request that is never answered would be waited for: the client comes back and asks again.
             logger.error("a request of a client failed", exc_info=error)
@@ -390,8 +392,9 @@ class Connection:
             self._tasks.discard(task)
             if not self._tasks:
                 self._tasks = None
-        self._outstanding -= 1
-        if self._outstanding == MAX_OUTSTANDING - 1 and not self._blocked:
+        was_full = self._outstanding >= MAX_OUTSTANDING
+        self._outstanding -= weight
+        if was_full and self._outstanding < MAX_OUTSTANDING and not self._blocked and self._held is None:
             self.sink.resume_reading()
 
     async def _append(self, action: Append) -> None:

@@ -24,6 +24,14 @@ Listener = Callable[[Sequence[Record]], None]
 MAX_APPEND_EVENTS = 100_000
 """How many events one append may carry."""
 
+NEWEST_BYTES = 4 * 1024 * 1024
+"""With how many bytes of events an answer of `Log.newest` ends, however many more were asked for."""
+
+
+def may_have_older(newest: Sequence[Record], limit: int) -> bool:
+    """Return whether what `Log.newest` has answered ended at one of its bounds, so that there may be older events."""
+    return len(newest) >= limit or sum(len(record.body) for record in newest) >= NEWEST_BYTES
+
 
 FLEET_SOURCES = frozenset({"notify"})
 """Sources of the whole fleet, each at one node at a time: what they remember is every node's, so that any can go on."""
@@ -175,7 +183,10 @@ class Log(Protocol):
         """
 
     async def newest(self, patterns: Patterns, *, limit: int, before: int | None = None) -> list[Record]:
-        """Read the newest events (older than the id `before`), newest first."""
+        """Read the newest events (older than the id `before`), newest first.
+
+        At most `limit` of them; the one with which they have `NEWEST_BYTES` is the last: see `may_have_older`.
+        """
 
     async def id_at(self, time: int) -> int:
         """Return the id of the last event told at or before `time`, in milliseconds since 1970; 0 if none."""

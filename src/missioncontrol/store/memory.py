@@ -18,6 +18,7 @@ from missioncontrol.events import (
 )
 from missioncontrol.store.log import (
     MAX_APPEND_EVENTS,
+    NEWEST_BYTES,
     Checkpoint,
     Listener,
     LogFigures,
@@ -149,7 +150,14 @@ class MemoryLog:
             for record in reversed(self._records)
             if patterns.matches(record.type) and (before is None or record.id < before)
         )
-        return [record for record, _ in zip(wanted, range(limit), strict=False)]
+        records: list[Record] = []
+        size = 0
+        for record in wanted:
+            if len(records) == limit or size >= NEWEST_BYTES:
+                break
+            records.append(record)
+            size += len(record.body)
+        return records
 
     async def id_at(self, time: int) -> int:
         """Return the id of the last event told at or before `time`; see `Log.id_at`."""

@@ -10,7 +10,7 @@ import sqlite3
 
 from missioncontrol.events import Patterns, Record, write_body
 from missioncontrol.store.clock import last_id_at, read_segments
-from missioncontrol.store.log import Page, StateCheckpoint
+from missioncontrol.store.log import NEWEST_BYTES, Page, StateCheckpoint
 
 _YEAR_10000 = 253_402_300_800_000
 
@@ -91,18 +91,25 @@ def _unreadable(id_: int, time: object, size: int) -> bytes:
 
 
 def read_newest(connection: sqlite3.Connection, before: int, patterns: Patterns, limit: int) -> list[Record]:
-    """Read the newest events with an id below `before`, newest first."""
+    """Read the newest events with an id below `before`, newest first; see `Log.newest`."""
     condition, values = where_type(patterns)
     rows = connection.execute(
         f"SELECT id, type, time, body FROM events WHERE id < ?{condition} ORDER BY id DESC LIMIT ?",  # noqa: S608
         (before, *values, limit),
     )
-    return [
-        Record(id_, type_.decode("utf-8", "replace"), time, body)
-        if b"\n" not in body and is_legible(body)
-        else Record(id_, "log:unreadable", time, _unreadable(id_, time, len(body)))
-        for id_, type_, time, body in rows
-    ]
+    records = []
+    size = 0
+    for id_, type_, time, body in rows:
+        if b"\n" not in body and is_legible(body):
+            records.append(Record(id_, type_.decode("utf-8", "replace"), time, body))
+        else:
+            records.append(Record(id_, "log:unreadable", time, _unreadable(id_, time, len(body))))
+        size += len(records[-1].body)
+        if size >= NEWEST_BYTES:
+            # What is left would be read at the next statement.
+            rows.close()
+            break
+    return records
 
 
 def find_id_at(connection: sqlite3.Connection, time: int, first: int, head: int) -> int:

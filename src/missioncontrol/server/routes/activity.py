@@ -23,6 +23,7 @@ from missioncontrol.server.responses import (
     read_patterns,
     service_of,
 )
+from missioncontrol.store.log import may_have_older
 
 
 class ActivityEntry(msgspec.Struct, rename="camel"):
@@ -71,11 +72,12 @@ async def activity_log(
     patterns = read_patterns(events)
     # One more says whether there are older ones.
     found = await log.newest(patterns, limit=limit + 1, before=read_before(before, log.epoch))
+    has_older = may_have_older(found, limit + 1)
     if not identify(request).may("read"):
         found = [reduced_record(record) for record in found]
     # In a thread: secrets are searched for in each, which for a hostile text takes some hundredths of a second.
     entries = await asyncio.to_thread(lambda: [_entry(record) for record in found[:limit]])
-    following = str(Cursor(log.epoch, entries[-1].id)) if len(found) > limit else None
+    following = str(Cursor(log.epoch, entries[-1].id)) if has_older else None
     meta = ActivityMeta(log.head - log.first + 1, len(entries), limit, rfc3339(now()).decode(), following)
     return answer(msgspec.json.encode(ActivityLog(True, entries, meta)))
 

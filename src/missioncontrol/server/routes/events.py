@@ -50,6 +50,7 @@ from missioncontrol.server.responses import (
     service_of,
 )
 from missioncontrol.server.service import Service
+from missioncontrol.store.log import may_have_older
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_WAIT_SECONDS = 55
@@ -322,18 +323,19 @@ async def newest_events(
 ) -> Response[bytes]:
     """Return the newest events as an array, newest first; each also has its time as `timestamp` and `_timestamp`.
 
-    `Link` leads to the page of older events where there is one. `X-Total-Count` is the number of all that the log
-    holds, where events of every type are asked for.
+    `Link` leads to the page of older events where there is one; a page of large events has fewer than `limit`.
+    `X-Total-Count` is the number of all that the log holds, where events of every type are asked for.
     """
     log = service_of(request).log
     patterns = read_patterns(events)
     records = await log.newest(patterns, limit=limit, before=read_before(before, log.epoch))
+    has_older = may_have_older(records, limit) and records[-1].id > log.first
     if not identify(request).may("read"):
         records = [reduced_record(record) for record in records]
     headers = {}
     if patterns.everything:
         headers["x-total-count"] = str(log.head - log.first + 1)
-    if len(records) == limit and records[-1].id > log.first:
+    if has_older:
         headers |= next_link(request, "before", str(Cursor(log.epoch, records[-1].id)))
     return answer(history_json(records), headers=headers)
 
