@@ -24,6 +24,7 @@ from missioncontrol.client import ClientError, Gap, Unreachable
 from missioncontrol.client.http import USER_AGENT, Address, Api
 from missioncontrol.errors import BadCursor
 from missioncontrol.events import EVERYTHING, Cursor, Event, Patterns, Record, read_record
+from missioncontrol.events.decoding import read_float
 from missioncontrol.protocol.encoding import body_id
 from missioncontrol.state import FleetState
 
@@ -145,9 +146,9 @@ class _Kept(msgspec.Struct):
 
 
 _statuses = msgspec.json.Decoder(_Status)
-_answers = msgspec.json.Decoder(_Answer)
+_answers = msgspec.json.Decoder(_Answer, float_hook=read_float)
 _moments = msgspec.json.Decoder(_Moment)
-_kept = msgspec.json.Decoder(_Kept)
+_kept = msgspec.json.Decoder(_Kept, float_hook=read_float)
 _gaps = msgspec.json.Decoder(Gap)
 
 

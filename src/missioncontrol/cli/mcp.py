@@ -25,6 +25,7 @@ from missioncontrol.cli.signals import on_ending
 from missioncontrol.client.http import Address, credentials, said_by, verdict
 from missioncontrol.client.items import Unreachable
 from missioncontrol.client.sse import SseParser
+from missioncontrol.events.decoding import read_float
 from missioncontrol.events.sentences import clean
 
 AGENT_VARIABLE = "MISSION_CONTROL_AGENT"
@@ -46,7 +47,7 @@ _NAMES = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """Of which methods a parameter stands in the header `Mcp-Name` (MCP 2026-07-28, Streamable HTTP)."""
 
 Message = dict[str, Any]
-_decoder = msgspec.json.Decoder(Message)
+_decoder = msgspec.json.Decoder(Message, float_hook=read_float)
 
 
 def mcp(

@@ -14,6 +14,7 @@ from missioncontrol.cli.settings import ClientToken, Url, read_token, read_url
 from missioncontrol.client import Publisher
 from missioncontrol.errors import BadEvent, InputError
 from missioncontrol.events import Data, Draft, decode_drafts
+from missioncontrol.events.decoding import read_float
 
 
 class _Input(Protocol):
@@ -21,7 +22,7 @@ class _Input(Protocol):
 
 
 CHUNK_BYTES = 256 * 1024
-_decode_data = msgspec.json.Decoder(Data).decode
+_decode_data = msgspec.json.Decoder(Data, float_hook=read_float).decode
 
 
 def publish(

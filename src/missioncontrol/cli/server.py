@@ -10,6 +10,7 @@ from missioncontrol.cli.sentences import plain_json
 from missioncontrol.cli.settings import owner_secret, read_token, read_url
 from missioncontrol.client import Unreachable, call
 from missioncontrol.events import Data
+from missioncontrol.events.decoding import decode_json
 
 USUAL_SECONDS = 10.0
 
@@ -44,7 +45,7 @@ class Server:
         sent = None if body is None else msgspec.json.encode(body)
         answer = call(self.url, path, method=method, body=sent, token=self._token, timeout=timeout)
         try:
-            return msgspec.json.decode(answer)
+            return decode_json(answer)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise Unreachable("What answers there is not a Mission Control server.") from None
 

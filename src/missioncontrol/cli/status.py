@@ -12,6 +12,7 @@ from rich.text import Text
 
 from missioncontrol.cli.settings import ClientToken, Json, Url, read_token, read_url
 from missioncontrol.client import Unreachable, call
+from missioncontrol.events.decoding import read_float
 from missioncontrol.events.sentences import clean
 
 MAX_SHOWN = 1_000
@@ -88,8 +89,8 @@ def _get(url: str, path: str, token: str | None) -> dict[str, Any]:
     return _decode(call(url, path, token=token))
 
 
-_objects = msgspec.json.Decoder(dict[str, Any])
-_lists = msgspec.json.Decoder(list[dict[str, Any]])
+_objects = msgspec.json.Decoder(dict[str, Any], float_hook=read_float)
+_lists = msgspec.json.Decoder(list[dict[str, Any]], float_hook=read_float)
 
 
 def _decode(body: bytes) -> dict[str, Any]:

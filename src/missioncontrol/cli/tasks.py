@@ -18,6 +18,7 @@ from missioncontrol.cli.settings import ClientToken, Json, Url
 from missioncontrol.cli.values import AgentId, TaskId, agent_ids
 from missioncontrol.errors import BadTask
 from missioncontrol.events import Data
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.events.sentences import clean
 
 tasks = App(name="tasks", help="List, add, assign and finish the tasks of a server.")
@@ -280,7 +281,7 @@ def set_fields(
         if not equals or not name:
             raise BadTask(f"{field!r} is not of the form FIELD=VALUE, as in priority=P0.")
         try:
-            body[name] = msgspec.json.decode(value)
+            body[name] = decode_json(value)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             body[name] = value
     return _done(Server(url, token).ask(_path(id_), "PATCH", body), json=json)

@@ -14,6 +14,7 @@ from missioncontrol.cli.settings import read_token, read_url
 from missioncontrol.client import call
 from missioncontrol.errors import MissionControlError
 from missioncontrol.events import CATALOGUE
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.events.sentences import clean
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _ask(context: CompletionContext, path: str) -> Any:
             token=read_token(_given(context, "--token")),
             timeout=PATIENCE,
         )
-        return msgspec.json.decode(body)
+        return decode_json(body)
     except (MissionControlError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
 

@@ -18,6 +18,7 @@ import msgspec
 from missioncontrol.client.http import Api, call
 from missioncontrol.client.items import Unreachable
 from missioncontrol.events import Data
+from missioncontrol.events.decoding import read_float
 from missioncontrol.review import Review
 
 HOLD_SECONDS = 50.0
@@ -54,7 +55,7 @@ class Question(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     review: Review | None = None
 
 
-_questions = msgspec.json.Decoder(Question)
+_questions = msgspec.json.Decoder(Question, float_hook=read_float)
 
 
 class Asking(msgspec.Struct, rename="camel", omit_defaults=True):

@@ -14,6 +14,7 @@ from missioncontrol.client.items import Gap, Item, Refused, Snapshot, Unreachabl
 from missioncontrol.client.sse import SseMessage
 from missioncontrol.errors import BadCursor
 from missioncontrol.events import Cursor, Event
+from missioncontrol.events.decoding import decode_json, read_float
 
 
 class Connected(NamedTuple):
@@ -90,10 +91,10 @@ class _Published(msgspec.Struct):
 _DEEPEST = 2_000
 _Form = TypeVar("_Form")
 
-_frame_decoder = msgspec.json.Decoder(_Frame)
-_page_decoder = msgspec.json.Decoder(_Page)
+_frame_decoder = msgspec.json.Decoder(_Frame, float_hook=read_float)
+_page_decoder = msgspec.json.Decoder(_Page, float_hook=read_float)
 _published_decoder = msgspec.json.Decoder(_Published)
-_snapshot_decoder = msgspec.json.Decoder(Snapshot)
+_snapshot_decoder = msgspec.json.Decoder(Snapshot, float_hook=read_float)
 # A type is prepared by the first decoder for it, and not safely by two threads at once: here, before any thread.
 _prepared = [msgspec.json.Decoder(shape) for shape in (_Connected, _At, _Drain, _Error, Gap)]
 
@@ -145,7 +146,7 @@ def read_sse(message: SseMessage) -> list[Message]:
         if message.event == "message":
             found = read_frame(message.data)
         else:
-            found = _named(message.event, msgspec.json.decode(message.data))
+            found = _named(message.event, decode_json(message.data))
     except _UNREADABLE as error:
         raise _not_understood(error) from None
     return [] if found is None else [found]

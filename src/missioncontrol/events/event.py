@@ -19,6 +19,7 @@ import msgspec
 
 from missioncontrol.errors import BadEvent, BadMessage, TooLarge
 from missioncontrol.events.catalogue import CATALOGUE, Shape
+from missioncontrol.events.decoding import read_float
 from missioncontrol.events.limits import MAX_DEPTH, MAX_MESSAGE_DEPTH, check_json, is_deeper
 from missioncontrol.events.patterns import check_type
 from missioncontrol.events.shapes import ASKED, check_asked, fit, refuse_reserved
@@ -140,7 +141,7 @@ class _Head(msgspec.Struct):
     by: str | None = None
 
 
-_event_decoder = msgspec.json.Decoder(Event)
+_event_decoder = msgspec.json.Decoder(Event, float_hook=read_float)
 
 
 _head_decoder = msgspec.json.Decoder(_Head)
@@ -333,8 +334,8 @@ MAX_PUBLISHED_ELEMENTS = 500_000
 MAX_PUBLISHED = 100_000
 """How many drafts may be published together."""
 
-_one_decoder = msgspec.json.Decoder(Draft)
-_many_decoder = msgspec.json.Decoder(list[Draft])
+_one_decoder = msgspec.json.Decoder(Draft, float_hook=read_float)
+_many_decoder = msgspec.json.Decoder(list[Draft], float_hook=read_float)
 # A type is prepared by the first decoder for it, and not safely by two threads at once: here, before any thread.
 _prepared = [msgspec.json.Decoder(shape) for shape in CATALOGUE.values()]
 _raw_decoder = msgspec.json.Decoder(msgspec.Raw)

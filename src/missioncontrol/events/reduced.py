@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.events.event import Data, Record, read_event
 
 HIDDEN_TEXT = "(hidden: this needs the scope read)"
@@ -127,9 +128,9 @@ def reduced_snapshot(snapshot: bytes) -> bytes:
     """Return the JSON of a state without those texts."""
     parts = _parts.decode(snapshot)
     agents, questions, standups = (
-        msgspec.json.decode(parts.get(name, b"[]")) for name in ("agents", "questions", "standups")
+        decode_json(parts.get(name, b"[]")) for name in ("agents", "questions", "standups")
     )
-    system = msgspec.json.decode(parts.get("system", b'{"alerts":[]}'))
+    system = decode_json(parts.get("system", b'{"alerts":[]}'))
     return msgspec.json.encode(
         {
             **parts,

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from missioncontrol.events import Draft
+from missioncontrol.events.decoding import read_float
 from missioncontrol.fleet.layout import AGENT_FOLDERS, IDENTITY_FILE, SOUL_FILE, STATE_FILE, agent_named
 from missioncontrol.fleet.profile import Known, compose, moment, parse_state, shorten
 from missioncontrol.fleet.soul import parse_soul
@@ -88,7 +89,7 @@ class PendingCheck(NamedTuple):
     due: float
 
 
-_remembered = msgspec.json.Decoder(Known)
+_remembered = msgspec.json.Decoder(Known, float_hook=read_float)
 
 
 class Agents:

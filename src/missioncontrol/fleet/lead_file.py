@@ -19,6 +19,7 @@ from zlib import crc32
 import msgspec
 
 from missioncontrol.events import MAX_ID_LENGTH, Data
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.json_text.blocks import Block
 from missioncontrol.json_text.file import JsonFile
 from missioncontrol.state import deeper_than
@@ -156,7 +157,7 @@ def _add_repeated(leads: dict[str, Data], again: list[Data]) -> list[str]:
 def _content_of(block: Block) -> _Content:
     values = [element.value for element in block.take()]
     try:
-        values = msgspec.json.decode(msgspec.json.encode(values))
+        values = decode_json(msgspec.json.encode(values))
     except (TypeError, UnicodeEncodeError, RecursionError, msgspec.MsgspecError):
         values = [_plain(value) for value in values]
     leads: dict[str, Data] = {}
@@ -189,7 +190,7 @@ def _wrong_with(item: Any) -> str | None:
 def _plain(value: Any) -> Any:
     """Return a value as JSON can carry it; None where it cannot."""
     try:
-        return msgspec.json.decode(msgspec.json.encode(value))
+        return decode_json(msgspec.json.encode(value))
     except (TypeError, UnicodeEncodeError, RecursionError, msgspec.MsgspecError):
         return None
 
@@ -199,7 +200,7 @@ def _read_whole(data: bytes) -> LeadList:
     if not text.strip():
         raise ValueError("it is empty")
     try:
-        tree = msgspec.json.decode(text)
+        tree = decode_json(text)
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not UTF-8 (byte {error.start})") from None
     except (msgspec.DecodeError, RecursionError) as error:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from missioncontrol.events import rfc3339
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.fleet.agent_status import FileEvidence, RuntimeAgent, runtime_decides
 from missioncontrol.fleet.layout import STATE_FILE
 from missioncontrol.runtimes.lines import milliseconds
@@ -57,7 +58,7 @@ def parse_state(data: bytes) -> dict[str, Any]:
     if not text.strip():
         raise ValueError("it is empty")
     try:
-        tree = msgspec.json.decode(text)
+        tree = decode_json(text)
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not UTF-8 (byte {error.start})") from None
     except (msgspec.DecodeError, RecursionError) as error:

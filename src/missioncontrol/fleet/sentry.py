@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from missioncontrol.events import Data
+from missioncontrol.events.decoding import decode_json
 
 Level = Literal["critical", "warning", "info"]
 
@@ -49,7 +50,7 @@ def read_report(data: bytes) -> SentryReport:
         ValueError: it is not a JSON object; the message has the reason, in a few words.
     """
     try:
-        tree = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
+        tree = decode_json(data.removeprefix(b"\xef\xbb\xbf"))
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not UTF-8 (byte {error.start})") from None
     except (msgspec.DecodeError, RecursionError) as error:

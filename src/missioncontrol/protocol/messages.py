@@ -12,6 +12,7 @@ import msgspec
 
 from missioncontrol.errors import BadMessage, InputError
 from missioncontrol.events import Cursor, Data
+from missioncontrol.events.decoding import decode_json, read_float
 from missioncontrol.events.limits import MAX_MESSAGE_DEPTH, check_json
 
 
@@ -68,7 +69,7 @@ MAX_REF_BYTES = 4096
 
 CLIENT_MESSAGES: tuple[type[msgspec.Struct], ...] = (Subscribe, Unsubscribe, GetHistory, Publish, Ping, Pong)
 
-_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage, float_hook=read_float)
 _tagged = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -95,7 +96,7 @@ def message_ref(text: bytes) -> Any:
         raw = _tagged.decode(text).get("ref")
         if raw is None or len(bytes(raw)) > MAX_REF_BYTES:
             return msgspec.UNSET
-        return msgspec.json.decode(raw)
+        return decode_json(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return msgspec.UNSET
 

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from missioncontrol.events import Data
+from missioncontrol.events.decoding import read_float
 from missioncontrol.redaction import has_secret
 from missioncontrol.review.danger import dangerous_options, refuses
 from missioncontrol.review.digest import COVERED, digest_of
@@ -71,7 +72,7 @@ def permission_text(tool: str, summary: str) -> str:
 
 
 _encode = msgspec.json.Encoder(order="sorted").encode
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_decode = msgspec.json.Decoder(dict[str, Any], float_hook=read_float).decode
 
 MAX_REMEMBERED = 64
 """How many reviews are remembered; each is of a question of 64 KiB at most."""

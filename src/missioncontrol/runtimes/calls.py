@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from missioncontrol.errors import InputError
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.events.limits import check_json
 from missioncontrol.runtimes.lines import shorten
 from missioncontrol.runtimes.records import MAX_SUMMARY, ToolCall
@@ -38,7 +39,7 @@ _PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+)$", re.MULTILINE
 _MAX_PATH = 1_000
 
 _encode = msgspec.json.encode
-_decode = msgspec.json.decode
+_decode = decode_json
 
 
 def tool_call(session: str, at: int, call_id: str, name: str, arguments: bytes | str) -> ToolCall:

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from missioncontrol.events.decoding import decode_json, read_float
 from missioncontrol.redaction import LONGEST_SECRET
 from missioncontrol.runtimes.lines import Time, decode, fit, milliseconds
 from missioncontrol.runtimes.records import Message, Record, Role
@@ -85,9 +86,9 @@ class Entry(msgspec.Struct, rename={"is_meta": "isMeta"}):
 
 
 _entries = msgspec.json.Decoder(Entry)
-_messages = msgspec.json.Decoder(_Message)
+_messages = msgspec.json.Decoder(_Message, float_hook=read_float)
 # Also what prepares `_Item` for `msgspec.convert`, before any thread needs it.
-_items = msgspec.json.Decoder(_Item)
+_items = msgspec.json.Decoder(_Item, float_hook=read_float)
 _MAX_TOOLS = 32
 
 
@@ -199,7 +200,7 @@ def written_arguments(arguments: Any) -> str:
     if isinstance(arguments, str):
         text = arguments
         try:
-            arguments = msgspec.json.decode(text)
+            arguments = decode_json(text)
         except (ValueError, RecursionError):
             return text
     if not isinstance(arguments, dict):

@@ -14,6 +14,7 @@ from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Sche
 from litestar.openapi.spec.enums import OpenAPIType
 
 from missioncontrol.errors import BadMessage, Draining
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.events.limits import check_json
 from missioncontrol.server.responses import JSON, AnyRequest, service_of
 
@@ -34,7 +35,7 @@ async def read_json(request: AnyRequest) -> Any:
         return {}
     check_json(body)
     try:
-        return msgspec.json.decode(body)
+        return decode_json(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage(f"The body is not JSON: {error}.") from None
 

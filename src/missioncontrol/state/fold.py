@@ -22,6 +22,7 @@ import msgspec
 
 from missioncontrol.errors import Damaged
 from missioncontrol.events import Data, Record
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.events.limits import MAX_DEPTH, is_deeper
 from missioncontrol.state.agents import Agents
 from missioncontrol.state.questions import Questions
@@ -134,7 +135,7 @@ class FleetState:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as `/api/snapshot` shows it; the caller may do with it what it likes."""
-        snapshot: dict[str, Any] = msgspec.json.decode(self.encoded())
+        snapshot: dict[str, Any] = decode_json(self.encoded())
         return snapshot
 
     def encoded(self) -> bytes:
@@ -164,7 +165,7 @@ class FleetState:
         """
         state = cls()
         try:
-            tree = msgspec.json.decode(dump)
+            tree = decode_json(dump)
             state.id = int(tree["id"])
             # A state that was kept before there were questions or standups has none.
             parts = {"questions": [], "standups": [], **tree["state"]}

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 
 from missioncontrol.events import Data, Record
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.state.limits import MAX_LEADS, MAX_RECORD_BYTES, MAX_TASKS
 from missioncontrol.state.values import (
     id_in,
@@ -68,7 +69,7 @@ class Rows(Generic[_R]):
         json = encode_json(record)
         # `size_of` is never more than the length, which is at hand.
         if (new and len(self._json) >= self._limit) or (
-            len(json) > MAX_RECORD_BYTES and size_of(msgspec.json.decode(json)) > MAX_RECORD_BYTES
+            len(json) > MAX_RECORD_BYTES and size_of(decode_json(json)) > MAX_RECORD_BYTES
         ):
             self.left_out += 1
             return False

@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, cast
 
-import msgspec
-
 from missioncontrol.events import Data, Record
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.state.limits import (
     MAX_AGENT_DAYS,
     MAX_AGENTS,
@@ -254,7 +253,7 @@ class Tokens(StatePart):
 
     def value(self) -> Data:
         """Return use by agent, model, day and session (newest first), the sum, and thresholds by agent."""
-        value: Data = msgspec.json.decode(self.encoded())
+        value: Data = decode_json(self.encoded())
         return value
 
     def encode(self) -> bytes:

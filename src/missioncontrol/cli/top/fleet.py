@@ -16,6 +16,7 @@ import msgspec
 from missioncontrol.cli.history import as_record
 from missioncontrol.client import Event, Gap, Item, Snapshot, Unreachable
 from missioncontrol.events import Cursor, Data
+from missioncontrol.events.decoding import decode_json, read_float
 from missioncontrol.review import review
 from missioncontrol.state import FleetState
 
@@ -184,7 +185,7 @@ class Fleet:
             _agent(record, state.tokens.day(day, id_), asks=id_ in asking) for id_, record in records.items()
         )
         spent = state.tokens.day(day)
-        system = msgspec.json.decode(state.part("system"))
+        system = decode_json(state.part("system"))
         alerts = tuple(
             alert
             for alert in map(_alert, system["alerts"])
@@ -240,8 +241,8 @@ def read_state(body: bytes) -> Snapshot:
     return _decode(body, _snapshots)
 
 
-_events = msgspec.json.Decoder(list[Event])
-_snapshots = msgspec.json.Decoder(Snapshot)
+_events = msgspec.json.Decoder(list[Event], float_hook=read_float)
+_snapshots = msgspec.json.Decoder(Snapshot, float_hook=read_float)
 _tokens = msgspec.json.Decoder(_Tokens)
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from missioncontrol.errors import BadTask
 from missioncontrol.events import MAX_ID_LENGTH
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.fleet.tasks.document import ArrayName
 from missioncontrol.fleet.tasks.task import Task, fitting, folded, is_over
 from missioncontrol.json_text.blocks import Block, Passed
@@ -108,6 +109,6 @@ def plain(value: Any) -> Any:
     except RecursionError:
         raise BadTask("It is nested too deep.") from None
     try:
-        return msgspec.json.decode(text)
+        return decode_json(text)
     except msgspec.DecodeError:
         raise BadTask("It has a number that is too large.") from None

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from missioncontrol.errors import BadTask
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.fleet.tasks.document import Document
 from missioncontrol.fleet.tasks.entries import Entry, id_in, named, task_in, task_over
 from missioncontrol.fleet.tasks.history import History, history_of
@@ -35,7 +36,7 @@ _GROWTH = 6
 """How many times as long as in the file a value can be as we write it: a control character becomes six."""
 
 _encode = msgspec.json.encode
-_decode = msgspec.json.decode
+_decode = decode_json
 
 
 class Odd(NamedTuple):

@@ -54,6 +54,7 @@ from heapq import heapify, heappop, heappush
 
 import msgspec
 
+from missioncontrol.events.decoding import read_float
 from missioncontrol.fleet.tasks.retention import Retention
 from missioncontrol.fleet.tasks.task import Task, later, moment, number_of
 from missioncontrol.fleet.tasks.versions import (
@@ -80,7 +81,7 @@ _TASK = "task:"
 _COUNTER = "counter"
 
 
-_versions = msgspec.json.Decoder(list[Version])
+_versions = msgspec.json.Decoder(list[Version], float_hook=read_float)
 _counters = msgspec.json.Decoder(Counter)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from missioncontrol.errors import BadMessage, InputError
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.events.limits import check_json
 from missioncontrol.review import permission_text
 from missioncontrol.runtimes.calls import ASKING, tool_call
@@ -351,7 +352,7 @@ def _tree(arguments: bytes) -> dict[str, Any] | None:
     """Return a tool's input; None where it cannot be kept as it is."""
     try:
         check_json(arguments)
-        tree = msgspec.json.decode(arguments) if arguments else {}
+        tree = decode_json(arguments) if arguments else {}
         msgspec.json.encode(tree)
     except (InputError, ValueError, OverflowError, RecursionError):
         return None

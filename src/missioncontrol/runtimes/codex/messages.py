@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from missioncontrol.events.decoding import read_float
 from missioncontrol.runtimes.lines import decode, fit
 from missioncontrol.runtimes.messages import Entry, MessageParser, MessagePart, text_of, written_arguments
 
@@ -25,7 +26,7 @@ class _Payload(msgspec.Struct):
     output: Any = None
 
 
-_payloads = msgspec.json.Decoder(_Payload)
+_payloads = msgspec.json.Decoder(_Payload, float_hook=read_float)
 
 
 class CodexMessageParser(MessageParser):

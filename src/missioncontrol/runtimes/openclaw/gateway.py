@@ -20,6 +20,7 @@ from websockets.exceptions import WebSocketException
 
 from missioncontrol.backoff import Backoff
 from missioncontrol.events import Data, now
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.runtimes.base import GatewayListener
 from missioncontrol.threads import OwnerThread
 
@@ -191,7 +192,7 @@ async def _receive(socket: ClientConnection) -> Data:
 def _object(value: Any) -> Data:
     if isinstance(value, bytes):
         try:
-            value = msgspec.json.decode(value)
+            value = decode_json(value)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return {}
     return value if isinstance(value, dict) else {}

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pyjson5
 
+from missioncontrol.events.decoding import read_float
 from missioncontrol.events.limits import MAX_DEPTH
 from missioncontrol.runtimes.base import Place, Transcript
 from missioncontrol.runtimes.files.regular import read_whole
@@ -61,7 +62,7 @@ class _Config(msgspec.Struct):
 
 
 # Made here, and not with the first file: two threads may read theirs at once.
-_config_decoder = msgspec.json.Decoder(_Config)
+_config_decoder = msgspec.json.Decoder(_Config, float_hook=read_float)
 
 
 class GatewayAddress(NamedTuple):

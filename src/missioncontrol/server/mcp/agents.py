@@ -6,10 +6,10 @@ from collections import Counter
 from datetime import datetime
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta
 
 from missioncontrol.events import Data, now
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.fleet.usage.budgets import day_of
 from missioncontrol.server.mcp.sessions import SOURCE, status_draft
 from missioncontrol.server.mcp.stops import stopped
@@ -158,7 +158,7 @@ async def fleet_status(call: Call, arguments: NoArguments) -> FleetStatus:
         spent_today=spent,
         daily_budget=budget,
         open_questions=questions,
-        alerts=msgspec.json.decode(state.part("system"))["alerts"][:5],
+        alerts=decode_json(state.part("system"))["alerts"][:5],
         cursor=f"{service.log.epoch}:{state.id}",
     )
 

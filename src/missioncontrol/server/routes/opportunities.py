@@ -11,6 +11,7 @@ from litestar import Response, get
 
 from missioncontrol.errors import Unavailable
 from missioncontrol.events import Data, rfc3339
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.server.responses import AnyRequest, answer, documented, service_of
 from missioncontrol.server.service import Service
 from missioncontrol.watch.tree import read_file
@@ -101,7 +102,7 @@ def parse_opportunities(data: bytes) -> list[Data]:
         Unavailable: it is neither; the message says what is wrong.
     """
     try:
-        tree = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
+        tree = decode_json(data.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unavailable(f"{FILE} cannot be used as it is: it is not JSON: {error}.") from None
     if isinstance(tree, dict):

@@ -13,6 +13,7 @@ from prometheus_client.exposition import choose_encoder
 
 from missioncontrol.errors import Forbidden, Unauthorized
 from missioncontrol.events import CATALOGUE, now, rfc3339
+from missioncontrol.events.decoding import decode_json
 from missioncontrol.events.reduced import reduced_system
 from missioncontrol.fleet.host import HostFigures
 from missioncontrol.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES
@@ -210,7 +211,7 @@ async def system_status(request: AnyRequest) -> Response[bytes]:
     service = service_of(request)
     await service.tasks.fresh()
     log = service.log
-    system = msgspec.json.decode(service.state.part("system"))
+    system = decode_json(service.state.part("system"))
     if not identify(request).may("read"):
         system = reduced_system(system)
     gateway: dict[str, Any] = system["gateway"] or {}

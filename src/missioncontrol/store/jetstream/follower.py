@@ -28,6 +28,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from missioncontrol.errors import StoreError
+from missioncontrol.events.decoding import read_float
 from missioncontrol.store.jetstream.link import REQUEST_SECONDS, Facts, RemovedError, StreamLink, words
 from missioncontrol.store.jetstream.message import Delivered
 
@@ -40,7 +41,7 @@ _ATTEMPTS = 2
 """How many consumers may fail to bring a message before it is fetched by its number."""
 
 _NO_MESSAGE = 10037
-_replies = msgspec.json.Decoder(dict[str, Any])
+_replies = msgspec.json.Decoder(dict[str, Any], float_hook=read_float)
 _DELIVERY = "$JS.ACK."
 
 logger = logging.getLogger(__name__)

@@ -33,6 +33,7 @@ from missioncontrol.backoff import Backoff
 from missioncontrol.config import ClusterConfig
 from missioncontrol.errors import OpenError, StoreError
 from missioncontrol.events import new_epoch
+from missioncontrol.events.decoding import read_float
 from missioncontrol.store.jetstream.message import Message
 from missioncontrol.store.jetstream.stream_config import EPOCH, check_fit, stream_config
 from missioncontrol.store.jetstream.total_client import TotalClient
@@ -80,7 +81,7 @@ class Facts(NamedTuple):
     leader: str | None
 
 
-_replies = msgspec.json.Decoder(dict[str, Any])
+_replies = msgspec.json.Decoder(dict[str, Any], float_hook=read_float)
 
 
 class StreamLink:

@@ -29,6 +29,7 @@ from missioncontrol.events import (
     subject_of,
     write_body,
 )
+from missioncontrol.events.decoding import read_float
 from missioncontrol.events.event import MAX_KEY_LENGTH, MAX_SOURCE_LENGTH, encode_source
 from missioncontrol.events.hosts import MAX_HOST_LENGTH, is_host
 from missioncontrol.events.limits import check_json
@@ -101,7 +102,7 @@ class Entry(NamedTuple):
 
 
 _body_decoder = msgspec.json.Decoder(Body)
-_data_decoder = msgspec.json.Decoder(Data)
+_data_decoder = msgspec.json.Decoder(Data, float_hook=read_float)
 _memory_decoder = msgspec.json.Decoder(_Memory)
 
 
