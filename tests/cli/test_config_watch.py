@@ -124,3 +124,29 @@ async def test_an_error_that_was_not_foreseen_does_not_end_the_following(tmp_pat
             await applied.get()
     finally:
         running.cancel()
+
+
+async def test_a_file_that_an_editor_empties_before_it_writes_is_read_when_it_is_written(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(FIRST)
+    applied: asyncio.Queue[Config] = asyncio.Queue()
+    watch = ConfigWatch(file, lambda: load_config(file), into(applied))
+    running = asyncio.create_task(watch.run())
+    try:
+        file.write_text("")
+        watch.reload()
+        # The watch has seen the empty file by now, and waits.
+        await asyncio.sleep(0)
+        await asyncio.to_thread(file.stat)
+        file.write_text(FIRST.replace("4001", "4002"))
+        async with asyncio.timeout(10):
+            assert (await applied.get()).server.wanted_port == 4002
+        # One that stays empty is taken all the same.
+        file.write_text("")
+        watch.reload()
+        async with asyncio.timeout(10):
+            assert (await applied.get()).server.port == "auto"
+    finally:
+        running.cancel()

@@ -169,7 +169,11 @@ def test_an_error_and_a_notification_show(server: ServerProcess, home: Path) -> 
     session.hook("StopFailure", error="rate_limit", last_assistant_message="API Error: Rate limit reached")
     until(lambda: status(server) == "error")
     assert agents(server)[0]["statusDetail"] == "API Error: Rate limit reached"
+    # A minute later Claude is still at its prompt: nothing is waited for, and the error stays one.
     session.hook("Notification", notification_type="idle_prompt", message="Claude is waiting for your input")
+    session.hook(
+        "Notification", notification_type="permission_prompt", message="Claude needs your permission"
+    )
     until(lambda: status(server) == "waiting")
 
 

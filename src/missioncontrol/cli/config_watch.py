@@ -15,6 +15,10 @@ from missioncontrol.errors import ConfigError
 
 CHECK_SECONDS = 0.4
 """How often the file is checked, so that what is revoked there is closed within a second."""
+SETTLE_SECONDS = 0.1
+"""How long the file must stay as it is before it is read: an editor that writes in place empties it first."""
+MAX_SETTLES = 5
+"""After so many of these it is read whatever it is; an empty file is, too."""
 
 logger = structlog.get_logger("missioncontrol.cli")
 
@@ -52,7 +56,7 @@ class ConfigWatch:
             if found == self._seen and not self._asked.is_set():
                 continue
             self._asked.clear()
-            self._seen = found
+            self._seen = found = await self._settled(found)
             if found is None:
                 logger.warning("the config file is gone; the tokens stay", file=str(self._file))
                 continue
@@ -67,6 +71,15 @@ class ConfigWatch:
                 logger.warning("the config file was not taken; the tokens stay", reason=reason)
             else:
                 logger.info("read the config file again", tokens=len(config.server.tokens), closed=closed)
+
+    async def _settled(self, found: _Signature) -> _Signature:
+        """Return what the file looks like once it does not change any more."""
+        for _ in range(MAX_SETTLES):
+            await asyncio.sleep(SETTLE_SECONDS)
+            before, found = found, await asyncio.to_thread(_signature, self._file)
+            if found == before and found is not None and found[1] > 0:
+                break
+        return found
 
 
 def _signature(file: Path) -> _Signature:

@@ -49,7 +49,7 @@ def test_each_event_of_the_documentation_is_known() -> None:
         ("PostToolUseFailure", {}, "busy", None),
         ("PostToolUseFailure", {"is_interrupt": True}, "idle", "interrupted"),
         ("Notification", {}, "waiting", "Claude needs your permission"),
-        ("Notification", {"notification_type": "idle_prompt", "message": "Waiting"}, "idle", None),
+        ("Notification", {"notification_type": "idle_prompt", "message": "Waiting"}, None, None),
         ("Notification", {"notification_type": "auth_success", "message": "Welcome"}, None, None),
         ("Notification", {"notification_type": None}, "waiting", "Claude needs your permission"),
         ("SubagentStart", {}, "busy", None),

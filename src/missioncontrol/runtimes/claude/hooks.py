@@ -74,8 +74,7 @@ _TOOL_EVENTS = frozenset(
     {"PreToolUse", "PermissionRequest", "PermissionDenied", "PostToolUse", "PostToolUseFailure"}
 )
 _WAITING_FOR = frozenset({"permission_prompt", "elicitation_dialog"})
-_IDLE = "idle_prompt"
-"""Sent a minute after the end of a turn: Claude Code waits only for the next prompt."""
+"""`idle_prompt`, a minute after the end of a turn, says nothing new: what the turn ended with stays, an error too."""
 _MESSAGES = re.compile(r"needs your (?:permission|approval|attention)|waiting for your input", re.IGNORECASE)
 _GOES_ON = frozenset({"clear", "resume"})
 """Why a session ends whose program goes on with another one."""
@@ -302,8 +301,6 @@ def _status(payload: _Payload, event: str, call: ToolCall | None) -> tuple[Statu
             return "waiting", payload.tool_name if call is None else f"{call.name} {call.summary}".strip()
         case "Notification":
             kind, message = payload.notification_type, payload.message or ""
-            if kind == _IDLE:
-                return "idle", None
             waits = kind in _WAITING_FOR or (kind is None and _MESSAGES.search(message) is not None)
             return ("waiting", message or kind) if waits else (None, None)
         case "SubagentStop":
