@@ -42,6 +42,18 @@ async def test_a_change_says_what_and_where_and_whose(world: World) -> None:
     assert world.records[0].data["timestamp"].endswith("Z")
 
 
+async def test_a_time_of_another_century_keeps_no_other_file_from_being_seen(world: World) -> None:
+    world.write("before.md", "a")
+    os.utime(world.root / "before.md", (2**34, 2**34))
+    await world.start()
+    world.write("after.md", "b")
+    os.utime(world.root / "after.md", (2**34, 2**34))
+    await world.until(lambda: len(world.files()) == 1)
+    world.write("c.md", "c")
+    await world.until(lambda: len(world.files()) == 2)
+    assert world.files() == [("created", "after.md"), ("created", "c.md")]
+
+
 async def test_a_file_is_created_modified_and_deleted(world: World) -> None:
     await world.start()
     path = world.root / "Makefile"

@@ -7,9 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from missioncontrol.events import rfc3339
 from missioncontrol.fleet.layout import agent_named, agent_of, owned
 from missioncontrol.watch.paths import readable
-from missioncontrol.watch.tree import Content, folders_to, look, only_renumbered, read_file, size_of, walk
+from missioncontrol.watch.tree import (
+    Content,
+    folders_to,
+    look,
+    modified_ns,
+    only_renumbered,
+    read_file,
+    size_of,
+    walk,
+)
 
 NEVER = lambda path: False  # noqa: E731
 
@@ -18,6 +28,20 @@ def test_a_file_is_read_with_the_time_of_its_change(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     os.utime(tmp_path / "a", ns=(1_000_000_001, 1_000_000_001))
     assert read_file(tmp_path, "a", 3) == Content(b"abc", 1_000_000_001)
+
+
+@pytest.mark.parametrize("seconds", [-(2**40), -1, 2**33, 2**34, 2**40, 2**55])
+def test_a_file_may_have_any_time(tmp_path: Path, seconds: int) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    os.utime(tmp_path / "a", ns=(seconds * 10**9, seconds * 10**9))
+    signature = look(tmp_path, ["a"])["a"]
+    assert signature is not None
+    assert size_of(signature) == 3
+    assert walk(tmp_path, "", NEVER, NEVER).files == {"a": signature}
+    content = read_file(tmp_path, "a", 3)
+    assert isinstance(content, Content)
+    assert content.mtime_ns == modified_ns(signature)
+    assert rfc3339(max(0, content.mtime_ns // 1_000_000)) < b"2263"
 
 
 def test_a_file_that_is_larger_than_the_limit_is_named_and_not_read(tmp_path: Path) -> None:

@@ -24,7 +24,16 @@ from missioncontrol.events import rfc3339
 from missioncontrol.fleet.agent_workspaces import AgentWorkspaces
 from missioncontrol.fleet.layout import AGENT_FOLDERS, LEAD_FILES, SOUL_FILE, STATE_FILE, TASK_FILES
 from missioncontrol.watch.paths import readable
-from missioncontrol.watch.tree import Content, Signature, folders_to, look, modified_ns, read_file, walk
+from missioncontrol.watch.tree import (
+    Content,
+    Signature,
+    folders_to,
+    look,
+    modified_at,
+    modified_ns,
+    read_file,
+    walk,
+)
 
 MAX_FILES = 10_000
 MAX_WALKED = 100_000
@@ -233,7 +242,6 @@ def _inspect(root: Path, path: str) -> ListedFile | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     # Linux does not report when a file was made through `lstat`; the inode's change is the earliest known time.
-    made = min(status.st_ctime_ns, status.st_mtime_ns)
-    return ListedFile(
-        path, status.st_size, max(0, made // 1_000_000), max(0, status.st_mtime_ns // 1_000_000)
-    )
+    modified = modified_at(status)
+    made = min(status.st_ctime_ns, modified)
+    return ListedFile(path, status.st_size, max(0, made // 1_000_000), max(0, modified // 1_000_000))

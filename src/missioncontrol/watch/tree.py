@@ -21,6 +21,7 @@ from typing import NamedTuple, NewType
 from missioncontrol.watch.paths import join, parent_of
 
 _PACKED = struct.Struct("<qqQ")
+_FIRST_NS, _LAST_NS = -(2**63), 2**63 - 1
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
@@ -31,9 +32,17 @@ Bytes, since an index holds one for each file of a workspace, and a checkpoint s
 """
 
 
+def modified_at(status: os.stat_result) -> int:
+    """Return when a file was modified, in nanoseconds since 1970, as a number of 64 bits.
+
+    That ends in the year 2262; file systems keep later times too, and anybody may give a file any time.
+    """
+    return max(_FIRST_NS, min(status.st_mtime_ns, _LAST_NS))
+
+
 def sign(status: os.stat_result) -> Signature:
     """Return the signature of a file's status."""
-    return Signature(_PACKED.pack(status.st_size, status.st_mtime_ns, status.st_ino & 0xFFFF_FFFF_FFFF_FFFF))
+    return Signature(_PACKED.pack(status.st_size, modified_at(status), status.st_ino & 0xFFFF_FFFF_FFFF_FFFF))
 
 
 def size_of(signature: Signature) -> int:
@@ -180,7 +189,7 @@ def walk(
 
 
 class Content(NamedTuple):
-    """A file as it was read: its bytes and its modification time in nanoseconds."""
+    """A file as it was read: its bytes and its modification time; see `modified_at`."""
 
     data: bytes
     mtime_ns: int
@@ -218,7 +227,7 @@ def read_file(root: Path, path: str, limit: int) -> Content | str | None:
             step = 1 << 20
         if room <= 0 or status.st_size > limit:
             return f"it is larger than {limit:,} bytes"
-        return Content(parts[0] if len(parts) == 1 else b"".join(parts), status.st_mtime_ns)
+        return Content(parts[0] if len(parts) == 1 else b"".join(parts), modified_at(status))
     except OSError as error:
         return f"it cannot be read: {error.strerror}"
     finally:

@@ -23,7 +23,7 @@ from typing import Protocol
 
 from missioncontrol.fleet.layout import TASK_FILES
 from missioncontrol.temporary import open_temporary, remove_left_over
-from missioncontrol.watch.tree import Content, Signature, folders_to, look, read_file, sign
+from missioncontrol.watch.tree import Content, Signature, folders_to, look, modified_at, read_file, sign
 
 MAX_FILE_BYTES = 128 * 1024 * 1024
 
@@ -118,8 +118,9 @@ class QueueFile:
             status = self._path.lstat()
         except OSError:
             return
-        same = (status.st_size, status.st_mtime_ns) == (len(content.data), content.mtime_ns)
-        if same and time_ns() - status.st_mtime_ns > settling_ns(status.st_mtime_ns):
+        modified = modified_at(status)
+        same = (status.st_size, modified) == (len(content.data), content.mtime_ns)
+        if same and time_ns() - modified > settling_ns(modified):
             self._settled = sign(status)
 
     def is_as_read(self) -> bool:
