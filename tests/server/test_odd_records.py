@@ -13,7 +13,21 @@ from missioncontrol.events import Draft
 
 pytestmark = pytest.mark.anyio
 
-ODD: tuple[Any, ...] = (None, True, 5, -1e300, "x", [], [1], {}, {"a": [1]}, "9999-99-99", "\u0000", 10**30)
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    5,
+    -1e300,
+    "x",
+    [],
+    [1],
+    {},
+    {"a": [1]},
+    "9999-99-99",
+    "\u0000",
+    10**30,
+    1e308,
+)
 
 FIELDS = {
     "task": "description status priority assignedTo tags due createdAt completedAt created title progress notes",
@@ -63,6 +77,11 @@ def drafts(odd: Any) -> list[Draft]:
         Draft("agent:statusChange", {"agentId": "scout", "status": odd, "agent": record["agent"]}),
         Draft("lead:added", {"lead": {"id": "L-1", **record["lead"]}}),
         Draft("lead:scored", {"leadId": "L-1", **record["lead"]}),
+        # A second one, since some numbers have no sum.
+        Draft("lead:added", {"lead": {"id": "L-2", **record["lead"]}}),
+        Draft(
+            "token:usage", {"agent": "forge", "tokens": odd, "cost": odd, "delta": {"uses": [record["use"]]}}
+        ),
         Draft(
             "token:usage", {"agent": "scout", "tokens": odd, "cost": odd, "delta": {"uses": [record["use"]]}}
         ),

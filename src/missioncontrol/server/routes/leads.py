@@ -52,6 +52,10 @@ class LeadList(msgspec.Struct, rename="camel", omit_defaults=True):
     next: str = ""
 
 
+MAX_SCORE = 1e9
+"""A larger number is no score, and the sum of many of them need not be a number."""
+
+
 @get("/api/leads", responses=documented(LeadList), tags=["state"], summary="The leads")
 async def list_leads(
     request: AnyRequest, limit: ArrayLimit = MAX_ARRAY, after: After = None
@@ -92,6 +96,12 @@ def _is_scored(lead: Data) -> bool:
     return "totalScore" in lead or "breakdown" in lead or "priorityTier" in lead
 
 
+def score_of(value: Any) -> float:
+    """Return what a field that holds a score amounts to: 0 for what is no number, or one that is too large."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return 0.0
+    return float(value) if abs(value) <= MAX_SCORE else 0.0
+
+
 def _score(lead: Data) -> float:
-    score = lead.get("score")
-    return float(score) if isinstance(score, (int, float)) and not isinstance(score, bool) else 0.0
+    return score_of(lead.get("score"))

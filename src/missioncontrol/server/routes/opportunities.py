@@ -13,13 +13,13 @@ from missioncontrol.errors import Unavailable
 from missioncontrol.events import Data, rfc3339
 from missioncontrol.events.decoding import decode_json
 from missioncontrol.server.responses import AnyRequest, answer, documented, service_of
+from missioncontrol.server.routes.leads import score_of
 from missioncontrol.server.service import Service
 from missioncontrol.watch.tree import read_file
 
 LAST_READ = "opportunities"
 FILE = "mission-control/data/opportunities.json"
 MAX_FILE_BYTES = 8 * 1024 * 1024
-MAX_SCORE = 1e9
 HIGH, MEDIUM = 80, 60
 """From which score on an opportunity has a high, or a medium, priority."""
 
@@ -128,6 +128,4 @@ def _score(opportunity: Data) -> float:
             score = float(score)
         except ValueError:
             return 0.0
-    if isinstance(score, bool) or not isinstance(score, (int, float)):
-        return 0.0
-    return float(score) if abs(score) <= MAX_SCORE else 0.0
+    return score_of(score)
