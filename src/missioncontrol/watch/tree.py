@@ -35,7 +35,7 @@ Bytes, since an index holds one for each file of a workspace, and a checkpoint s
 def modified_at(status: os.stat_result) -> int:
     """Return when a file was modified, in nanoseconds since 1970, as a number of 64 bits.
 
-    That ends in the year 2262; file systems keep later times too, and anybody may give a file any time.
+    That ends in the year 2262; file systems keep later times too, and every program may set them.
     """
     return max(_FIRST_NS, min(status.st_mtime_ns, _LAST_NS))
 
