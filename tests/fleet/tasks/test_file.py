@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import stat
+from typing import Any
 
 import pytest
 from tests.fleet.tasks.desk import Desk, eventually, root, task
@@ -228,6 +229,26 @@ async def test_the_next_number_stays_above_every_one_in_use(desk: Desk) -> None:
     desk.write(whole)
     await eventually(lambda: desk.read()["nextId"] == 8)
     assert (await desk.queue.create({}))["id"] == "TASK-0008"
+
+
+@pytest.mark.parametrize(
+    ("written", "after"), [("40", "41"), ("0040", "0041"), (40.0, 41), (None, 9), (40, 41)]
+)
+async def test_the_next_number_counts_however_it_is_written(
+    desk: Desk, written: str | float | None, after: str | int
+) -> None:
+    await desk.started(task(7), nextId=written)
+    created = await desk.queue.create({})
+    assert created["id"] == ("TASK-0008" if written is None else "TASK-0040")
+    assert desk.read()["nextId"] == after
+    assert type(desk.read()["nextId"]) is type(after)
+
+
+@pytest.mark.parametrize("odd", ["TASK-0040", "", "4e1", "٤٠", 40.5, 1e300, [40], True])
+async def test_a_next_number_that_is_none_stays_as_it_is(desk: Desk, odd: Any) -> None:
+    await desk.started(task(7), nextId=odd)
+    assert (await desk.queue.create({}))["id"] == "TASK-0008"
+    assert desk.read()["nextId"] == odd
 
 
 # What is odd.

@@ -125,6 +125,14 @@ async def test_a_file_without_the_member_gets_a_history(desk: Desk) -> None:
     assert ids(desk.read()) == ([], ["TASK-0001"])
 
 
+async def test_a_history_that_is_null_becomes_one(desk: Desk) -> None:
+    desk.write('{\n "tasks": [\n  {"id": "TASK-0001"}\n ],\n "history": null,\n "nextId": 2\n}\n')
+    await desk.world.start()
+    await desk.queue.update("TASK-0001", {"status": "completed"})
+    assert ids(desk.read()) == ([], ["TASK-0001"])
+    assert desk.path.read_text().count('"history"') == 1
+
+
 async def test_a_member_archived_of_a_task_stays_its_own(desk: Desk) -> None:
     await desk.started(task(1, archived="in the attic"))
     await desk.queue.update("TASK-0001", {"status": "completed"})

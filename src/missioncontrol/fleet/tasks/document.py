@@ -30,6 +30,10 @@ from missioncontrol.json_text.spans import (
 )
 
 EMPTY = b'{\n  "tasks": [],\n  "history": [],\n  "nextId": 1\n}\n'
+_DIGITS = re.compile(r"[0-9]{1,12}")
+_MAX_WHOLE = 2.0**53
+"""Up to here each whole number has a float of its own."""
+
 _INDENTED = re.compile(r"\n([ \t]+)\S")
 _SAMPLES = 20
 """How many tasks are checked for the layout of lists."""
@@ -124,19 +128,23 @@ class Document(JsonFile):
 
     @property
     def next_id(self) -> int | None:
-        """The number of the next task, according to the file."""
+        """The number of the next task, according to the file, which may have it as a text as well."""
         value = self.root.get("nextId")
+        if isinstance(value, str) and _DIGITS.fullmatch(value):
+            return int(value)
+        if isinstance(value, float) and value.is_integer() and abs(value) < _MAX_WHOLE:
+            return int(value)
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
     @property
     def takes_next_id(self) -> bool:
         """Return whether the number of the next task can be written: not into a bare list, nor over another value."""
-        return self._is_object and ("nextId" not in self.root or self.next_id is not None)
+        return self._is_object and (self.root.get("nextId") is None or self.next_id is not None)
 
     @property
     def takes_history(self) -> bool:
         """Return whether tasks that are over can be written: not into a bare list, nor over another value."""
-        return self._is_object and "history" not in self.root
+        return self._is_object and self.root.get("history") is None
 
     # Edits.
 
@@ -149,12 +157,16 @@ class Document(JsonFile):
         if edits.history.added and self.blocks("history") is None:
             # It is first added empty, so that its entries are written like the tasks.
             writer = self._writer()
-            writer.insert({"history": []})
+            if not writer.set("history", []):
+                writer.insert({"history": []})
             return self._rewritten(writer, {}).with_edits(edits)
         writer = self._writer()
         blocks: dict[str, list[Block]] = {}
         new: dict[str, Any] = {}
-        for key, value in (("nextId", edits.next_id), ("updated", edits.updated)):
+        number: int | str | None = edits.next_id
+        if number is not None and isinstance(digits := self.root.get("nextId"), str):
+            number = str(number).zfill(len(digits))
+        for key, value in (("nextId", number), ("updated", edits.updated)):
             if value is not None and self._takes(key) and not writer.set(key, value):
                 new[key] = value
         for name in _NAMES:
