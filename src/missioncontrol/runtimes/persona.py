@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 import msgspec
 
@@ -23,9 +23,19 @@ _YOU_ARE = re.compile(r"\byou[^\S\n]+are[^\S\n]+(?=([^\n]{1,400}))", re.IGNORECA
 _SIGNS = "*_`\"'“”‘’«»„「」 "
 """What a name may be set in."""
 
+_BRACKETS = "([{<"
+_SYMBOLS = frozenset({"So", "Sk", "Cn"})
+"""The Unicode categories of emoji; one that is newer than Python's tables has no character yet."""
+
+_ALIKE = {
+    **dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, *range(0xFE00, 0xFE10))),
+    **dict.fromkeys((0x2018, 0x2019, 0x02BC), "'"),
+}
+"""Characters that are not seen, such as an emoji's choice of colour, and the forms of an apostrophe."""
+
 _LEADING = (re.compile(r"now (?=.)"), re.compile(r"(?:the|an?) (?=.)"), re.compile(r"agent (?=.)"))
-_WORD = re.compile(r"\w+|\W")
-_GOES_ON = re.compile(r"\w|[-'’]\w")
+_WORD = re.compile(r"[^\W_]+|.", re.DOTALL)
+_GOES_ON = re.compile(r"_*[^\W_]|[-'][^\W_]")
 """What makes a name part of a longer word: Scout is not meant by Scouting, scout-2 or Scout's."""
 
 
@@ -74,8 +84,22 @@ def persona_of(text: str) -> str | None:
 
 
 def folded(name: str) -> str:
-    """Return a name as names are compared: whatever its case, its blanks and the code of its accents."""
-    return " ".join(normalize("NFC", normalize("NFC", name).casefold()).split())
+    """Return a name as names are compared: whatever its case, its blanks and the code of its accents and signs."""
+    return " ".join(normalize("NFC", normalize("NFC", name).casefold()).translate(_ALIKE).split())
+
+
+def without_signs(name: str) -> str:
+    """Return a folded name without the emoji and quotes before and after it; "" where it is nothing else."""
+    start, end = 0, len(name)
+    while start < end and _is_sign(name[start]):
+        start += 1
+    while start < end and _is_sign(name[end - 1]):
+        end -= 1
+    return name[start:end]
+
+
+def _is_sign(character: str) -> bool:
+    return character in _SIGNS or category(character) in _SYMBOLS
 
 
 class Names:
@@ -119,7 +143,7 @@ def _ends(words: str, end: int) -> bool:
 
 
 def _spellings(persona: str) -> Iterator[str]:
-    """Return the texts that may begin with a name: unchanged, without quotes, without "now", "the" and "agent"."""
+    """Return the texts that may begin with a name: unchanged, without signs, without "now", "the" and "agent"."""
     for line in persona.split("\n"):
         words = folded(line)
         if words:
@@ -132,7 +156,14 @@ def _spellings(persona: str) -> Iterator[str]:
                 if leading.match(words)
                 else words
             )
-            rest = rest.lstrip(_SIGNS)
-            if rest and rest != words:
-                words = rest
-                yield words
+            for text in (rest, _without_leading_signs(rest)):
+                if text and text != words:
+                    words = text
+                    yield words
+
+
+def _without_leading_signs(words: str) -> str:
+    start = 0
+    while start < len(words) and (_is_sign(words[start]) or words[start] in _BRACKETS):
+        start += 1
+    return words[start:]

@@ -251,6 +251,27 @@ def test_an_id_goes_before_a_name_and_of_several_with_one_name_the_first_has_it(
     assert owners.know({"scout": {"name": "Other"}, "b": {"name": "Scout"}}) == []
 
 
+def test_an_agent_is_known_without_the_emoji_around_its_name_unless_another_is_called_so() -> None:
+    owners = Owners(
+        Path("/w"), {"a": {"name": "Scout 🦊"}, "b": {"name": "⚙️ Forge"}, "c": {"name": "🐙"}}, {}
+    )
+    assert [owners.named(name) for name in ("Scout, go", "🦊 Scout", "⚙ Forge", "Forge", "🐙", "")] == [
+        *("a", "a", "b", "b", "c", None)
+    ]
+    changed = owners.know({"a": {"name": "Scout 🦊"}, "d": {"name": "Scout"}})
+    assert "scout" in changed
+    assert (owners.named("Scout"), owners.named("Scout 🦊")) == ("d", "a")
+
+
+def test_an_id_is_known_with_blanks_between_its_words_unless_another_is_called_so() -> None:
+    owners = Owners(Path("/w"), {"lead-scorer": {}, "market_scout": {}}, {})
+    assert (owners.named("Lead Scorer."), owners.named("lead-scorer")) == ("lead-scorer", "lead-scorer")
+    assert owners.named("Market Scout") == "market_scout"
+    assert owners.named("Lead") is None
+    owners.know({"lead-scorer": {}, "z": {"codename": "Lead Scorer"}})
+    assert (owners.named("Lead Scorer."), owners.named("lead-scorer")) == ("z", "lead-scorer")
+
+
 def test_a_session_moves_to_an_agent_that_appears_later_under_any_ordinary_name() -> None:
     keeper = Keeper(live=3)
     texts = ["Two  Words - go", "O'Brien. x", "🦊 fox", "探偵", "the Ünïcode bot", "Other"]

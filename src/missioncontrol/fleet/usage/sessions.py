@@ -14,7 +14,7 @@ from missioncontrol.events import Data
 from missioncontrol.fleet.usage.prices import UNPRICED
 from missioncontrol.fleet.usage.reconciled import NOTHING, Figures, Reconciled
 from missioncontrol.fleet.usage.session_uses import SessionUse
-from missioncontrol.runtimes.persona import Names, folded
+from missioncontrol.runtimes.persona import Names, folded, without_signs
 from missioncontrol.runtimes.records import SessionInfo
 from missioncontrol.runtimes.registry import title_of
 
@@ -132,13 +132,19 @@ class Owners:
         """Take these as the agents that are known, and return the names that mean another agent than before.
 
         An id goes before another agent's name, and a name before a codename; of several with one name the first by id
-        has it.
+        has it. Last come the names without emoji around them, and the ids with blanks between their words.
         """
         named = {folded(id_): id_ for id_ in sorted(agents, reverse=True)}
         for field in ("name", "codename"):
             for id_ in sorted(agents):
                 if isinstance(name := agents[id_].get(field), str) and (name := folded(name)):
                     named.setdefault(name, id_)
+        for name, id_ in list(named.items()):
+            if plain := without_signs(name):
+                named.setdefault(plain, id_)
+        for id_ in sorted(agents):
+            if words := folded(id_.replace("-", " ").replace("_", " ")):
+                named.setdefault(words, id_)
         before, self._names = self._names.owners, Names(named)
         return [name for name in before.keys() | named.keys() if before.get(name) != named.get(name)]
 
